@@ -1,0 +1,35 @@
+// Queue ids and short ids. A queue id is in the 250, in Received, on every log line and in every event of a message;
+// a short id is what a person types in an answer to a nudge.
+import type { Instant, Random } from '../clock.ts';
+
+export type QueueId = string & { readonly __brand: 'QueueId' };
+
+// Crockford's base 32 without I, L, O, U: nothing that can be misread, and no words by chance.
+const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+
+/** 13 characters: 9 of time (ms, sorts by it until the year 3084), 4 of chance. */
+export function newQueueId(now: Instant, random: Random): QueueId {
+  return (base32(now, 9) + chance(4, random)) as QueueId;
+}
+
+export function isQueueId(text: string): text is QueueId {
+  return /^[0-9A-HJKMNP-TV-Z]{13}$/.test(text);
+}
+
+// Without vowels and without what sounds or looks alike (0/o, 1/l, 5/s, 2/z, 8/b, u/v).
+const shortAlphabet = '34679acdefhjkmnpqrtwxy';
+
+/** Four characters, e.g. `k7mf`; the store keeps them unique among open messages. */
+export function newShortId(random: Random): string {
+  return Array.from({ length: 4 }, () => shortAlphabet[Math.floor(random() * shortAlphabet.length)]).join('');
+}
+
+function base32(value: number, length: number): string {
+  let text = '';
+  for (let rest = value; text.length < length; rest = Math.floor(rest / 32)) text = alphabet[rest % 32] + text;
+  return text;
+}
+
+function chance(length: number, random: Random): string {
+  return Array.from({ length }, () => alphabet[Math.floor(random() * 32)]).join('');
+}

@@ -1,0 +1,66 @@
+// Port: what people and programs may look at and do. The control socket serves it; CLI and console speak to that.
+import type { QueueId } from './mail/queue-id.ts';
+import type { Presence } from './presence/presence.ts';
+import type { LinkStatus } from './presence/watcher.ts';
+import type { Problem } from './routing/rules.ts';
+import type { Decision, Delivery, Message, Nudge, QueueFilter, QueueRow } from './store/store.ts';
+import type { StoryEvent } from './tracking/event.ts';
+import type { Evidence } from './tracking/evidence.ts';
+import type { Tracked, TrackState } from './tracking/tracked.ts';
+
+export interface Status {
+  readonly version: string;
+  readonly ready: boolean;
+  /** What stands in the way of being ready, or is wrong though we are; for people. */
+  readonly problems: readonly string[];
+  readonly rulesVersion: string;
+  readonly link: LinkStatus;
+  readonly startedAt: number;
+  readonly counts: Awaited<ReturnType<import('./store/store.ts').Store['counts']>>;
+}
+
+export interface PersonView {
+  readonly name: string;
+  readonly mail: string;
+  readonly jid: string | null;
+  readonly groups: readonly string[];
+  readonly presence: Presence;
+  readonly open: number;
+  readonly lastAssignedAt: number | null;
+}
+
+export interface Story {
+  readonly message: Message;
+  readonly deliveries: readonly Delivery[];
+  readonly tracked: readonly Tracked[];
+  readonly contentKept: boolean;
+  readonly events: readonly StoryEvent[];
+  readonly evidence: readonly Evidence[];
+  readonly decisions: readonly Decision[];
+  readonly nudges: readonly Nudge[];
+}
+
+export type AckOutcome =
+  | { readonly kind: 'done'; readonly tracked: Tracked }
+  | {
+      readonly kind: 'late';
+      readonly tracked: Tracked /** for people: who closed it and when */;
+      readonly text: string;
+    }
+  | { readonly kind: 'unknown' };
+
+export interface Operations {
+  status(): Promise<Status>;
+  listQueue(filter: QueueFilter): Promise<readonly QueueRow[]>;
+  /** By queue id, or by short id of a tracked message. Null when unknown. */
+  story(id: string): Promise<Story | null>;
+  /** How many deliveries are due now because of it. */
+  retry(queueId: QueueId, by: string): Promise<number>;
+  listTracked(filter: { states?: readonly TrackState[]; group?: string; limit: number }): Promise<readonly Tracked[]>;
+  /** `by` is who did it, for the record. */
+  ack(id: string, by: string): Promise<AckOutcome>;
+  presence(): Promise<readonly PersonView[]>;
+  /** The replayed decisions of a message: stored snapshot, choice now, whether it equals the stored one. */
+  explain(id: string): Promise<readonly { readonly decision: Decision; readonly replayed: boolean }[] | null>;
+  reload(): Promise<{ readonly version: string; readonly problems: readonly Problem[] }>;
+}

@@ -1,0 +1,274 @@
+// Port: what must be remembered. Verbs are named after intent and all async, so that PostgreSQL fits behind it.
+// Every verb is one transaction: when its promise resolves, all of it is durable (synced), or it rejects and nothing is.
+// Whatever is due at a moment has a row in the one timer queue; a lease on that row says who is working on it, so a
+// crash is a lease that runs out, and the work is done again. No verb reads a clock.
+import type { Duration, Instant } from '../clock.ts';
+import type { Envelope, ForwardPath } from '../mail/envelope.ts';
+import type { MailFacts } from '../mail/facts.ts';
+import type { Mailbox } from '../mail/path.ts';
+import type { QueueId } from '../mail/queue-id.ts';
+import type { BareJid } from '../presence/jid.ts';
+import type { Presence, PresenceChange } from '../presence/presence.ts';
+import type { Choice, Snapshot } from '../routing/choose.ts';
+import type { Plan } from '../routing/plan.ts';
+import type { GroupName, PersonName } from '../routing/rules.ts';
+import type { StoryEvent } from '../tracking/event.ts';
+import type { Evidence } from '../tracking/evidence.ts';
+import type { Tracked, TrackState } from '../tracking/tracked.ts';
+
+export interface DeliveryRef {
+  readonly queueId: QueueId;
+  readonly seq: number;
+}
+
+/** One forward-path of one message, or one forward of it that an escalation added. Ends in exactly one final state. */
+export type DeliveryState =
+  | 'queued' // a timer of kind `attempt` exists
+  | 'held' // likewise; due when the hold runs out, or woken earlier
+  | 'delivered' // final: accepted by the next hop
+  | 'failed' // final: reported to the sender (or NOTIFY=NEVER: see dead)
+  | 'dropped' // final: removed by a named rule or operator
+  | 'dead'; // final: could not be delivered, and a report is forbidden
+
+export interface Delivery extends DeliveryRef {
+  readonly path: ForwardPath;
+  readonly plan: Plan;
+  readonly state: DeliveryState;
+  readonly attempts: number;
+  /** The delivery whose tracking asked for this forward; null for the sender's own recipients. */
+  readonly forwardOf: number | null;
+  /** Chosen before dialling; for a retry it may change. */
+  readonly chosen: { readonly mailbox: Mailbox; readonly person: PersonName | null } | null;
+  readonly lastReply: string | null;
+  /** Next hop's name of the last attempt. */
+  readonly lastHop: string | null;
+  /** Set before the end of the content is written: an attempt that never settled after this may be a duplicate. */
+  readonly finalDotAt: Instant | null;
+  readonly nextAttemptAt: Instant | null;
+}
+
+export interface Message {
+  readonly queueId: QueueId;
+  readonly acceptedAt: Instant;
+  readonly envelope: Omit<Envelope, 'forwardPaths'>;
+  readonly facts: MailFacts;
+  /** Octets of content. */
+  readonly size: number;
+  /** Header lines made at acceptance (Received), to be prepended on the way out. */
+  readonly trace: string;
+  /** `mail` from a peer; `report` is a DSN of ours, which is never reported on. */
+  readonly kind: 'mail' | 'report';
+}
+
+export interface NewDelivery {
+  readonly seq: number;
+  readonly path: ForwardPath;
+  readonly plan: Plan;
+  readonly forwardOf: number | null;
+  readonly chosen: Delivery['chosen'];
+  readonly firstAttemptAt: Instant;
+}
+
+export interface Acceptance {
+  readonly message: Message;
+  readonly content: Uint8Array;
+  readonly deliveries: readonly NewDelivery[];
+  /** For those deliveries whose plan has a policy. */
+  readonly tracked: readonly Tracked[];
+  readonly events: readonly StoryEvent[];
+}
+
+export interface NewNudge extends DeliveryRef {
+  /** Idempotency key: a nudge with an id that exists already is not added again. Also the stanza id. */
+  readonly id: string;
+  readonly to:
+    | { readonly kind: 'person'; readonly jid: BareJid; readonly person: PersonName | null }
+    | { readonly kind: 'room'; readonly room: BareJid };
+  readonly text: string;
+  /** `nudge` asks for an answer and is withdrawn when overtaken; `notice` only tells. */
+  readonly kind: 'nudge' | 'notice';
+  readonly step: number;
+  readonly dueAt: Instant;
+  /** Not sent any more after this. */
+  readonly staleAt: Instant;
+}
+
+export interface Nudge extends NewNudge {
+  readonly state: 'pending' | 'sent' | 'withdrawn' | 'stale';
+  readonly attempts: number;
+  readonly sentAt: Instant | null;
+}
+
+/** What goes along, in the same transaction, with the change that caused it. */
+export interface Consequences {
+  readonly events?: readonly StoryEvent[];
+  readonly nudges?: readonly NewNudge[];
+  readonly evidence?: readonly Evidence[];
+  /** Deliveries an escalation adds to an existing message; `seq` is given by the store. */
+  readonly forwards?: readonly (Omit<NewDelivery, 'seq'> & { readonly queueId: QueueId })[];
+  /** Pending nudges (kind `nudge`) of these deliveries are withdrawn, before `nudges` are added. */
+  readonly withdrawNudgesOf?: readonly DeliveryRef[];
+  readonly decisions?: readonly NewDecision[];
+  /** Reports to senders. */
+  readonly reports?: readonly Acceptance[];
+  /** Written only if the stored revision is `revision − 1`; otherwise the whole verb answers `stale` and changes nothing. */
+  readonly tracked?: readonly Tracked[];
+}
+
+export interface NewDecision extends DeliveryRef {
+  readonly id: string;
+  readonly at: Instant;
+  readonly why: 'dispatch' | 'retry' | 'escalation';
+  readonly plan: Plan;
+  readonly snapshot: Snapshot;
+  readonly choice: Choice;
+}
+export type Decision = NewDecision;
+
+export type Due =
+  | { readonly kind: 'attempt'; readonly dueAt: Instant; readonly message: Message; readonly delivery: Delivery }
+  | { readonly kind: 'step'; readonly dueAt: Instant; readonly tracked: Tracked }
+  | { readonly kind: 'nudge'; readonly dueAt: Instant; readonly nudge: Nudge }
+  | { readonly kind: 'retire'; readonly dueAt: Instant; readonly queueId: QueueId };
+export type DueKind = Due['kind'];
+
+/** How one attempt ended, per delivery. */
+export type Settlement = DeliveryRef &
+  (
+    | { readonly to: 'delivered'; readonly at: Instant; readonly reply: string; readonly nextHop: string }
+    | {
+        readonly to: 'queued';
+        readonly reply: string | null;
+        readonly nextHop: string | null;
+        readonly nextAttemptAt: Instant /** false: it was not an attempt (shutdown, breaker) */;
+        readonly counts: boolean;
+      }
+    | { readonly to: 'held'; readonly until: Instant }
+    | {
+        readonly to: 'failed' | 'dead' | 'dropped';
+        readonly at: Instant;
+        readonly reply: string;
+        readonly nextHop: string | null;
+      }
+  );
+
+export type Written = 'done' | 'stale';
+
+export interface Assignment extends DeliveryRef {
+  readonly person: PersonName;
+  readonly group: GroupName;
+  readonly at: Instant;
+}
+
+/** What load and history look like at start-up; kept up to date in memory afterwards. */
+export interface History {
+  readonly assignments: readonly { readonly person: PersonName; readonly group: GroupName; readonly lastAt: Instant }[];
+  readonly open: readonly { readonly person: PersonName; readonly count: number }[];
+}
+
+export interface Store {
+  // Accept
+  accept(acceptance: Acceptance): Promise<void>;
+
+  // The timer queue
+  /** Leases what is due, oldest first. What another lease covers is left alone until it runs out. */
+  claimDue(request: {
+    kinds: readonly DueKind[];
+    now: Instant;
+    limit: number;
+    leaseFor: Duration;
+  }): Promise<readonly Due[]>;
+  /** The earliest moment at which something of these kinds can be claimed; null when nothing waits. */
+  nextDueAt(kinds: readonly DueKind[]): Promise<Instant | null>;
+  /** At start, when this process owns the state folder alone: what a dead process had leased is due again. */
+  releaseLeases(): Promise<number>;
+
+  // Forward
+  content(queueId: QueueId): Promise<Uint8Array>;
+  /** Before dialling: who was chosen, with the decision, and the assignment that history counts. */
+  recordChoice(
+    choice: DeliveryRef & { chosen: NonNullable<Delivery['chosen']>; assignment: Assignment | null },
+    also: Consequences,
+  ): Promise<Written>;
+  recordFinalDot(refs: readonly DeliveryRef[], at: Instant): Promise<void>;
+  settle(settlements: readonly Settlement[], also: Consequences): Promise<Written>;
+  /** Held deliveries of the group become due at `at`, oldest first; answers how many. */
+  wakeHeld(group: GroupName, at: Instant): Promise<number>;
+
+  // Watch, escalate, close
+  /** Compare-and-set on `tracked` (revision) with all that follows from it. The step timer is set from nextStepAt. */
+  advance(tracked: Tracked, also: Consequences): Promise<Written>;
+  /** Evidence and events that change no state. */
+  record(also: Consequences): Promise<Written>;
+  settleNudge(
+    id: string,
+    outcome: { to: 'sent'; at: Instant } | { to: 'pending'; dueAt: Instant } | { to: 'stale' },
+    also: Consequences,
+  ): Promise<Written>;
+  trackedByShortId(shortId: string): Promise<Tracked | null>;
+  tracked(ref: DeliveryRef): Promise<Tracked | null>;
+  /** Open ones by owner (any of `owners`), oldest first. */
+  openTracked(filter: { owner?: PersonName; group?: GroupName }): Promise<readonly Tracked[]>;
+  /** Tracked deliveries of messages with one of these Message-IDs, open ones first. */
+  trackedByMessageId(messageIds: readonly string[]): Promise<readonly Tracked[]>;
+  history(): Promise<History>;
+
+  // Presence
+  recordPresence(changes: readonly PresenceChange[]): Promise<void>;
+  presenceHistory(filter: {
+    jid?: BareJid;
+    since: Instant;
+    until: Instant;
+    limit: number;
+  }): Promise<readonly { jid: BareJid; at: Instant; presence: Presence }[]>;
+
+  // Retire
+  /** Content goes; envelope, events and decisions stay. */
+  retireContent(queueId: QueueId): Promise<void>;
+
+  // Operate
+  /** queued or held → due now; null when there is no such delivery or it is final. */
+  retryNow(queueId: QueueId, now: Instant, event: StoryEvent): Promise<number>;
+
+  // Look
+  listQueue(filter: QueueFilter): Promise<readonly QueueRow[]>;
+  listTracked(filter: {
+    states?: readonly TrackState[];
+    group?: GroupName;
+    limit: number;
+    before?: Instant;
+  }): Promise<readonly Tracked[]>;
+  message(queueId: QueueId): Promise<{
+    message: Message;
+    deliveries: readonly Delivery[];
+    tracked: readonly Tracked[];
+    contentKept: boolean;
+  } | null>;
+  events(queueId: QueueId): Promise<readonly StoryEvent[]>;
+  evidence(queueId: QueueId): Promise<readonly Evidence[]>;
+  decisions(queueId: QueueId): Promise<readonly Decision[]>;
+  nudges(queueId: QueueId): Promise<readonly Nudge[]>;
+  counts(): Promise<{
+    deliveries: Readonly<Record<DeliveryState, number>>;
+    tracked: Readonly<Record<TrackState, number>>;
+    oldestQueuedAt: Instant | null;
+    pendingNudges: number;
+  }>;
+
+  /** Small facts of ours that outlive a restart: whom we greeted, keys. */
+  remember(key: string, value: string): Promise<void>;
+  recall(key: string): Promise<string | null>;
+
+  close(): Promise<void>;
+}
+
+export interface QueueFilter {
+  readonly states?: readonly DeliveryState[];
+  readonly limit: number;
+}
+
+export interface QueueRow extends Delivery {
+  readonly acceptedAt: Instant;
+  readonly reversePath: string;
+  readonly size: number;
+}

@@ -1,0 +1,26 @@
+import { defineConfig } from 'vitest/config';
+
+// unit: everything that needs no peer and no sleeping; live: real Postfix, Prosody …; long: fuzzing, soak, torture.
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/{unit,golden,story,store,dialogues,fuzz}/**/*.test.ts', 'test/architecture.test.ts'],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: 'live',
+          include: ['test/live/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      { test: { name: 'long', include: ['test/long/**/*.test.ts'], testTimeout: 3_600_000, fileParallelism: false } },
+    ],
+  },
+});
