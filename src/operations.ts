@@ -3,7 +3,7 @@ import type { QueueId } from './mail/queue-id.ts';
 import type { Presence } from './presence/presence.ts';
 import type { LinkStatus } from './presence/watcher.ts';
 import type { Problem } from './routing/rules.ts';
-import type { Decision, Delivery, Message, Nudge, QueueFilter, QueueRow } from './store/store.ts';
+import type { Decision, Delivery, Message, Nudge, QueueFilter, QueueRow, Store } from './store/store.ts';
 import type { StoryEvent } from './tracking/event.ts';
 import type { Evidence } from './tracking/evidence.ts';
 import type { Tracked, TrackState } from './tracking/tracked.ts';
@@ -16,7 +16,8 @@ export interface Status {
   readonly rulesVersion: string;
   readonly link: LinkStatus;
   readonly startedAt: number;
-  readonly counts: Awaited<ReturnType<import('./store/store.ts').Store['counts']>>;
+  /** Null when the store does not answer. */
+  readonly counts: Awaited<ReturnType<Store['counts']>> | null;
 }
 
 export interface PersonView {
@@ -48,6 +49,11 @@ export type AckOutcome =
       readonly text: string;
     }
   | { readonly kind: 'unknown' };
+
+/** What was asked cannot be done as things stand; the message says why, for people. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+}
 
 export interface Operations {
   status(): Promise<Status>;

@@ -1,0 +1,123 @@
+// Logging: JSON lines, or something a person reads when a terminal is watching. Adapters take a `Log` as a parameter
+// and know nothing of pino. Every line about a message carries its queue id (use `child({ queueId })`).
+// What must not be in a log is listed once, here, and taken out at any depth.
+import { type DestinationStream, pino } from 'pino';
+import { prettyFactory } from 'pino-pretty';
+import { printable, printableLines } from './printable.ts';
+import type { StoryEvent } from './tracking/event.ts';
+
+export const levels = ['debug', 'info', 'warn', 'error'] as const;
+export type Level = (typeof levels)[number];
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+export interface Log {
+  debug(fields: Fields, message: string): void;
+  info(fields: Fields, message: string): void;
+  warn(fields: Fields, message: string): void;
+  error(fields: Fields, message: string): void;
+  /** A log whose every line also carries these fields. */
+  child(fields: Fields): Log;
+}
+
+/** Never logged, whoever puts it into the fields: secrets always, what people wrote unless asked for. */
+export const secretFields: ReadonlySet<string> = new Set(['password', 'secret', 'token', 'authorization']);
+export const contentFields: ReadonlySet<string> = new Set(['subject', 'body', 'text', 'content']);
+export const redacted = '[redacted]';
+
+export interface LogOptions {
+  readonly level: Level;
+  readonly pretty: boolean;
+  /** Colour codes in pretty output. */
+  readonly colour?: boolean;
+  /** Log what `contentFields` names (not: secrets). For hunting a fault, on request. */
+  readonly withContent?: boolean;
+  /** Standard output unless said. */
+  readonly destination?: DestinationStream;
+}
+
+export function createLog(options: LogOptions): Log {
+  const destination = options.destination ?? pino.destination({ dest: 1, sync: true });
+  const stream = options.pretty ? prettyTo(destination, options.colour ?? false) : destination;
+  const root = pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (level) => ({ level }) },
+    },
+    stream,
+  );
+  return wrap(root, options.withContent ?? false);
+}
+
+/** For tests and tools that log nowhere. */
+export const silentLog: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => silentLog,
+};
+
+/** The story goes to the log too: one line an event, with its queue id. */
+export function logStory(log: Log, event: StoryEvent): void {
+  if (event.event === 'fault') {
+    // The text of a fault is ours, for operators, so it is the message and not a redacted field.
+    const { text, ...fields } = event;
+    log[event.severity === 'warning' ? 'warn' : 'error'](fields, `fault ${event.fault}: ${text}`);
+  } else if (event.event === 'failed') log.warn(event, event.event);
+  else log.info(event, event.event);
+}
+
+// In this process and at once, not on a worker thread: what was said just before a crash must be there.
+function prettyTo(destination: DestinationStream, colour: boolean): DestinationStream {
+  const format = prettyFactory({ colorize: colour, translateTime: 'SYS:HH:MM:ss.l', singleLine: true });
+  return { write: (line) => destination.write(format(line)) };
+}
+
+type Inner = ReturnType<typeof pino>;
+
+function wrap(inner: Inner, withContent: boolean): Log {
+  const safe = (fields: Fields): Fields => redact(fields, withContent, 0) as Fields;
+  return {
+    debug: (fields, message) => inner.isLevelEnabled('debug') && inner.debug(safe(fields), printable(message)),
+    info: (fields, message) => inner.isLevelEnabled('info') && inner.info(safe(fields), printable(message)),
+    warn: (fields, message) => inner.isLevelEnabled('warn') && inner.warn(safe(fields), printable(message)),
+    error: (fields, message) => inner.isLevelEnabled('error') && inner.error(safe(fields), printable(message)),
+    child: (fields) => wrap(inner.child(safe(fields)), withContent),
+  };
+}
+
+const deepest = 6;
+
+function redact(value: unknown, withContent: boolean, depth: number): unknown {
+  if (value instanceof Error) return describe(value, depth);
+  if (typeof value === 'string') return printableLines(value);
+  if (value === null || typeof value !== 'object') return typeof value === 'bigint' ? value.toString() : value;
+  if (ArrayBuffer.isView(value)) return `[${value.byteLength} octets]`;
+  if (depth >= deepest) return '[deeper]';
+  if (Array.isArray(value)) return value.map((item) => redact(item, withContent, depth + 1));
+  if (value instanceof Map || value instanceof Set) return redact([...value], withContent, depth + 1);
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [
+      key,
+      secretFields.has(key.toLowerCase()) || (!withContent && contentFields.has(key.toLowerCase()))
+        ? redacted
+        : redact(item, withContent, depth + 1),
+    ]),
+  );
+}
+
+// An error may carry anything as own properties (nodemailer puts the whole dialogue there): only its name, text, code
+// and stack are logged, and its cause.
+function describe(error: Error, depth: number): unknown {
+  const { code } = error as Error & { code?: unknown };
+  return {
+    type: error.name,
+    message: printable(error.message),
+    ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
+    stack: printableLines(error.stack ?? ''),
+    ...(error.cause instanceof Error && depth < deepest ? { cause: describe(error.cause, depth + 1) } : {}),
+  };
+}
