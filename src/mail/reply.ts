@@ -22,15 +22,37 @@ export const replies = {
   loop: { code: 554, enhanced: '5.4.6', text: 'Routing loop detected' },
   /** RFC 6531 §3.5 / RFC 6710: a non-ASCII address without SMTPUTF8. */
   needsSmtputf8: { code: 553, enhanced: '5.6.7', text: 'Non-ASCII address without SMTPUTF8' },
+  /** RFC 6531 §3.5, X.6.9: a header in UTF-8 that a next hop cannot take. */
+  headerNeedsSmtputf8: { code: 554, enhanced: '5.6.9', text: 'UTF-8 header, and the next hop offers no SMTPUTF8' },
+  /** RFC 6152 §3, RFC 3463 §3.7 X.6.3: conversion required but not supported. */
+  needs8bitmime: { code: 554, enhanced: '5.6.3', text: '8-bit content, and the next hop offers no 8BITMIME' },
   /** RFC 5321 §4.1.1.11. */
   unknownParameter: { code: 555, enhanced: '5.5.4', text: 'Unknown parameter' },
+  /** RFC 5321 §4.1.1.11, RFC 3463 §3.6 X.5.4. */
+  badParameter: { code: 501, enhanced: '5.5.4', text: 'Bad parameter' },
+  /** RFC 5321 §4.2.4, RFC 3463 §3.6 X.5.2. */
+  badSyntax: { code: 501, enhanced: '5.5.2', text: 'Bad command syntax' },
+  /** RFC 5321 §4.1.4, RFC 3463 §3.6 X.5.1. */
+  badSequence: { code: 503, enhanced: '5.5.1', text: 'Bad sequence of commands' },
+  /** RFC 5321 §3.3: DATA when no RCPT was accepted. */
+  noRecipients: { code: 554, enhanced: '5.5.1', text: 'No valid recipients' },
   /** RFC 5321 §2.3.8: lines end in CRLF only. */
   bareLineEnd: { code: 554, enhanced: '5.6.0', text: 'Bare CR or LF in the message; lines end in CRLF' },
+  /** RFC 3463 §3.2 X.1.3. */
   badAddress: { code: 501, enhanced: '5.1.3', text: 'Bad address syntax' },
+  /** RFC 3463 §3.2 X.1.7. */
+  badSender: { code: 501, enhanced: '5.1.7', text: 'Bad sender address syntax' },
+  /** RFC 5321 §4.5.3.1.10, RFC 3463 §3.6 X.5.3. */
+  tooManyRecipients: { code: 452, enhanced: '4.5.3', text: 'Too many recipients' },
   /** RFC 5321 §4.2.2: an error of ours is temporary, always. */
   localError: { code: 451, enhanced: '4.3.0', text: 'Local error, try again later' },
   storeFull: { code: 452, enhanced: '4.3.1', text: 'Insufficient storage, try again later' },
   shuttingDown: { code: 421, enhanced: '4.3.2', text: 'Shutting down, try again later' },
+  /** RFC 5321 §3.8 allows 421 at any time; RFC 3463 §3.4 X.3.2. */
+  tooManyConnections: { code: 421, enhanced: '4.3.2', text: 'Too many connections, try again later' },
+  tooManyErrors: { code: 421, enhanced: '4.7.0', text: 'Too many errors' },
+  /** RFC 3463 §3.5 X.4.2. */
+  tooSlow: { code: 421, enhanced: '4.4.2', text: 'Transaction took too long' },
   /** RFC 3463 §3.5 X.4.7: given up after the horizon. */
   expired: { code: 554, enhanced: '5.4.7', text: 'Delivery time expired' },
 } as const satisfies Record<string, Reply>;
@@ -40,10 +62,33 @@ export function formatReply(reply: Reply): string {
   return [String(reply.code), reply.enhanced, reply.text].filter((part) => part !== undefined).join(' ');
 }
 
-/** One line as a next hop wrote it (`451 4.3.0 Try later`), continuation lines joined by the caller. */
-export function parseReply(line: string): Reply | undefined {
-  const parts = /^([2-5]\d\d)(?:[ -](?:([245]\.\d{1,3}\.\d{1,3})(?:\s+|$))?(.*))?$/s.exec(line.trim());
-  if (!parts) return undefined;
-  const text = (parts[3] ?? '').replace(/\s*[\r\n]+(?:\d{3}[ -](?:[245]\.\d{1,3}\.\d{1,3}\s)?)?/g, ' ').trim();
-  return { code: Number(parts[1]), ...(parts[2] === undefined ? {} : { enhanced: parts[2] }), text };
+// RFC 5321 §4.5.3.1.5 gives a reply line 512 octets; many lines of it are still read by people, not by programs.
+const longestText = 1_000;
+
+/**
+ * What a next hop wrote: one line (`451 4.3.0 Try later`) or several with `-` after the code. The lines' texts are
+ * joined by a space; an enhanced code counts only when its class is that of the reply (RFC 2034 §4).
+ */
+export function parseReply(raw: string): Reply | undefined {
+  const lines = raw.trim().split(/\r?\n|\r/);
+  let code: number | undefined;
+  let enhanced: string | undefined;
+  const texts: string[] = [];
+  for (const line of lines) {
+    const parts = /^([2-5]\d\d)(?:[ -](?:([245]\.\d{1,3}\.\d{1,3})(?:\s+|$))?(.*))?$/s.exec(line.trim());
+    if (code === undefined) {
+      if (!parts) return undefined;
+      code = Number(parts[1]);
+    }
+    const given = parts?.[2];
+    if (given?.startsWith(String(code).charAt(0))) enhanced ??= given;
+    const text = printable(parts ? (parts[3] ?? '') : line);
+    if (text !== '') texts.push(text);
+  }
+  if (code === undefined) return undefined;
+  return { code, ...(enhanced === undefined ? {} : { enhanced }), text: texts.join(' ').slice(0, longestText) };
+}
+
+function printable(text: string): string {
+  return text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, ' ').trim();
 }

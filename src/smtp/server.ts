@@ -1,0 +1,248 @@
+// Front door one: mail comes in over SMTP. smtp-server listens and runs the connections (session.ts says what is
+// different); who may send, to whom, and when a message is safe is the Intake's to say.
+import type { Socket } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import { SMTPServer } from 'smtp-server';
+import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
+import { type Clock, type Duration, minute, second, systemClock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import type { Intake } from '../intake.ts';
+import { describeError } from '../mail/error.ts';
+import { type Reply, replies } from '../mail/reply.ts';
+import { type Log, noLog } from './log.ts';
+import { type Hall, Session } from './session.ts';
+
+export interface FrontDoorOptions {
+  readonly listen: Config['listen'];
+  readonly hostname: string;
+  /** Largest message, in octets. */
+  readonly size: number;
+  readonly intake: Intake;
+  /** Which peers carry members' own mail. Admission is the Intake's. */
+  readonly peers: Config['peers'];
+  /** STARTTLS is offered only with a certificate of our own. PEM. */
+  readonly tls?: { readonly key: string; readonly cert: string };
+  readonly log?: Log;
+  readonly onEvent?: (event: FrontDoorEvent) => void;
+  readonly clock?: Clock;
+  readonly limits?: Partial<Limits>;
+}
+
+export interface Limits {
+  readonly connections: number;
+  /** Of one address that may relay; one that may not gets `strangers`. */
+  readonly connectionsPerPeer: number;
+  readonly strangers: number;
+  readonly recipients: number;
+  /** RFC 5321 §4.5.3.2.7: five minutes between commands. */
+  readonly idle: Duration;
+  /** From MAIL to the final dot, however steadily it trickles. */
+  readonly transaction: Duration;
+  /** Content being received at one moment, over all connections, in octets. */
+  readonly memory: number;
+  /** How long close() waits for messages on their way in. */
+  readonly drain: Duration;
+}
+
+/** For counters. Labels: `admitted`, `refused`, `busy`; the reply's code. */
+export type FrontDoorEvent =
+  | { readonly kind: 'connection'; readonly outcome: 'admitted' | 'refused' | 'busy' }
+  | { readonly kind: 'message'; readonly reply: Reply };
+
+export interface FrontDoor {
+  /** Where it listens; the port is the real one where the configuration says 0. Rejects when an address is taken. */
+  start(): Promise<readonly { readonly host: string; readonly port: number }[]>;
+  /** Stops listening, lets messages on their way in finish, answers every new command with 421. */
+  close(): Promise<void>;
+  readonly connections: number;
+}
+
+export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
+  const limits: Limits = {
+    connections: 500,
+    connectionsPerPeer: 200,
+    strangers: 10,
+    recipients: 1_000,
+    idle: 5 * minute,
+    transaction: 30 * minute,
+    memory: Math.max(256 * 1_048_576, 4 * options.size),
+    drain: 30 * second,
+    ...options.limits,
+  };
+  return new SmtpFrontDoor(options, limits);
+}
+
+class SmtpFrontDoor implements FrontDoor, Hall {
+  readonly hostname: string;
+  readonly size: number;
+  readonly maxRecipients: number;
+  readonly intake: Intake;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly #options: FrontDoorOptions;
+  readonly #limits: Limits;
+  readonly #listeners: Listener[];
+  readonly #stop = new AbortController();
+  readonly #carrying: readonly (readonly [ipaddr.IPv4 | ipaddr.IPv6, number])[];
+  #held = 0;
+
+  constructor(options: FrontDoorOptions, limits: Limits) {
+    this.#options = options;
+    this.#limits = limits;
+    this.hostname = options.hostname;
+    this.size = options.size;
+    this.maxRecipients = limits.recipients;
+    this.intake = options.intake;
+    this.clock = options.clock ?? systemClock;
+    this.log = options.log ?? noLog;
+    this.#carrying = options.peers.filter((peer) => peer.carriesMembers).map((peer) => parseNetwork(peer.network));
+    this.#listeners = options.listen.map((listen) => new Listener(this, listen, options, limits));
+  }
+
+  async start(): Promise<readonly { host: string; port: number }[]> {
+    const bound = await Promise.allSettled(this.#listeners.map((listener) => listener.start()));
+    const failed = bound.find((result) => result.status === 'rejected');
+    if (failed) {
+      await this.close();
+      throw failed.reason;
+    }
+    void this.#watchSlow();
+    return bound.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#listeners.map((listener) => listener.stop()));
+  }
+
+  get connections(): number {
+    return this.#listeners.reduce((sum, listener) => sum + listener.connections.size, 0);
+  }
+
+  draining(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  admit(address: string): Reply | undefined {
+    const refusal = this.intake.admitClient(address);
+    const [all, same] = this.#count(address);
+    const perPeer = refusal ? this.#limits.strangers : this.#limits.connectionsPerPeer;
+    const busy = all > this.#limits.connections || same > perPeer;
+    const outcome = busy ? 'busy' : refusal ? 'refused' : 'admitted';
+    if (outcome !== 'admitted') this.log.warn({ peer: address, outcome, all, same }, 'client not admitted');
+    this.#options.onEvent?.({ kind: 'connection', outcome });
+    return busy ? replies.tooManyConnections : refusal;
+  }
+
+  carriesMembers(address: string): boolean {
+    const parsed = ipaddr.process(address);
+    return this.#carrying.some(([network, bits]) => network.kind() === parsed.kind() && parsed.match(network, bits));
+  }
+
+  reserve(octets: number): boolean {
+    if (this.#held + octets > this.#limits.memory) return false;
+    this.#held += octets;
+    return true;
+  }
+
+  release(octets: number): void {
+    this.#held -= octets;
+  }
+
+  onMessage(reply: Reply): void {
+    this.#options.onEvent?.({ kind: 'message', reply });
+  }
+
+  #count(address: string): readonly [all: number, same: number] {
+    let all = 0;
+    let same = 0;
+    for (const listener of this.#listeners) {
+      for (const connection of listener.connections) {
+        all++;
+        if (connection._originalRemoteAddress === address) same++;
+      }
+    }
+    return [all, same];
+  }
+
+  async #watchSlow(): Promise<void> {
+    const every = Math.min(this.#limits.idle, this.#limits.transaction) / 10;
+    while (!this.draining()) {
+      await this.clock.sleepUntil(this.clock.now() + every, this.#stop.signal);
+      const now = this.clock.now();
+      for (const listener of this.#listeners)
+        for (const session of listener.sessions()) session.endIfSlow(now, this.#limits);
+    }
+  }
+}
+
+/** One address we listen on. */
+class Listener extends SMTPServer {
+  readonly #hall: Hall;
+  readonly #listen: Config['listen'][number];
+  #started = false;
+
+  constructor(hall: Hall, listen: Config['listen'][number], options: FrontDoorOptions, limits: Limits) {
+    super({
+      name: hall.hostname,
+      size: hall.size,
+      banner: 'Pointsman',
+      heloResponse: '%s',
+      logger: false,
+      disableReverseLookup: true,
+      socketTimeout: limits.idle,
+      closeTimeout: limits.drain,
+      hideDSN: false,
+      hideENHANCEDSTATUSCODES: false,
+      // smtp-server brings a certificate whose key everyone can read: without one of our own there is no STARTTLS.
+      hideSTARTTLS: options.tls === undefined,
+      ...(options.tls ? { key: options.tls.key, cert: options.tls.cert } : {}),
+      disabledCommands: ['AUTH', 'XCLIENT', 'WIZ', 'SHELL', 'KILL', ...(options.tls ? [] : ['STARTTLS'])],
+      onConnect: (_session, callback) => callback(),
+    });
+    this.#hall = hall;
+    this.#listen = listen;
+    this.on('error', (error: Error) => hall.log.info({ cause: describeError(error) }, 'connection failed'));
+  }
+
+  start(): Promise<{ host: string; port: number }> {
+    return new Promise((resolve, reject) => {
+      const failed = (error: Error): void => reject(error);
+      this.server.once('error', failed);
+      this.server.listen({ host: this.#listen.host, port: this.#listen.port }, () => {
+        this.server.off('error', failed);
+        this.#started = true;
+        const address = this.server.address();
+        const port = address !== null && typeof address === 'object' ? address.port : this.#listen.port;
+        resolve({ host: this.#listen.host, port });
+      });
+    });
+  }
+
+  stop(): Promise<void> {
+    if (!this.#started) return Promise.resolve();
+    this.#started = false;
+    return new Promise((resolve) => {
+      this.close(() => resolve());
+      for (const session of this.sessions()) session.drain();
+    });
+  }
+
+  *sessions(): Generator<Session> {
+    for (const connection of [...this.connections]) if (connection instanceof Session) yield connection;
+  }
+
+  // The one place where smtp-server makes its connections.
+  override connect(socket: Socket, socketOptions?: SMTPConnectionOptions | null): void {
+    const session = new Session(this, socket, socketOptions, this.#hall, this.#listen.carriesMembers);
+    this.connections.add(session);
+    session.on('error', (error: Error) => this._onError(error));
+    session.init();
+  }
+}
+
+function parseNetwork(text: string): readonly [ipaddr.IPv4 | ipaddr.IPv6, number] {
+  if (text.includes('/')) return ipaddr.parseCIDR(text);
+  const address = ipaddr.process(text);
+  return [address, address.kind() === 'ipv4' ? 32 : 128];
+}
