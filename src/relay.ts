@@ -1,0 +1,229 @@
+// One message's life.
+//
+// A front door hands over an envelope and content. They are made durable together with what the rules say of each
+// recipient, and only then does the peer hear 250. From that moment every recipient has a row in the one timer queue,
+// and a loop takes from it whatever is due: a delivery to attempt, a nudge to send, a step of an escalation to take,
+// content to retire. Each is leased, done, and settled with everything that follows from it in one transaction; a
+// crash in between means that the lease is freed and the work is done again.
+//
+// A member is chosen at the moment of dispatch, from a snapshot of presence, load and history that is stored with the
+// decision. When the next hop has taken the mail the clock of the policy starts and the owner is told. Evidence, time,
+// and people coming and going move the message on until somebody has taken it, or every step was taken.
+import { minute } from './clock.ts';
+import type { Client, Intake } from './intake.ts';
+import { mailboxKey, nullReversePath } from './mail/path.ts';
+import type { QueueId } from './mail/queue-id.ts';
+import type { AckOutcome } from './operations.ts';
+import type { PresenceChange } from './presence/presence.ts';
+import { type Accepted, admitRecipient, keepSafe, peersOf } from './relay/accepting.ts';
+import { createAnswering } from './relay/answering.ts';
+import { startDueLoop } from './relay/due-loop.ts';
+import { escalate, weigh } from './relay/escalating.ts';
+import { dispatch } from './relay/forwarding.ts';
+import { Ledger } from './relay/ledger.ts';
+import { refOfNudgeId, sendNudge } from './relay/nudging.ts';
+import type { Parts, Stage } from './relay/parts.ts';
+import type { DeliveryRef, Due, Store } from './store/store.ts';
+import { standing } from './tracking/acknowledge.ts';
+import type { Trigger } from './tracking/event.ts';
+import { type Grade, grades } from './tracking/evidence.ts';
+
+export interface Relay extends Intake {
+  /** Takes what is due from now on. */
+  start(): void;
+  /** Lets what is in hand end; nothing new is taken. Transactions with next hops are cut off after `signal`. */
+  drain(): Promise<void>;
+  /** By short id or queue id, from the console or the command line. */
+  acknowledge(id: string, by: string): Promise<AckOutcome>;
+  /** Something was made due from outside (an operator's retry). */
+  wake(): void;
+  load(person: string): { open: number; lastAssignedAt: number | null };
+}
+
+type DueOf<Kind extends Due['kind']> = Extract<Due, { kind: Kind }>;
+
+export async function createRelay(parts: Parts): Promise<Relay> {
+  const loops: { wake(): void; stop(): Promise<void> }[] = [];
+  const wake = () => {
+    for (const loop of loops) loop.wake();
+  };
+  const stage: Stage = { ...parts, ledger: new Ledger(await parts.store.history()), wake };
+  const peers = peersOf(parts.config);
+  const answering = createAnswering(stage);
+  const cutOff = new AbortController();
+
+  // 1 Accept, 2 Plan. A peer that is not named gets nothing; a recipient must be one of ours, whoever asks.
+  async function accept(
+    client: Client,
+    envelope: Parameters<Intake['accept']>[1],
+    content: Uint8Array,
+  ): Promise<QueueId> {
+    const accepted = await keepSafe(stage, client, envelope, content);
+    await watchForReply(accepted, client.carriesMembers || peers.carriesMembers(client.address));
+    return accepted.queueId;
+  }
+
+  // 3 Choose, 4 Forward. What was claimed together and belongs to one message goes together.
+  function forward(due: readonly DueOf<'attempt'>[]): Promise<void>[] {
+    const byMessage = Map.groupBy(due, ({ message }) => message.queueId);
+    return [...byMessage.values()].map((works) => dispatch(stage, works, cutOff.signal));
+  }
+
+  // 5 Nudge.
+  const nudge = ({ nudge: due }: DueOf<'nudge'>) => sendNudge(stage, due);
+
+  // 6 Watch: a reply in the thread, by a path that carries members' own mail, from one who may answer it.
+  async function watchForReply({ facts, queueId }: Accepted, trusted: boolean): Promise<void> {
+    if (facts.references.length === 0 || facts.reversePath === nullReversePath) return;
+    const sender = mailboxKey(facts.reversePath);
+    const people = [...stage.rules.current().people.values()];
+    const person = people.find(({ mail }) => mailboxKey(mail) === sender) ?? null;
+    for (const tracked of await stage.store.trackedByMessageId(facts.references)) {
+      const known =
+        person !== null &&
+        (person.operator ||
+          tracked.owner === person.name ||
+          tracked.plan.candidates.some((each) => each.person === person.name));
+      const evidence = {
+        queueId: tracked.queueId,
+        seq: tracked.seq,
+        person: known ? person.name : null,
+        grade: grades.answered,
+        // RFC 3834: an automatic answer is nobody's; recorded, and stops nothing.
+        source: facts.autoSubmitted ? 'automatic reply' : 'reply',
+        reference: facts.messageId ?? queueId,
+        trusted: trusted && known && !facts.autoSubmitted,
+      };
+      await weigh(stage, tracked, evidence, person?.name ?? 'a reply');
+    }
+  }
+
+  // 6 Watch: receipts of the nudge tell that a client has it, never that a person has.
+  async function watchReceipt(receipt: { id: string; kind: 'received' | 'displayed'; from: string }): Promise<void> {
+    const ref = refOfNudgeId(receipt.id);
+    const tracked = ref ? await stage.store.tracked(ref) : null;
+    const person = tracked?.plan.candidates.find(({ jid }) => jid === receipt.from)?.person;
+    if (!ref || person === undefined) return;
+    const grade: Grade = receipt.kind === 'received' ? grades.nudgeReceived : grades.nudgeDisplayed;
+    await weigh(
+      stage,
+      ref,
+      { ...ref, person, grade, source: `im ${receipt.kind}`, reference: receipt.id, trusted: true },
+      person,
+    );
+  }
+
+  // 6 Watch: presence. Who leaves while owning a message gives it up; who comes wakes what is held for their groups.
+  async function watchPresence(change: PresenceChange): Promise<void> {
+    const rules = stage.rules.current();
+    const person = [...rules.people.values()].find(({ jid }) => jid === change.jid);
+    if (!person) return;
+    const { state } = change.presence;
+    if (state === 'offline') {
+      for (const tracked of await stage.store.openTracked({ owner: person.name })) {
+        if (chosenByPresence(tracked)) await escalate(stage, tracked, { trigger: 'owner offline', owner: person.name });
+      }
+      return;
+    }
+    for (const group of rules.groups.values()) {
+      if (group.hold === null || !group.members.includes(person.name) || !group.eligible.includes(state)) continue;
+      if ((await stage.store.wakeHeld(group.name, stage.clock.now())) > 0) wake();
+    }
+  }
+
+  // 7 Escalate: the clock of a step has run out.
+  function step({ tracked }: DueOf<'step'>): Promise<void> {
+    stage.reach('step-claimed');
+    return escalate(stage, tracked, { trigger: 'time' satisfies Trigger }).then(() => undefined);
+  }
+
+  // 8 Close.
+  async function acknowledge(id: string, by: string): Promise<AckOutcome> {
+    const ref = await refOf(stage.store, id);
+    if (!ref) return { kind: 'unknown' };
+    const evidence = { ...ref, person: null, grade: grades.answered, source: 'operator', reference: by, trusted: true };
+    const result = await weigh(stage, ref, evidence, by);
+    if (!result.tracked) return { kind: 'unknown' };
+    if (result.kind === 'closed') return { kind: 'done', tracked: result.tracked };
+    const text = result.kind === 'late' ? result.text : standing(result.tracked, stage.clock.now());
+    return { kind: 'late', tracked: result.tracked, text };
+  }
+  const retire = ({ queueId }: DueOf<'retire'>) => stage.store.retireContent(queueId);
+
+  /** Listeners must neither throw nor be waited for; what fails in one is logged. */
+  const inBackground = (what: string, work: Promise<unknown>) => {
+    work.catch((error: unknown) => stage.log.error({ err: error }, `${what} could not be handled`));
+  };
+
+  return {
+    admitClient: (address) => peers.admit(address),
+    admitRecipient: (_client, path) => admitRecipient(stage, path),
+    accept,
+    acknowledge,
+    wake,
+    load: (person) => ({ open: stage.ledger.open(person), lastAssignedAt: stage.ledger.lastAssignedAt(person) }),
+
+    start() {
+      stage.watcher.onChange((change) => {
+        inBackground('recording presence', stage.store.recordPresence([change]));
+        inBackground('a change of presence', watchPresence(change));
+      });
+      stage.notifier?.onMessage((message) => inBackground('an instant message', answering.hear(message)));
+      stage.notifier?.onReceipt((receipt) => inBackground('a receipt', watchReceipt(receipt)));
+      const loop = { store: stage.store, clock: stage.clock, log: stage.log };
+      loops.push(
+        // Longer than any transaction with a next hop may last.
+        startDueLoop({
+          ...loop,
+          kinds: ['attempt'],
+          atOnce: 200,
+          leaseFor: 30 * minute,
+          handle: (due) => forward(due.filter((each) => each.kind === 'attempt')),
+        }),
+        startDueLoop({
+          ...loop,
+          kinds: ['step', 'nudge', 'retire'],
+          atOnce: 50,
+          leaseFor: 5 * minute,
+          handle: (due) =>
+            due.flatMap((each) =>
+              each.kind === 'step'
+                ? [step(each)]
+                : each.kind === 'nudge'
+                  ? [nudge(each)]
+                  : each.kind === 'retire'
+                    ? [retire(each)]
+                    : [],
+            ),
+        }),
+      );
+    },
+
+    async drain() {
+      const stopped = Promise.all(loops.map((loop) => loop.stop()));
+      const impatience = new AbortController();
+      const limit = stage.clock.sleepUntil(stage.clock.now() + 20_000, impatience.signal).then(() => cutOff.abort());
+      await stopped;
+      impatience.abort();
+      await limit;
+    },
+  };
+}
+
+/** A step that names a person does not ask whether they are there; their being offline moves nothing. */
+function chosenByPresence(tracked: {
+  step: number;
+  stepTaken: number;
+  plan: { policy: { steps: readonly { to: { kind: string } }[] } };
+}): boolean {
+  const { steps } = tracked.plan.policy;
+  const last = tracked.stepTaken > 0 ? steps[tracked.step] : steps[tracked.step - 1];
+  return last?.to.kind !== 'person' && last?.to.kind !== 'mailbox';
+}
+
+async function refOf(store: Store, id: string): Promise<DeliveryRef | null> {
+  const byShortId = await store.trackedByShortId(id.toLowerCase().replace(/^#/, ''));
+  if (byShortId) return byShortId;
+  const story = await store.message(id.toUpperCase() as QueueId);
+  return story?.tracked[0] ?? null;
+}

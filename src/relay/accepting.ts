@@ -1,0 +1,149 @@
+// Acceptance: who may hand us mail and for whom, and what is made durable before the 250.
+
+import type { Client } from '../intake.ts';
+import type { Envelope, ForwardPath } from '../mail/envelope.ts';
+import { describeError, PointsmanError } from '../mail/error.ts';
+import type { MailFacts } from '../mail/facts.ts';
+import { readFacts } from '../mail/header.ts';
+import { type Network, parseNetwork } from '../mail/network.ts';
+import { newQueueId, newShortId, type QueueId } from '../mail/queue-id.ts';
+import { receivedField } from '../mail/received.ts';
+import { type Reply, replies } from '../mail/reply.ts';
+import { isRelayed } from '../routing/admission.ts';
+import { type Plan, plan } from '../routing/plan.ts';
+import { type Acceptance, type NewDelivery, ShortIdTaken } from '../store/store.ts';
+import type { Tracked } from '../tracking/tracked.ts';
+import { type Parts, type Stage, tellAll } from './parts.ts';
+
+export interface Peers {
+  admit(address: string): Reply | undefined;
+  carriesMembers(address: string): boolean;
+}
+
+/** An empty list refuses everybody. Judged on the real peer address alone. */
+export function peersOf(config: Parts['config']): Peers {
+  const peers = config.peers.map(({ network, carriesMembers }) => {
+    const matches: Network | undefined = parseNetwork(network);
+    if (!matches) throw new RangeError(`not a network: ${network}`);
+    return { matches, carriesMembers };
+  });
+  return {
+    admit: (address) => (peers.some(({ matches }) => matches(address)) ? undefined : replies.relayingDenied),
+    carriesMembers: (address) => peers.some(({ matches, carriesMembers }) => carriesMembers && matches(address)),
+  };
+}
+
+/** A loopback peer is any local user, so relaying goes only to what is configured, whoever asks. */
+export function admitRecipient(parts: Parts, path: ForwardPath): Reply | undefined {
+  return isRelayed(path.mailbox, parts.rules.current(), parts.config.domains) ? undefined : replies.relayingDenied;
+}
+
+export interface Accepted {
+  readonly queueId: QueueId;
+  readonly facts: MailFacts;
+}
+
+/** Resolves when everything is synced to disk. */
+export async function keepSafe(
+  stage: Stage,
+  client: Client,
+  envelope: Envelope,
+  content: Uint8Array,
+): Promise<Accepted> {
+  for (let attempt = 1; ; attempt += 1) {
+    const acceptance = planned(stage, client, envelope, content);
+    try {
+      await stage.store.accept(acceptance);
+    } catch (error) {
+      // Chance drew a short id that is in use: draw again.
+      if (error instanceof ShortIdTaken && attempt < 8) continue;
+      if (error instanceof PointsmanError) throw error;
+      throw new PointsmanError(replies.localError, `the store did not accept it: ${describeError(error)}`, {
+        cause: error,
+      });
+    }
+    stage.reach('accepted-not-replied');
+    tellAll(stage, acceptance.events);
+    stage.wake();
+    return { queueId: acceptance.message.queueId, facts: acceptance.message.facts };
+  }
+}
+
+/** What the rules say of each recipient, and all that has to be written. Throws when the rules refuse every recipient. */
+function planned(stage: Stage, client: Client, envelope: Envelope, content: Uint8Array): Acceptance {
+  const now = stage.clock.now();
+  const queueId = newQueueId(now, stage.random);
+  const facts = readFacts({ queueId, receivedAt: now, envelope, content, client });
+  const rules = stage.rules.current();
+  const plans = envelope.forwardPaths.map((path) => plan(facts, path.mailbox, rules));
+  const refusal = plans.every((each) => each.kind === 'reject') ? plans[0] : undefined;
+  if (refusal?.kind === 'reject') throw new PointsmanError(refusal.reply, refusal.because.join('; '));
+
+  const deliveries = envelope.forwardPaths.map(
+    (path, seq): NewDelivery => ({
+      seq,
+      path,
+      plan: plans[seq] as Plan,
+      forwardOf: null,
+      chosen: null,
+      firstAttemptAt: now,
+    }),
+  );
+  const { forwardPaths: _paths, ...shared } = envelope;
+  return {
+    message: {
+      queueId,
+      acceptedAt: now,
+      envelope: shared,
+      facts,
+      size: content.length,
+      trace: receivedField({ queueId, at: now, hostname: stage.config.hostname, client, envelope }),
+      kind: 'mail',
+    },
+    content,
+    deliveries,
+    tracked: deliveries.flatMap((delivery) => trackedFor(stage, facts, delivery)),
+    events: [
+      {
+        event: 'accepted',
+        at: now,
+        queueId,
+        from: envelope.reversePath,
+        to: envelope.forwardPaths.map((path) => path.mailbox),
+        size: content.length,
+        peer: client.address,
+        ...(facts.subject === undefined ? {} : { subject: facts.subject }),
+        ...(facts.messageId === undefined ? {} : { messageId: facts.messageId }),
+      },
+    ],
+  };
+}
+
+function trackedFor(stage: Stage, facts: MailFacts, delivery: NewDelivery): Tracked[] {
+  const { plan: planned, seq, path } = delivery;
+  if (planned.kind !== 'group' || planned.policy === null) return [];
+  return [
+    {
+      queueId: facts.queueId,
+      seq,
+      shortId: newShortId(stage.random),
+      state: 'waiting',
+      revision: 1,
+      plan: { ...planned, policy: planned.policy },
+      owner: null,
+      ownedSince: null,
+      step: 0,
+      stepTaken: 0,
+      nextStepAt: null,
+      tried: {},
+      acceptedAt: facts.receivedAt,
+      closedAt: null,
+      closedBy: null,
+      messageId: facts.messageId ?? null,
+      subject: facts.subject ?? null,
+      from: facts.from ?? facts.reversePath,
+      reversePath: facts.reversePath,
+      address: path.mailbox,
+    },
+  ];
+}

@@ -1,0 +1,85 @@
+// The pump of the durable timer queue: sleeps until the next thing is due or somebody calls wake(), leases it, hands
+// it on, and never has more than `atOnce` things in hand. No polling: the store says when the next moment is.
+import type { Clock, Duration } from '../clock.ts';
+import { minute, second } from '../clock.ts';
+import type { Log } from '../log.ts';
+import type { Due, DueKind, Store } from '../store/store.ts';
+
+export interface DueLoop {
+  wake(): void;
+  /** Takes nothing new; resolves when what is in hand is done. */
+  stop(): Promise<void>;
+}
+
+export interface DueLoopOptions {
+  readonly store: Pick<Store, 'claimDue' | 'nextDueAt'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly kinds: readonly DueKind[];
+  readonly atOnce: number;
+  /** Longer than any handling can take: when it runs out the work is done again. */
+  readonly leaseFor: Duration;
+  /** Gets what was claimed together; must not reject (it is logged, and the lease brings the work back). */
+  readonly handle: (due: readonly Due[]) => readonly Promise<void>[];
+}
+
+export function startDueLoop(options: DueLoopOptions): DueLoop {
+  const { store, clock, log, kinds, atOnce, leaseFor, handle } = options;
+  const inHand = new Set<Promise<void>>();
+  let stopped = false;
+  let calls = 0;
+  let sleeping: AbortController | null = null;
+
+  function wake(): void {
+    calls += 1;
+    sleeping?.abort();
+  }
+
+  async function sleep(until: number, callsSeen: number): Promise<void> {
+    if (stopped || calls !== callsSeen) return;
+    sleeping = new AbortController();
+    await clock.sleepUntil(until, sleeping.signal);
+    sleeping = null;
+  }
+
+  function take(work: Promise<void>): void {
+    const done: Promise<void> = work
+      .catch((error: unknown) => log.error({ err: error }, 'work on a due item failed; its lease will bring it back'))
+      .finally(() => {
+        inHand.delete(done);
+        // Room for more, and what was handled may have made something due.
+        wake();
+      });
+    inHand.add(done);
+  }
+
+  async function run(): Promise<void> {
+    while (!stopped) {
+      const callsSeen = calls;
+      try {
+        const room = atOnce - inHand.size;
+        const due = room > 0 ? await store.claimDue({ kinds, now: clock.now(), limit: room, leaseFor }) : [];
+        if (due.length > 0) {
+          for (const work of handle(due)) take(work);
+          continue;
+        }
+        const next = room > 0 ? await store.nextDueAt(kinds) : null;
+        await sleep(next ?? clock.now() + 10 * minute, callsSeen);
+      } catch (error) {
+        log.error({ err: error }, 'the timer queue could not be read; trying again in 5 s');
+        await sleep(clock.now() + 5 * second, callsSeen);
+      }
+    }
+  }
+
+  const running = run();
+  return {
+    wake,
+    async stop() {
+      stopped = true;
+      wake();
+      await running;
+      await Promise.all(inHand);
+    },
+  };
+}

@@ -1,0 +1,215 @@
+// Escalate and close: every change of a tracked message is computed from what is stored, by a pure function, and
+// written back only if nobody was quicker (compare-and-set); then it is computed again from what stands now.
+import type { Instant } from '../clock.ts';
+import { movedOnText, takenText } from '../notify/nudge.ts';
+import type { PersonName } from '../routing/rules.ts';
+import type { Consequences, DeliveryRef, NewNudge } from '../store/store.ts';
+import { type Acknowledged, acknowledge } from '../tracking/acknowledge.ts';
+import { type Advance, advance } from '../tracking/advance.ts';
+import type { StoryEvent, Trigger } from '../tracking/event.ts';
+import type { Evidence } from '../tracking/evidence.ts';
+import { isOpen, type Tracked } from '../tracking/tracked.ts';
+import { chosenEvent, decided } from './choosing.ts';
+import { factsOf, notice, noticeToRoom, nudgeRoom, remindOwner } from './nudging.ts';
+import { casTries, type Stage, tellAll } from './parts.ts';
+
+/** @param cause `owner`: only if the message is still theirs. Does nothing when the message has moved on meanwhile. */
+export async function escalate(
+  stage: Stage,
+  ref: DeliveryRef,
+  cause: { trigger: Trigger; owner?: PersonName | null },
+): Promise<Tracked | null> {
+  for (let attempt = 1; attempt <= casTries; attempt += 1) {
+    const before = await stage.store.tracked(ref);
+    const now = stage.clock.now();
+    if (before?.state !== 'tracked') return null;
+    if (cause.trigger === 'time' && (before.nextStepAt === null || before.nextStepAt > now)) return null;
+    if (cause.owner !== undefined && before.owner !== cause.owner) return null;
+    const snapshot = stage.ledger.snapshot(before.plan, stage.watcher, { now, excluded: {}, holdUntil: null });
+    const next = advance(before, cause.trigger, snapshot);
+    const also = consequences(stage, before, next, cause.trigger, now);
+    if ((await stage.store.advance(next.tracked, also)) === 'stale') continue;
+    stage.ledger.moved(before, next.tracked);
+    const { move } = next;
+    if (move.kind === 'reassign') stage.ledger.assign(ref, move.person, before.plan.group, now);
+    stage.reach('step-advanced');
+    tellAll(stage, also.events);
+    stage.wake();
+    return next.tracked;
+  }
+  throw new Error(`escalating ${ref.queueId} was overtaken ${casTries} times`);
+}
+
+function consequences(stage: Stage, before: Tracked, next: Advance, trigger: Trigger, now: Instant): Consequences {
+  const { tracked, move, choice, snapshot } = next;
+  const { queueId, seq } = tracked;
+  const base = { at: now, queueId, seq };
+  const decision =
+    choice === null ? null : decided(stage, { queueId, seq }, 'escalation', tracked.plan, snapshot, choice);
+  const decisions = decision ? [decision] : [];
+  const escalated = (step: string, to: string): StoryEvent => ({
+    ...base,
+    event: 'escalated',
+    step,
+    trigger,
+    ...(before.owner === null ? {} : { from: before.owner }),
+    to,
+  });
+  const former = tracked.owner === before.owner ? [] : tellFormer(stage, before, tracked, move, now);
+  switch (move.kind) {
+    case 'reassign': {
+      const chosen: StoryEvent[] =
+        decision && choice && choice.kind !== 'hold' ? [chosenEvent(decision, tracked.plan, choice)] : [];
+      return {
+        decisions,
+        events: [escalated(move.step, move.person), ...chosen],
+        forwards: [forward(tracked, move.mailbox, move.person, now)],
+        withdrawNudgesOf: [{ queueId, seq }],
+        nudges: former,
+      };
+    }
+    case 'forward':
+      return {
+        decisions,
+        events: [escalated(move.step, move.person ?? move.mailbox)],
+        forwards: [forward(tracked, move.mailbox, move.person, now)],
+        withdrawNudgesOf: [{ queueId, seq }],
+        nudges: former,
+      };
+    case 'remind':
+      return {
+        decisions,
+        events: [escalated(move.step, move.person)],
+        withdrawNudgesOf: [{ queueId, seq }],
+        nudges: remindOwner(stage, tracked, now),
+      };
+    case 'room':
+      return {
+        decisions,
+        events: [escalated(move.step, move.room)],
+        withdrawNudgesOf: [{ queueId, seq }],
+        nudges: [...nudgeRoom(stage, tracked, move.room, now), ...former],
+      };
+    case 'expire':
+      return {
+        decisions,
+        events: [
+          { ...base, event: 'closed', state: 'expired' },
+          {
+            ...base,
+            event: 'fault',
+            fault: 'escalation-exhausted',
+            severity: 'error',
+            text: `Every step of policy ${tracked.plan.policy.name} was taken for #${tracked.shortId} and nobody has answered`,
+          },
+        ],
+        withdrawNudgesOf: [{ queueId, seq }],
+        nudges: former,
+      };
+    default:
+      return move satisfies never;
+  }
+}
+
+/** Ours, not the sender's: its failure goes on escalating, so no next hop needs to report it (RFC 3461 §4.1). */
+function forward(
+  tracked: Tracked,
+  mailbox: Tracked['address'],
+  person: PersonName | null,
+  now: Instant,
+): NonNullable<Consequences['forwards']>[number] {
+  return {
+    queueId: tracked.queueId,
+    path: { mailbox, notify: ['never'], orcpt: `rfc822;${tracked.address}` },
+    plan: tracked.plan,
+    forwardOf: tracked.seq,
+    chosen: { mailbox, person },
+    firstAttemptAt: now,
+  };
+}
+
+/** Whoever had it is told that they are free of it, and why. */
+function tellFormer(stage: Stage, before: Tracked, after: Tracked, move: Advance['move'], now: Instant): NewNudge[] {
+  if (before.owner === null) return [];
+  const to =
+    move.kind === 'reassign'
+      ? move.person
+      : move.kind === 'forward'
+        ? (move.person ?? move.mailbox)
+        : move.kind === 'room'
+          ? move.room
+          : 'nobody';
+  const why = after.tried[before.owner] ?? 'no answer';
+  return notice(stage, after, before.owner, movedOnText(factsOf(after, now), to, `you: ${why}`), now);
+}
+
+/** Evidence for one tracked message: recorded always, and whatever follows from it. */
+export async function weigh(
+  stage: Stage,
+  ref: DeliveryRef,
+  evidence: Omit<Evidence, 'at'>,
+  by: string,
+): Promise<Acknowledged & { tracked: Tracked | null }> {
+  for (let attempt = 1; attempt <= casTries; attempt += 1) {
+    const before = await stage.store.tracked(ref);
+    const now = stage.clock.now();
+    const stored: Evidence = { ...evidence, at: now };
+    const seen: StoryEvent = {
+      event: 'evidence',
+      at: now,
+      ...ref,
+      ...(evidence.person === null ? {} : { person: evidence.person }),
+      grade: evidence.grade,
+      source: evidence.source,
+      trusted: evidence.trusted,
+      ...(evidence.reference === null ? {} : { reference: evidence.reference }),
+    };
+    const result = before ? acknowledge(before, evidence, by, now) : ({ kind: 'recorded' } as const);
+    if (!before || result.kind === 'recorded' || result.kind === 'late') {
+      await stage.store.record({ evidence: [stored], events: [seen] });
+      tellAll(stage, [seen]);
+      return { ...result, tracked: before };
+    }
+    const after = result.tracked;
+    const closed: StoryEvent[] = isOpen(after.state)
+      ? []
+      : [{ event: 'closed', at: now, ...ref, state: after.state, by }];
+    const also: Consequences = {
+      evidence: [stored],
+      events: [seen, ...closed],
+      withdrawNudgesOf: [ref],
+      nudges: await tellOthers(stage, after, evidence.person, by, now),
+    };
+    if ((await stage.store.advance(after, also)) === 'stale') continue;
+    stage.ledger.moved(before, after);
+    tellAll(stage, also.events);
+    stage.wake();
+    return { ...result, tracked: after };
+  }
+  throw new Error(`evidence for ${ref.queueId} was overtaken ${casTries} times`);
+}
+
+/** Everybody else who was asked is told who has it. */
+async function tellOthers(
+  stage: Stage,
+  tracked: Tracked,
+  taker: PersonName | null,
+  by: string,
+  now: Instant,
+): Promise<NewNudge[]> {
+  const asked = (await stage.store.nudges(tracked.queueId)).filter(
+    (nudge) => nudge.seq === tracked.seq && nudge.kind === 'nudge' && nudge.state === 'sent',
+  );
+  const told = new Set<string>();
+  return asked.flatMap(({ to }) => {
+    const key = to.kind === 'room' ? to.room : (to.person ?? to.jid);
+    if (told.has(key) || key === taker) return [];
+    told.add(key);
+    const text = takenText(factsOf(tracked, now), by);
+    if (to.kind === 'room') return noticeToRoom(stage, tracked, to.room, text, now);
+    // Those it has moved away from were told then; for them it is over.
+    return to.person === null || tracked.tried[to.person] !== undefined
+      ? []
+      : notice(stage, tracked, to.person, text, now);
+  });
+}

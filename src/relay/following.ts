@@ -1,0 +1,125 @@
+// What follows for the watch when a forward was taken or refused by a next hop: the clock starts, the owner is told.
+import type { Instant } from '../clock.ts';
+import { formatReply } from '../mail/reply.ts';
+import type { Consequences, DeliveryRef, Settlement } from '../store/store.ts';
+import type { StoryEvent } from '../tracking/event.ts';
+import { grades } from '../tracking/evidence.ts';
+import type { Tracked } from '../tracking/tracked.ts';
+import type { Outcome } from '../transport.ts';
+import type { Target, Work } from './choosing.ts';
+import { escalate } from './escalating.ts';
+import { nudgeOwner, tellOfUntracked } from './nudging.ts';
+import type { Stage } from './parts.ts';
+
+/** To be stored with the settlement, and done after it. */
+export interface Following extends Pick<Required<Consequences>, 'events' | 'tracked' | 'nudges' | 'evidence'> {
+  readonly afterwards: () => Promise<void>;
+}
+
+const nothing: Following = { events: [], tracked: [], nudges: [], evidence: [], afterwards: async () => undefined };
+
+/** The next hop has it: from now on it is watched. */
+export async function followForward(stage: Stage, work: Work, target: Target, now: Instant): Promise<Following> {
+  const { delivery } = work;
+  if (delivery.plan.kind !== 'group') return nothing;
+  if (delivery.plan.policy === null) return { ...nothing, nudges: tellOfUntracked(stage, work, target, now) };
+  const ref = trackedRef(work);
+  const before = await stage.store.tracked(ref);
+  if (!before) return nothing;
+  const evidence = [
+    {
+      ...ref,
+      at: now,
+      person: target.person,
+      grade: grades.accepted,
+      source: 'next hop',
+      reference: null,
+      trusted: true,
+    },
+  ];
+  if (delivery.forwardOf !== null) {
+    const theirs = before.state === 'tracked' && before.owner === target.person;
+    return { ...nothing, evidence, nudges: theirs ? nudgeOwner(stage, before, target.because, now) : [] };
+  }
+  if (before.state !== 'waiting' && before.state !== 'held') return { ...nothing, evidence };
+  const first = before.plan.policy.steps[0];
+  const tracked: Tracked = {
+    ...before,
+    state: 'tracked',
+    revision: before.revision + 1,
+    owner: target.person,
+    ownedSince: target.person === null ? null : now,
+    nextStepAt: first ? now + first.after : null,
+  };
+  return {
+    events: [],
+    tracked: [tracked],
+    nudges: nudgeOwner(stage, tracked, target.because, now),
+    evidence,
+    async afterwards() {
+      stage.ledger.moved(before, tracked);
+      // The owner may have left between the choice and the forward; nobody would have noticed.
+      if (tracked.owner !== null) await escalateIfGone(stage, tracked);
+    },
+  };
+}
+
+async function escalateIfGone(stage: Stage, tracked: Tracked): Promise<void> {
+  const jid = tracked.plan.candidates.find(({ person }) => person === tracked.owner)?.jid;
+  if (jid && tracked.owner !== null && stage.watcher.presenceOf(jid).state === 'offline') {
+    await escalate(stage, tracked, { trigger: 'owner offline', owner: tracked.owner });
+  }
+}
+
+/** A member's mailbox refuses the mail: others are asked before the sender is bothered. Null when that is not so. */
+export async function followRefusal(
+  stage: Stage,
+  work: Work,
+  target: Target,
+  outcome: Outcome,
+  now: Instant,
+): Promise<(Following & { settlement: Settlement }) | null> {
+  const { delivery } = work;
+  if (outcome.kind !== 'permanent' || delivery.plan.kind !== 'group' || delivery.forwardOf !== null) return null;
+  const { person } = target;
+  if (person === null || !delivery.plan.candidates.some((candidate) => candidate.person === person)) return null;
+  const ref = trackedRef(work);
+  const before = await stage.store.tracked(ref);
+  // Refused twice means that it was the fallback, too: then the sender must know.
+  if (!before || before.tried[person] !== undefined) return null;
+  const reply = formatReply(outcome.reply);
+  const tracked: Tracked = {
+    ...before,
+    revision: before.revision + 1,
+    tried: { ...before.tried, [person]: `their mailbox refused it (${reply})` },
+  };
+  const event: StoryEvent = {
+    event: 'failed',
+    at: now,
+    ...ref,
+    to: target.mailbox,
+    nextHop: delivery.lastHop ?? 'next hop',
+    reply,
+  };
+  return {
+    ...nothing,
+    settlement: { ...ref, to: 'queued', reply, nextHop: delivery.lastHop, nextAttemptAt: now, counts: true },
+    tracked: [tracked],
+    events: [event],
+  };
+}
+
+/** An escalation's forward was refused for good: the next one, at once. */
+export function followUndeliverable(stage: Stage, work: Work, target: Target): Following {
+  const { person } = target;
+  return {
+    ...nothing,
+    async afterwards() {
+      await escalate(stage, trackedRef(work), { trigger: 'undeliverable', owner: person });
+    },
+  };
+}
+
+function trackedRef({ delivery }: Work): DeliveryRef {
+  return { queueId: delivery.queueId, seq: delivery.forwardOf ?? delivery.seq };
+}

@@ -1,0 +1,186 @@
+// Nudge: what is said to whom is stored with what caused it, and sent from the timer queue: idempotent by its id,
+// tried again while it still matters, never after.
+import { hour, type Instant, minute, second } from '../clock.ts';
+import { describeError } from '../mail/error.ts';
+import { greeting, type NudgeFacts, nudgeText, reminderText, roomText } from '../notify/nudge.ts';
+import type { BareJid } from '../presence/jid.ts';
+import type { PersonName } from '../routing/rules.ts';
+import type { DeliveryRef, NewNudge, Nudge } from '../store/store.ts';
+import type { StoryEvent } from '../tracking/event.ts';
+import type { Tracked } from '../tracking/tracked.ts';
+import type { Target, Work } from './choosing.ts';
+import { type Stage, tellAll } from './parts.ts';
+
+export function factsOf(tracked: Tracked, now: Instant): NudgeFacts {
+  return {
+    shortId: tracked.shortId,
+    from: tracked.from,
+    subject: tracked.subject,
+    address: tracked.address,
+    age: now - tracked.acceptedAt,
+  };
+}
+
+export function jidOf(stage: Stage, person: PersonName): BareJid | null {
+  return stage.rules.current().people.get(person)?.jid ?? null;
+}
+
+/** For the owner, when they have a JID. */
+export function nudgeOwner(stage: Stage, tracked: Tracked, because: readonly string[], now: Instant): NewNudge[] {
+  const why = because.length > 0 ? because.join('; ') : 'you are next';
+  return tracked.owner === null
+    ? []
+    : toPerson(stage, tracked, tracked.owner, 'nudge', nudgeText(factsOf(tracked, now), why), now);
+}
+
+export function remindOwner(stage: Stage, tracked: Tracked, now: Instant): NewNudge[] {
+  return tracked.owner === null
+    ? []
+    : toPerson(stage, tracked, tracked.owner, 'nudge', reminderText(factsOf(tracked, now)), now);
+}
+
+export function nudgeRoom(stage: Stage, tracked: Tracked, room: BareJid, now: Instant): NewNudge[] {
+  if (!stage.notifier) return [];
+  const history = Object.entries(tracked.tried).map(([person, words]) => `${person} ${words}`);
+  if (tracked.owner !== null) history.push(`${tracked.owner} has it and has not answered`);
+  return [
+    {
+      ...refOf(tracked),
+      id: idOf(tracked, room),
+      to: { kind: 'room', room },
+      text: roomText(factsOf(tracked, now), history),
+      kind: 'nudge',
+      step: tracked.step,
+      dueAt: now,
+      staleAt: tracked.nextStepAt ?? now + hour,
+    },
+  ];
+}
+
+export function notice(stage: Stage, tracked: Tracked, person: PersonName, text: string, now: Instant): NewNudge[] {
+  return toPerson(stage, tracked, person, 'notice', text, now);
+}
+
+export function noticeToRoom(stage: Stage, tracked: Tracked, room: BareJid, text: string, now: Instant): NewNudge[] {
+  if (!stage.notifier) return [];
+  const to = { kind: 'room', room } as const;
+  return [
+    {
+      ...refOf(tracked),
+      id: idOf(tracked, `notice ${room}`),
+      to,
+      text,
+      kind: 'notice',
+      step: tracked.step,
+      dueAt: now,
+      staleAt: now + 10 * minute,
+    },
+  ];
+}
+
+/** A group without a policy: its member is told, and nothing is expected back. */
+export function tellOfUntracked(stage: Stage, { message, delivery }: Work, target: Target, now: Instant): NewNudge[] {
+  const jid = target.person === null ? null : jidOf(stage, target.person);
+  if (!stage.notifier || jid === null) return [];
+  const facts = {
+    shortId: message.queueId,
+    from: message.facts.from ?? message.facts.reversePath,
+    subject: message.facts.subject ?? null,
+    address: delivery.path.mailbox,
+    age: now - message.acceptedAt,
+  };
+  return [
+    {
+      queueId: message.queueId,
+      seq: delivery.seq,
+      id: `${message.queueId}.${delivery.seq}.0.${jid}`,
+      to: { kind: 'person', jid, person: target.person },
+      text: nudgeText(facts, target.because.join('; ')).split('\n').slice(0, 2).join('\n'),
+      kind: 'notice',
+      step: 0,
+      dueAt: now,
+      staleAt: now + hour,
+    },
+  ];
+}
+
+function toPerson(
+  stage: Stage,
+  tracked: Tracked,
+  person: PersonName,
+  kind: NewNudge['kind'],
+  text: string,
+  now: Instant,
+): NewNudge[] {
+  const jid = jidOf(stage, person);
+  if (!stage.notifier || jid === null) return [];
+  return [
+    {
+      ...refOf(tracked),
+      id: idOf(tracked, kind === 'nudge' ? jid : `notice ${jid}`),
+      to: { kind: 'person', jid, person },
+      text,
+      kind,
+      step: tracked.step,
+      dueAt: now,
+      staleAt: kind === 'nudge' ? (tracked.nextStepAt ?? now + hour) : now + 10 * minute,
+    },
+  ];
+}
+
+const refOf = ({ queueId, seq }: Tracked): DeliveryRef => ({ queueId, seq });
+
+/** Same message, same revision, same addressee: the same nudge. */
+const idOf = (tracked: Tracked, to: string): string => `${tracked.queueId}.${tracked.seq}.${tracked.revision}.${to}`;
+
+/** Which delivery a receipt's id speaks of. */
+export function refOfNudgeId(id: string): DeliveryRef | undefined {
+  const parts = /^([0-9A-Z]{13})\.(\d+)\.\d+\./.exec(id);
+  return parts ? { queueId: parts[1] as DeliveryRef['queueId'], seq: Number(parts[2]) } : undefined;
+}
+
+/** Sends one due nudge and writes down what came of it. */
+export async function sendNudge(stage: Stage, nudge: Nudge): Promise<void> {
+  const now = stage.clock.now();
+  if (!stage.notifier || now >= nudge.staleAt) {
+    await stage.store.settleNudge(nudge.id, { to: 'stale' }, {});
+    return;
+  }
+  stage.reach('nudge-claimed');
+  const { to } = nudge;
+  const greeted = to.kind === 'person' ? `greeted ${to.jid}` : null;
+  const first = greeted !== null && (await stage.store.recall(greeted)) === null;
+  const text = first ? `${greeting(stage.config.hostname)}${nudge.text}` : nudge.text;
+  try {
+    await stage.notifier.send(to, text, nudge.id);
+  } catch (error) {
+    const dueAt = stage.clock.now() + Math.min(2 * minute, 5 * second * 2 ** Math.min(nudge.attempts, 6));
+    stage.log.info(
+      { queueId: nudge.queueId, to: addressee(nudge), cause: describeError(error) },
+      'nudge not sent; trying again',
+    );
+    await stage.store.settleNudge(nudge.id, dueAt < nudge.staleAt ? { to: 'pending', dueAt } : { to: 'stale' }, {});
+    return;
+  }
+  stage.reach('nudge-sent');
+  const at = stage.clock.now();
+  const events: StoryEvent[] =
+    nudge.kind === 'nudge'
+      ? [
+          {
+            event: 'nudged',
+            at,
+            queueId: nudge.queueId,
+            seq: nudge.seq,
+            to: addressee(nudge),
+            step: nudge.step,
+            ...(to.kind === 'room' ? { room: to.room } : to.person === null ? {} : { person: to.person }),
+          },
+        ]
+      : [];
+  await stage.store.settleNudge(nudge.id, { to: 'sent', at }, { events });
+  if (first && greeted !== null) await stage.store.remember(greeted, String(at));
+  tellAll(stage, events);
+}
+
+const addressee = ({ to }: Nudge): string => (to.kind === 'room' ? to.room : to.jid);

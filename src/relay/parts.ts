@@ -1,0 +1,45 @@
+// What the relay is made of: handed in by main.ts, replaced by scripted ones in the story tests.
+import type { Clock, Random } from '../clock.ts';
+import type { Config } from '../config.ts';
+import type { FaultPoint } from '../fault-point.ts';
+import type { Log } from '../log.ts';
+import type { ReportData } from '../mail/dsn.ts';
+import type { Notifier } from '../notify/notifier.ts';
+import type { Watcher } from '../presence/watcher.ts';
+import type { RuleSource } from '../routing/rules.ts';
+import type { Store } from '../store/store.ts';
+import type { StoryEvent } from '../tracking/event.ts';
+import type { Transport } from '../transport.ts';
+import type { Ledger } from './ledger.ts';
+
+export interface Parts {
+  readonly config: Pick<Config, 'hostname' | 'peers' | 'domains' | 'nextHops' | 'queue'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly store: Store;
+  readonly rules: RuleSource;
+  readonly watcher: Watcher;
+  /** Null when no XMPP account is configured: nobody is nudged then. */
+  readonly notifier: Notifier | null;
+  readonly transport: Transport;
+  /** Composes a delivery status notification. */
+  readonly composeReport: (data: ReportData) => Promise<Uint8Array> | Uint8Array;
+  readonly log: Log;
+  /** Called with every event once it is durable. Must not throw. */
+  readonly tell: (event: StoryEvent) => void;
+  readonly reach: FaultPoint;
+}
+
+/** What the stages of the story share. */
+export interface Stage extends Parts {
+  readonly ledger: Ledger;
+  /** Something became due: the loops look again. */
+  readonly wake: () => void;
+}
+
+export function tellAll(stage: Pick<Stage, 'tell'>, events: readonly StoryEvent[] | undefined): void {
+  for (const event of events ?? []) stage.tell(event);
+}
+
+/** How often a compare-and-set is tried again when somebody else was quicker. */
+export const casTries = 8;
