@@ -1,0 +1,95 @@
+// Scripted trouble, for tests that must see a client live through it. Every method acts at once; await its effect with
+// server.until(…). `jid` is the full JID of a session, or a bare one for all its sessions.
+import type { Duration } from '../../clock.ts';
+import { parseAddress } from './address.ts';
+import type { Interception, Match } from './intercept.ts';
+import type { Stream } from './stream.ts';
+import type { World } from './world.ts';
+import { type Element, parseXml } from './xml.ts';
+
+export class Faults {
+  readonly #world: World;
+  readonly #streams: ReadonlySet<Stream>;
+  /** New connections are accepted and never answered, like a server whose process hangs. */
+  silent = false;
+  /** Every login fails with this SASL condition (RFC 6120 §6.5), such as `not-authorized` or `temporary-auth-failure`. */
+  refusedAuth: string | undefined;
+  /** STARTTLS is not offered although there is a certificate, as by somebody in the middle. */
+  starttlsStripped = false;
+
+  constructor(world: World, streams: ReadonlySet<Stream>) {
+    this.#world = world;
+    this.#streams = streams;
+  }
+
+  /** Stops reading from and writing to these sessions, or to every connection; the returned function goes on. */
+  stall(jid?: string): () => void {
+    const stalled = this.#of(jid);
+    for (const stream of stalled) stream.stall();
+    return () => {
+      for (const stream of stalled) stream.goOn();
+    };
+  }
+
+  /** Ends the TCP connection without a goodbye. Sessions with stream management wait to be resumed. */
+  cut(jid?: string, how: 'fin' | 'reset' = 'fin'): void {
+    for (const stream of this.#of(jid)) stream.cut(how);
+  }
+
+  /** Forgets the resumable sessions that wait, and those yet connected: their next resumption fails. */
+  forgetResumptions(): void {
+    for (const session of this.#world.sessions()) {
+      if (session.link) session.sm = undefined;
+      else session.waiting?.abort('overflow');
+    }
+  }
+
+  /** Ends these sessions with a stream error. RFC 6120 §4.9.3. */
+  streamError(condition: string, jid?: string): void {
+    for (const stream of this.#of(jid)) stream.fail(condition);
+  }
+
+  /** What another client with the same resource does to this one. */
+  conflict(jid: string): void {
+    this.streamError('conflict', jid);
+  }
+
+  /** Each chunk is one write; a Buffer may end amid a character. Bypasses stream management. */
+  sendRaw(jid: string, ...chunks: readonly (string | Buffer)[]): void {
+    for (const stream of this.#of(jid)) for (const chunk of chunks) stream.write(chunk);
+  }
+
+  /** Any stanza, from whomever it says, to these sessions; nothing is checked or changed. */
+  inject(jid: string, stanza: Element | string): void {
+    const element = typeof stanza === 'string' ? parseXml(stanza) : stanza;
+    const sessions = this.#world.sessions().filter((session) => fits(session.jid, jid));
+    if (sessions.length === 0) throw new RangeError(`no session of ${jid}`);
+    for (const session of sessions) this.#world.send(session, element);
+  }
+
+  drop(match: Match): Interception {
+    return this.#world.interceptors.drop(match);
+  }
+
+  delay(match: Match, by: Duration): Interception {
+    return this.#world.interceptors.delay(match, by);
+  }
+
+  hold(match: Match): Interception {
+    return this.#world.interceptors.hold(match);
+  }
+
+  /** A test that names nobody would pass for the wrong reason. */
+  #of(jid: string | undefined): Stream[] {
+    const streams = [...this.#streams].filter(
+      (stream) => jid === undefined || (stream.session !== undefined && fits(stream.session.jid, jid)),
+    );
+    if (jid !== undefined && streams.length === 0) throw new RangeError(`no connected session of ${jid}`);
+    return streams;
+  }
+}
+
+function fits(sessionJid: string, wanted: string): boolean {
+  const address = parseAddress(wanted);
+  return sessionJid === address?.full || parseAddress(sessionJid)?.bare === address?.full;
+}
