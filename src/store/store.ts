@@ -4,9 +4,11 @@
 // crash is a lease that runs out, and the work is done again. No verb reads a clock.
 import type { Duration, Instant } from '../clock.ts';
 import type { Envelope, ForwardPath } from '../mail/envelope.ts';
+import { PointsmanError } from '../mail/error.ts';
 import type { MailFacts } from '../mail/facts.ts';
 import type { Mailbox } from '../mail/path.ts';
 import type { QueueId } from '../mail/queue-id.ts';
+import { replies } from '../mail/reply.ts';
 import type { BareJid } from '../presence/jid.ts';
 import type { Presence, PresenceChange } from '../presence/presence.ts';
 import type { Choice, Snapshot } from '../routing/choose.ts';
@@ -166,8 +168,20 @@ export interface History {
   readonly open: readonly { readonly person: PersonName; readonly count: number }[];
 }
 
+/** Another open tracked message has this short id: draw another and call again; nothing was written. */
+export class ShortIdTaken extends PointsmanError {
+  readonly shortId: string;
+
+  constructor(shortId: string) {
+    super(replies.localError, `the short id ${shortId} is taken by another open message`);
+    this.name = 'ShortIdTaken';
+    this.shortId = shortId;
+  }
+}
+
 export interface Store {
   // Accept
+  /** @throws ShortIdTaken */
   accept(acceptance: Acceptance): Promise<void>;
 
   // The timer queue

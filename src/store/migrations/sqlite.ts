@@ -1,0 +1,5 @@
+// The migrations of the SQLite store, in order.
+import { start } from './0001-start.ts';
+import type { Migration } from './migration.ts';
+
+export const sqliteMigrations: readonly Migration[] = [start];

@@ -1,0 +1,130 @@
+// Group commit: everything that waits is run in one transaction, each verb in its own savepoint, so that one failing
+// verb is undone alone. Answers are given only after COMMIT has returned, which with synchronous=FULL means synced.
+import type { Duration } from '../../clock.ts';
+import { scheduleRetirement } from './messages.ts';
+import type { Sql } from './sql.ts';
+import { reads, type VerbName, verbs } from './verbs.ts';
+import { type Answer, failureOf, isBeyondRepair } from './wire.ts';
+import { Stale, type Work } from './work.ts';
+
+export interface VerbRequest {
+  readonly id: number;
+  readonly verb: VerbName;
+  readonly args: readonly unknown[];
+}
+
+export interface BatchResult {
+  readonly answers: readonly Answer[];
+  readonly committed: number;
+  /** The connection must not be used any more. */
+  readonly fatal: unknown;
+}
+
+export class BatchRunner {
+  readonly #sql: Sql;
+  readonly #keepContent: Duration;
+  /** As committed. */
+  readonly #counters = new Map<string, number>();
+  /** Changes of this batch's verbs so far. */
+  readonly #counted = new Map<string, number>();
+
+  constructor(sql: Sql, keepContent: Duration) {
+    this.#sql = sql;
+    this.#keepContent = keepContent;
+    for (const row of sql.all<{ name: string; value: number }>('SELECT name, value FROM counters')) {
+      this.#counters.set(row.name, row.value);
+    }
+  }
+
+  run(requests: readonly VerbRequest[]): BatchResult {
+    if (requests.every((request) => reads.has(request.verb))) {
+      const answers = requests.map((request) => this.#read(request));
+      return { answers, committed: 0, fatal: undefined };
+    }
+    try {
+      this.#sql.run('BEGIN IMMEDIATE');
+      const answers = requests.map((request) => this.#write(request));
+      this.#writeCounters();
+      this.#sql.run('COMMIT');
+      this.#keepCounters();
+      const committed = requests.filter((request) => !reads.has(request.verb)).length;
+      return { answers, committed, fatal: undefined };
+    } catch (error) {
+      // Also what the batch's reads have answered is void: they may have seen what was not kept.
+      const fatal = this.#rollBack() ?? (isBeyondRepair(error) ? error : undefined);
+      const failure = failureOf(error);
+      return { answers: requests.map(({ id }) => ({ id, ok: false, failure })), committed: 0, fatal };
+    } finally {
+      this.#counted.clear();
+    }
+  }
+
+  #read(request: VerbRequest): Answer {
+    try {
+      return { id: request.id, ok: true, value: this.#perform(request) };
+    } catch (error) {
+      return { id: request.id, ok: false, failure: failureOf(error) };
+    }
+  }
+
+  /** @throws when the whole transaction is lost */
+  #write(request: VerbRequest): Answer {
+    this.#sql.run('SAVEPOINT verb');
+    try {
+      const value = this.#perform(request);
+      this.#sql.run('RELEASE verb');
+      return { id: request.id, ok: true, value };
+    } catch (error) {
+      // A full disk or an I/O error may already have rolled the transaction back, with what others did in it.
+      if (!this.#sql.inTransaction || isBeyondRepair(error)) throw error;
+      this.#sql.run('ROLLBACK TO verb');
+      this.#sql.run('RELEASE verb');
+      if (error instanceof Stale) return { id: request.id, ok: true, value: 'stale' };
+      return { id: request.id, ok: false, failure: failureOf(error) };
+    }
+  }
+
+  #perform({ verb, args }: VerbRequest): unknown {
+    const work: Work = {
+      sql: this.#sql,
+      keepContent: this.#keepContent,
+      counted: new Map(),
+      ended: new Map(),
+      valueOf: (counter) =>
+        (this.#counters.get(counter) ?? 0) + (this.#counted.get(counter) ?? 0) + (work.counted.get(counter) ?? 0),
+    };
+    // The arguments are those of the Store method of this name: open.ts sends no others.
+    const perform = verbs[verb] as (work: Work, ...args: readonly unknown[]) => unknown;
+    const value = perform(work, ...args);
+    for (const [queueId, end] of work.ended) scheduleRetirement(work, queueId, end);
+    for (const [name, by] of work.counted) this.#counted.set(name, (this.#counted.get(name) ?? 0) + by);
+    return value;
+  }
+
+  #writeCounters(): void {
+    for (const [name, by] of this.#counted) {
+      if (by === 0) continue;
+      const value = (this.#counters.get(name) ?? 0) + by;
+      this.#sql.run(
+        'INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+        name,
+        value,
+      );
+    }
+  }
+
+  #keepCounters(): void {
+    for (const [name, by] of this.#counted) this.#counters.set(name, (this.#counters.get(name) ?? 0) + by);
+  }
+
+  /** Answers the error when even that fails. */
+  #rollBack(): unknown {
+    if (!this.#sql.inTransaction) return undefined;
+    try {
+      this.#sql.run('ROLLBACK');
+      return undefined;
+    } catch (error) {
+      return error;
+    }
+  }
+}

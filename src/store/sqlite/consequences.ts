@@ -1,0 +1,39 @@
+// What goes along with a change, in its transaction. Compare-and-set comes first: a stale verb does no work.
+import type { Consequences, NewDecision } from '../store.ts';
+import { insertDelivery, nextSeq } from './deliveries.ts';
+import { appendEvent, appendEvidence } from './look.ts';
+import { accept, reopen } from './messages.ts';
+import { addNudge, withdrawNudges } from './nudges.ts';
+import { changeTracked } from './tracked.ts';
+import type { Work } from './work.ts';
+
+export function applyConsequences(work: Work, also: Consequences): void {
+  const now = also.events?.reduce<number | undefined>((last, event) => Math.max(last ?? event.at, event.at), undefined);
+  for (const tracked of also.tracked ?? []) changeTracked(work, tracked, now);
+  for (const ref of also.withdrawNudgesOf ?? []) withdrawNudges(work, ref);
+  for (const forward of also.forwards ?? []) {
+    const { queueId, ...delivery } = forward;
+    reopen(work, queueId);
+    insertDelivery(work, queueId, { ...delivery, seq: nextSeq(work, queueId) });
+  }
+  for (const report of also.reports ?? []) accept(work, report);
+  for (const decision of also.decisions ?? []) appendDecision(work, decision);
+  for (const nudge of also.nudges ?? []) addNudge(work, nudge);
+  for (const evidence of also.evidence ?? []) appendEvidence(work, evidence);
+  for (const event of also.events ?? []) appendEvent(work, event);
+}
+
+function appendDecision(work: Work, decision: NewDecision): void {
+  work.sql.run(
+    `INSERT INTO decisions (id, queue_id, seq, at, why, plan, snapshot, choice) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (id) DO NOTHING`,
+    decision.id,
+    decision.queueId,
+    decision.seq,
+    decision.at,
+    decision.why,
+    JSON.stringify(decision.plan),
+    JSON.stringify(decision.snapshot),
+    JSON.stringify(decision.choice),
+  );
+}

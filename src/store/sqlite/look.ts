@@ -1,0 +1,216 @@
+// The append-only records (events, evidence, presence, memories) and what people look at.
+import type { QueueId } from '../../mail/queue-id.ts';
+import type { PresenceChange } from '../../presence/presence.ts';
+import type { StoryEvent } from '../../tracking/event.ts';
+import type { Evidence } from '../../tracking/evidence.ts';
+import type { Tracked, TrackState } from '../../tracking/tracked.ts';
+import type { Decision, DeliveryState, History, Nudge, QueueRow, Store } from '../store.ts';
+import {
+  type DecisionRow,
+  type DeliveryRow,
+  decisionFrom,
+  deliveryFrom,
+  type EvidenceRow,
+  evidenceFrom,
+  type MessageRow,
+  messageFrom,
+  type NudgeRow,
+  nudgeFrom,
+} from './rows.ts';
+import { type TrackedRow, trackedFrom } from './tracked-row.ts';
+import type { Work } from './work.ts';
+
+type Message = NonNullable<Awaited<ReturnType<Store['message']>>>;
+type Counts = Awaited<ReturnType<Store['counts']>>;
+type PresenceRecord = Awaited<ReturnType<Store['presenceHistory']>>[number];
+
+export function appendEvent(work: Work, event: StoryEvent): void {
+  work.sql.run('INSERT INTO events (queue_id, event) VALUES (?, ?)', event.queueId, JSON.stringify(event));
+}
+
+export function appendEvidence(work: Work, evidence: Evidence): void {
+  work.sql.run(
+    `INSERT INTO evidence (queue_id, seq, at, person, grade, source, reference, trusted)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    evidence.queueId,
+    evidence.seq,
+    evidence.at,
+    evidence.person,
+    evidence.grade,
+    evidence.source,
+    evidence.reference,
+    evidence.trusted ? 1 : 0,
+  );
+}
+
+export function appendPresence(work: Work, changes: readonly PresenceChange[]): void {
+  for (const change of changes) {
+    work.sql.run(
+      'INSERT INTO presence_changes (jid, at, before, presence) VALUES (?, ?, ?, ?)',
+      change.jid,
+      change.at,
+      change.before,
+      JSON.stringify(change.presence),
+    );
+  }
+}
+
+/** From `since` up to but not `until`, oldest first. */
+export function presenceHistory(work: Work, filter: Parameters<Store['presenceHistory']>[0]): PresenceRecord[] {
+  const mine = filter.jid === undefined ? '' : 'jid = ? AND ';
+  return work.sql
+    .all<{ jid: PresenceRecord['jid']; at: number; presence: string }>(
+      `SELECT jid, at, presence FROM presence_changes WHERE ${mine}at >= ? AND at < ? ORDER BY at, id LIMIT ?`,
+      ...(filter.jid === undefined ? [] : [filter.jid]),
+      filter.since,
+      filter.until,
+      filter.limit,
+    )
+    .map((row) => ({ jid: row.jid, at: row.at, presence: JSON.parse(row.presence) as PresenceRecord['presence'] }));
+}
+
+export function remember(work: Work, key: string, value: string): void {
+  work.sql.run(
+    'INSERT INTO memories (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+    key,
+    value,
+  );
+}
+
+export function recall(work: Work, key: string): string | null {
+  return work.sql.get<{ value: string }>('SELECT value FROM memories WHERE key = ?', key)?.value ?? null;
+}
+
+export function history(work: Work): History {
+  return {
+    assignments: work.sql.all<History['assignments'][number]>(
+      'SELECT person, group_name AS "group", max(at) AS "lastAt" FROM assignments GROUP BY person, group_name',
+    ),
+    open: work.sql.all<History['open'][number]>(
+      `SELECT owner AS person, count(*) AS count FROM tracked
+       WHERE state IN ('waiting', 'held', 'tracked') AND state = 'tracked' AND owner IS NOT NULL GROUP BY owner`,
+    ),
+  };
+}
+
+type JoinedRow = DeliveryRow & Pick<MessageRow, 'accepted_at' | 'reverse_path' | 'size'>;
+const joined = 'd.*, m.accepted_at, m.reverse_path, m.size';
+
+/** Waiting ones (the default) oldest first; after them final ones, newest first. */
+export function listQueue(work: Work, filter: Parameters<Store['listQueue']>[0]): QueueRow[] {
+  const states = new Set<DeliveryState>(filter.states ?? ['queued', 'held']);
+  const among = (...some: DeliveryState[]) => some.filter((state) => states.has(state));
+  const marks = (list: readonly unknown[]) => list.map(() => '?').join(', ');
+  const rows: JoinedRow[] = [];
+  const waiting = among('queued', 'held');
+  if (waiting.length > 0) {
+    // Through the timers: they are few and in order, the deliveries of all time are not.
+    rows.push(
+      ...work.sql.all<JoinedRow>(
+        `SELECT ${joined} FROM timers t
+         JOIN deliveries d ON d.queue_id = t.queue_id AND d.seq = t.seq JOIN messages m ON m.queue_id = t.queue_id
+         WHERE t.kind = 'attempt' AND d.state IN (${marks(waiting)}) ORDER BY t.queue_id, t.seq LIMIT ?`,
+        ...waiting,
+        filter.limit,
+      ),
+    );
+  }
+  const final: JoinedRow[] = [];
+  const undelivered = among('failed', 'dropped', 'dead');
+  if (undelivered.length > 0) {
+    final.push(
+      ...work.sql.all<JoinedRow>(
+        `SELECT ${joined} FROM deliveries d JOIN messages m ON m.queue_id = d.queue_id
+         WHERE d.state IN ('failed', 'dropped', 'dead') AND d.state IN (${marks(undelivered)})
+         ORDER BY d.queue_id DESC, d.seq DESC LIMIT ?`,
+        ...undelivered,
+        filter.limit,
+      ),
+    );
+  }
+  if (states.has('delivered')) {
+    final.push(
+      ...work.sql.all<JoinedRow>(
+        `SELECT ${joined} FROM deliveries d JOIN messages m ON m.queue_id = d.queue_id
+         WHERE d.state = 'delivered' ORDER BY d.queue_id DESC, d.seq DESC LIMIT ?`,
+        filter.limit,
+      ),
+    );
+  }
+  final.sort((a, b) => (a.queue_id === b.queue_id ? b.seq - a.seq : a.queue_id < b.queue_id ? 1 : -1));
+  return [...rows, ...final].slice(0, filter.limit).map((row) => ({
+    ...deliveryFrom(row),
+    acceptedAt: row.accepted_at,
+    reversePath: row.reverse_path,
+    size: row.size,
+  }));
+}
+
+export function message(work: Work, queueId: QueueId): Message | null {
+  const row = work.sql.get<MessageRow>('SELECT * FROM messages WHERE queue_id = ?', queueId);
+  if (!row) return null;
+  return {
+    message: messageFrom(row),
+    deliveries: work.sql
+      .all<DeliveryRow>('SELECT * FROM deliveries WHERE queue_id = ? ORDER BY seq', queueId)
+      .map(deliveryFrom),
+    tracked: work.sql
+      .all<TrackedRow>('SELECT * FROM tracked WHERE queue_id = ? ORDER BY seq', queueId)
+      .map((one): Tracked => trackedFrom(one)),
+    contentKept: work.sql.get('SELECT 1 FROM message_content WHERE queue_id = ?', queueId) !== undefined,
+  };
+}
+
+export function events(work: Work, queueId: QueueId): StoryEvent[] {
+  return work.sql
+    .all<{ event: string }>('SELECT event FROM events WHERE queue_id = ? ORDER BY id', queueId)
+    .map((row) => JSON.parse(row.event) as StoryEvent);
+}
+
+export function evidence(work: Work, queueId: QueueId): Evidence[] {
+  return work.sql.all<EvidenceRow>('SELECT * FROM evidence WHERE queue_id = ? ORDER BY id', queueId).map(evidenceFrom);
+}
+
+export function decisions(work: Work, queueId: QueueId): Decision[] {
+  return work.sql
+    .all<DecisionRow>('SELECT * FROM decisions WHERE queue_id = ? ORDER BY at, seq, id', queueId)
+    .map(decisionFrom);
+}
+
+export function nudges(work: Work, queueId: QueueId): Nudge[] {
+  return work.sql
+    .all<NudgeRow>('SELECT * FROM nudges WHERE queue_id = ? ORDER BY due_at, step, id', queueId)
+    .map(nudgeFrom);
+}
+
+/** From maintained counters: it is scraped, and must not read tables. */
+export function counts(work: Work): Counts {
+  const delivery = (state: DeliveryState) => work.valueOf(`delivery ${state}`);
+  const tracked = (state: TrackState) => work.valueOf(`tracked ${state}`);
+  const oldest = work.sql.get<{ at: number }>(
+    `SELECT m.accepted_at AS at FROM timers t
+     JOIN deliveries d ON d.queue_id = t.queue_id AND d.seq = t.seq JOIN messages m ON m.queue_id = t.queue_id
+     WHERE t.kind = 'attempt' AND d.state = 'queued' ORDER BY t.queue_id, t.seq LIMIT 1`,
+  );
+  return {
+    deliveries: {
+      queued: delivery('queued'),
+      held: delivery('held'),
+      delivered: delivery('delivered'),
+      failed: delivery('failed'),
+      dropped: delivery('dropped'),
+      dead: delivery('dead'),
+    },
+    tracked: {
+      waiting: tracked('waiting'),
+      held: tracked('held'),
+      tracked: tracked('tracked'),
+      acknowledged: tracked('acknowledged'),
+      answered: tracked('answered'),
+      expired: tracked('expired'),
+      withdrawn: tracked('withdrawn'),
+    },
+    oldestQueuedAt: oldest?.at ?? null,
+    pendingNudges: work.valueOf('nudge pending'),
+  };
+}

@@ -1,0 +1,62 @@
+// Nudges: pending ones have a `nudge` timer. An id is used once; adding it again changes nothing.
+import type { DeliveryRef, NewNudge, Nudge, Store } from '../store.ts';
+import { dropTimer, setTimer } from './timers.ts';
+import { count, Stale, type Work, whole } from './work.ts';
+
+export function addNudge(work: Work, nudge: NewNudge): void {
+  const added = work.sql.run(
+    `INSERT INTO nudges (id, queue_id, seq, kind, recipient_kind, recipient, person, text, step, due_at, stale_at, state,
+       attempts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', 0)
+     ON CONFLICT (id) DO NOTHING`,
+    nudge.id,
+    nudge.queueId,
+    nudge.seq,
+    nudge.kind,
+    nudge.to.kind,
+    nudge.to.kind === 'person' ? nudge.to.jid : nudge.to.room,
+    nudge.to.kind === 'person' ? nudge.to.person : null,
+    nudge.text,
+    nudge.step,
+    whole(nudge.dueAt),
+    whole(nudge.staleAt),
+  );
+  if (added === 0) return;
+  setTimer(work, 'nudge', { queueId: nudge.queueId, seq: nudge.seq, ref: nudge.id }, nudge.dueAt);
+  count(work, 'nudge pending', 1);
+}
+
+/** Notices stay: they tell what has happened, and that stays true. */
+export function withdrawNudges(work: Work, of: DeliveryRef): void {
+  const pending = work.sql.all<{ id: string }>(
+    `SELECT id FROM nudges WHERE queue_id = ? AND seq = ? AND kind = 'nudge' AND state = 'pending'`,
+    of.queueId,
+    of.seq,
+  );
+  for (const { id } of pending) {
+    work.sql.run(`UPDATE nudges SET state = 'withdrawn' WHERE id = ?`, id);
+    dropTimer(work, 'nudge', { queueId: of.queueId, seq: of.seq, ref: id });
+    count(work, 'nudge pending', -1);
+  }
+}
+
+/** @throws Stale when it is not pending any more */
+export function settleNudge(work: Work, id: string, outcome: Parameters<Store['settleNudge']>[1]): void {
+  const row = work.sql.get<{ queue_id: DeliveryRef['queueId']; seq: number; state: Nudge['state'] }>(
+    'SELECT queue_id, seq, state FROM nudges WHERE id = ?',
+    id,
+  );
+  if (row?.state !== 'pending') throw new Stale();
+  const timer = { queueId: row.queue_id, seq: row.seq, ref: id };
+  if (outcome.to === 'pending') {
+    work.sql.run('UPDATE nudges SET attempts = attempts + 1, due_at = ? WHERE id = ?', whole(outcome.dueAt), id);
+    setTimer(work, 'nudge', timer, outcome.dueAt);
+    return;
+  }
+  if (outcome.to === 'sent') {
+    work.sql.run(`UPDATE nudges SET state = 'sent', attempts = attempts + 1, sent_at = ? WHERE id = ?`, outcome.at, id);
+  } else {
+    work.sql.run(`UPDATE nudges SET state = 'stale' WHERE id = ?`, id);
+  }
+  dropTimer(work, 'nudge', timer);
+  count(work, 'nudge pending', -1);
+}

@@ -1,0 +1,197 @@
+// The store on SQLite: a Store whose verbs are run by one worker thread, so that the network thread never waits for
+// the disk. Verbs are performed in the order in which they were called; reads too, so they see what was written before.
+import { mkdirSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import type { Duration } from '../../clock.ts';
+import { describeError, PointsmanError } from '../../mail/error.ts';
+import { replies } from '../../mail/reply.ts';
+import type { Acceptance, Consequences, Store } from '../store.ts';
+import type { VerbName } from './verbs.ts';
+import { errorFrom, type FromWorker, type Request, type WorkerOptions } from './wire.ts';
+
+export interface SqliteStoreOptions {
+  /** The state folder; created (0700) when missing. The database in it is `pointsman.db`. */
+  readonly folder: string;
+  /** How long content is kept after everything about its message has ended. */
+  readonly keepContent: Duration;
+  /** The worker is gone: every verb rejects from now on. Whoever runs the process should end it. */
+  readonly onFatal?: (error: Error) => void;
+  /** After each commit: how many verbs it made durable. */
+  readonly onCommit?: (verbs: number) => void;
+  readonly onWarning?: (text: string) => void;
+  /** Most pages (of 4 kB) the database may have; past that the store is full. */
+  readonly maxPages?: number;
+}
+
+interface Pending {
+  readonly verb: string;
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+/** @throws Error in words for the admin: in use by another process, newer schema, readable by others … */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+  const link = new WorkerLink(options);
+  await link.ready;
+  const verb = <V extends VerbName>(name: V): Store[V] =>
+    ((...args: readonly unknown[]) => link.call({ verb: name, args })) as Store[V];
+  // The content goes over by handing on a copy, which is cheaper than the two that serialising makes.
+  const withReports = <V extends VerbName>(name: V): Store[V] =>
+    ((...args: readonly unknown[]) => {
+      const reports = (args.at(-1) as Consequences).reports ?? [];
+      if (reports.length === 0) return link.call({ verb: name, args });
+      const own = reports.map(ownContent);
+      const also = { ...(args.at(-1) as Consequences), reports: own };
+      return link.call({ verb: name, args: [...args.slice(0, -1), also] }, own.map(bufferOf));
+    }) as Store[V];
+  return {
+    accept(acceptance) {
+      const own = ownContent(acceptance);
+      return link.call({ verb: 'accept', args: [own] }, [bufferOf(own)]) as Promise<void>;
+    },
+    claimDue: verb('claimDue'),
+    nextDueAt: verb('nextDueAt'),
+    releaseLeases: verb('releaseLeases'),
+    content: verb('content'),
+    recordChoice: withReports('recordChoice'),
+    recordFinalDot: verb('recordFinalDot'),
+    settle: withReports('settle'),
+    wakeHeld: verb('wakeHeld'),
+    advance: withReports('advance'),
+    record: withReports('record'),
+    settleNudge: withReports('settleNudge'),
+    trackedByShortId: verb('trackedByShortId'),
+    tracked: verb('tracked'),
+    openTracked: verb('openTracked'),
+    trackedByMessageId: verb('trackedByMessageId'),
+    history: verb('history'),
+    recordPresence: verb('recordPresence'),
+    presenceHistory: verb('presenceHistory'),
+    retireContent: verb('retireContent'),
+    retryNow: verb('retryNow'),
+    listQueue: verb('listQueue'),
+    listTracked: verb('listTracked'),
+    message: verb('message'),
+    events: verb('events'),
+    evidence: verb('evidence'),
+    decisions: verb('decisions'),
+    nudges: verb('nudges'),
+    counts: verb('counts'),
+    remember: verb('remember'),
+    recall: verb('recall'),
+    close: () => link.close(),
+  };
+}
+
+function ownContent(acceptance: Acceptance): Acceptance {
+  return { ...acceptance, content: new Uint8Array(acceptance.content) };
+}
+
+const bufferOf = (acceptance: Acceptance): ArrayBuffer => acceptance.content.buffer as ArrayBuffer;
+
+class WorkerLink {
+  readonly ready: Promise<void>;
+  readonly #worker: Worker;
+  readonly #exited: Promise<void>;
+  readonly #options: SqliteStoreOptions;
+  readonly #pending = new Map<number, Pending>();
+  #lastId = 0;
+  #state: 'opening' | 'open' | 'closing' | 'closed' = 'opening';
+  #fatal: Error | undefined;
+
+  constructor(options: SqliteStoreOptions) {
+    this.#options = options;
+    // Packed for npm this file is .js, in a checkout .ts; compilers rewrite imports, not URLs.
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+    const workerData: WorkerOptions = {
+      folder: options.folder,
+      keepContent: options.keepContent,
+      maxPages: options.maxPages ?? null,
+    };
+    this.#worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), { workerData, name: 'store' });
+    const started = Promise.withResolvers<void>();
+    const exited = Promise.withResolvers<void>();
+    this.ready = started.promise;
+    this.#exited = exited.promise;
+    this.#worker.on('message', (message: FromWorker) => {
+      switch (message.kind) {
+        case 'ready':
+          this.#state = 'open';
+          for (const text of message.warnings) options.onWarning?.(text);
+          started.resolve();
+          return;
+        case 'refused':
+          this.#state = 'closed';
+          started.reject(new Error(message.message));
+          return;
+        case 'answers':
+          this.#answer(message);
+          return;
+        default:
+          message satisfies never;
+      }
+    });
+    this.#worker.on('error', (error) => this.#die(error));
+    this.#worker.on('exit', (code) => {
+      if (this.#state === 'opening') started.reject(this.#fatal ?? new Error(`the store's worker ended, code ${code}`));
+      else if (this.#state !== 'closed') this.#die(new Error(`the store's worker ended, code ${code}`));
+      exited.resolve();
+    });
+  }
+
+  call(request: { verb: VerbName; args: readonly unknown[] }, transfer: readonly ArrayBuffer[] = []): Promise<unknown> {
+    if (this.#fatal) return Promise.reject(gone(request.verb, this.#fatal));
+    if (this.#state !== 'open') {
+      return Promise.reject(new PointsmanError(replies.shuttingDown, `store, ${request.verb}: the store is closed`));
+    }
+    return this.#post(request, transfer);
+  }
+
+  /** What was called before is done first. A second call waits for the same end. */
+  async close(): Promise<void> {
+    if (this.#state === 'open') {
+      this.#state = 'closing';
+      await this.#post({ verb: 'close' }, []);
+      this.#state = 'closed';
+    }
+    await this.#exited;
+  }
+
+  #post(request: { verb: VerbName; args: readonly unknown[] } | { verb: 'close' }, transfer: readonly ArrayBuffer[]) {
+    return new Promise<unknown>((resolve, reject) => {
+      this.#lastId += 1;
+      const id = this.#lastId;
+      // First the post: what cannot be cloned throws here, and must not stay behind as pending.
+      this.#worker.postMessage({ ...request, id } satisfies Request, transfer);
+      this.#pending.set(id, { verb: request.verb, resolve, reject });
+    });
+  }
+
+  #answer(message: FromWorker & { kind: 'answers' }): void {
+    if (message.committed > 0) this.#options.onCommit?.(message.committed);
+    for (const answer of message.answers) {
+      const pending = this.#pending.get(answer.id);
+      this.#pending.delete(answer.id);
+      if (answer.ok) pending?.resolve(answer.value);
+      else pending?.reject(errorFrom(answer.failure, pending.verb));
+    }
+  }
+
+  #die(error: unknown): void {
+    if (this.#fatal) return;
+    const fatal = error instanceof Error ? error : new Error(describeError(error));
+    this.#fatal = fatal;
+    const opening = this.#state === 'opening';
+    if (!opening) this.#state = 'closed';
+    for (const { verb, reject } of this.#pending.values()) reject(gone(verb, fatal));
+    this.#pending.clear();
+    if (!opening) this.#options.onFatal?.(fatal);
+  }
+}
+
+function gone(verb: string, fatal: Error): PointsmanError {
+  return new PointsmanError(replies.localError, `store, ${verb}: the store has failed: ${fatal.message}`, {
+    cause: fatal,
+  });
+}

@@ -1,0 +1,39 @@
+// A connection with its prepared statements: each text is prepared once and kept.
+import type { Database, Statement } from 'better-sqlite3';
+
+export type Value = string | number | Uint8Array | null;
+
+export class Sql {
+  readonly #database: Database;
+  readonly #statements = new Map<string, Statement<Value[]>>();
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Answers how many rows were changed. */
+  run(text: string, ...values: Value[]): number {
+    return this.#prepared(text).run(...values).changes;
+  }
+
+  get<Row>(text: string, ...values: Value[]): Row | undefined {
+    return this.#prepared(text).get(...values) as Row | undefined;
+  }
+
+  all<Row>(text: string, ...values: Value[]): Row[] {
+    return this.#prepared(text).all(...values) as Row[];
+  }
+
+  get inTransaction(): boolean {
+    return this.#database.inTransaction;
+  }
+
+  #prepared(text: string): Statement<Value[]> {
+    let statement = this.#statements.get(text);
+    if (statement === undefined) {
+      statement = this.#database.prepare<Value[]>(text);
+      this.#statements.set(text, statement);
+    }
+    return statement;
+  }
+}

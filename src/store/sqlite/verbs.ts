@@ -1,0 +1,84 @@
+// Every verb of the port as a function of one Work. Those in `reads` change nothing and need no transaction.
+import type { Consequences, Store } from '../store.ts';
+import { applyConsequences } from './consequences.ts';
+import { choose, recordFinalDot, retryNow, settle, wakeHeld } from './deliveries.ts';
+import * as look from './look.ts';
+import { accept, content, retireContent } from './messages.ts';
+import { settleNudge } from './nudges.ts';
+import { claimDue, nextDueAt, releaseLeases } from './timers.ts';
+import { listTracked, openTracked, trackedByMessageId, trackedByShortId, trackedOne } from './tracked.ts';
+import type { Work } from './work.ts';
+
+export type VerbName = Exclude<keyof Store, 'close'>;
+export type Arguments<V extends VerbName> = Parameters<Store[V]>;
+export type Result<V extends VerbName> = Awaited<ReturnType<Store[V]>>;
+type Verbs = { readonly [V in VerbName]: (work: Work, ...args: Arguments<V>) => Result<V> };
+
+export const reads: ReadonlySet<VerbName> = new Set<VerbName>([
+  'nextDueAt',
+  'content',
+  'trackedByShortId',
+  'tracked',
+  'openTracked',
+  'trackedByMessageId',
+  'history',
+  'presenceHistory',
+  'listQueue',
+  'listTracked',
+  'message',
+  'events',
+  'evidence',
+  'decisions',
+  'nudges',
+  'counts',
+  'recall',
+]);
+
+/** A change and its consequences: `stale` is thrown on the way, see work.ts. */
+function done(work: Work, also: Consequences): 'done' {
+  applyConsequences(work, also);
+  return 'done';
+}
+
+export const verbs: Verbs = {
+  accept,
+  claimDue,
+  nextDueAt,
+  releaseLeases,
+  content,
+  recordChoice(work, choice, also) {
+    choose(work, choice);
+    return done(work, also);
+  },
+  recordFinalDot,
+  settle(work, settlements, also) {
+    for (const settlement of settlements) settle(work, settlement);
+    return done(work, also);
+  },
+  wakeHeld,
+  advance: (work, tracked, also) => done(work, { ...also, tracked: [tracked, ...(also.tracked ?? [])] }),
+  record: done,
+  settleNudge(work, id, outcome, also) {
+    settleNudge(work, id, outcome);
+    return done(work, also);
+  },
+  trackedByShortId,
+  tracked: trackedOne,
+  openTracked,
+  trackedByMessageId,
+  history: look.history,
+  recordPresence: look.appendPresence,
+  presenceHistory: look.presenceHistory,
+  retireContent,
+  retryNow,
+  listQueue: look.listQueue,
+  listTracked,
+  message: look.message,
+  events: look.events,
+  evidence: look.evidence,
+  decisions: look.decisions,
+  nudges: look.nudges,
+  counts: look.counts,
+  remember: look.remember,
+  recall: look.recall,
+};

@@ -1,0 +1,66 @@
+// The thread that owns the database. It takes everything that waits on its port into one batch; while a commit waits
+// for the disk, the next batch gathers by itself.
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { describeError } from '../../mail/error.ts';
+import { sqliteMigrations } from '../migrations/sqlite.ts';
+import { BatchRunner, type VerbRequest } from './batch.ts';
+import { type Opened, openDatabase } from './database.ts';
+import { Sql } from './sql.ts';
+import type { Answer, FromWorker, Request, WorkerOptions } from './wire.ts';
+
+/** Bounds how long the first of a batch waits for the last, and the memory that their content takes. */
+const largestBatch = 256;
+
+function serve(port: MessagePort, options: WorkerOptions): void {
+  let opened: Opened;
+  let runner: BatchRunner;
+  try {
+    opened = openDatabase(options.folder, sqliteMigrations, options);
+    runner = new BatchRunner(new Sql(opened.database), options.keepContent);
+  } catch (error) {
+    tell(port, { kind: 'refused', message: describeError(error) });
+    port.close();
+    return;
+  }
+  port.on('message', (first: Request) => {
+    let closing: number | undefined;
+    const batch: VerbRequest[] = [];
+    for (let request: Request | undefined = first; request; request = next(port)) {
+      if (request.verb === 'close') {
+        closing = request.id;
+        break;
+      }
+      batch.push(request);
+      if (batch.length >= largestBatch) break;
+    }
+    if (batch.length > 0) {
+      const { answers, committed, fatal } = runner.run(batch);
+      tell(port, { kind: 'answers', answers, committed });
+      if (fatal !== undefined) throw fatal;
+    }
+    if (closing !== undefined) {
+      opened.close();
+      tell(port, { kind: 'answers', answers: [{ id: closing, ok: true, value: undefined }], committed: 0 });
+      port.close();
+    }
+  });
+  tell(port, { kind: 'ready', warnings: opened.warnings });
+}
+
+function next(port: MessagePort): Request | undefined {
+  return receiveMessageOnPort(port)?.message as Request | undefined;
+}
+
+function tell(port: MessagePort, message: FromWorker): void {
+  const transfer = message.kind === 'answers' ? message.answers.flatMap(wholeBuffer) : [];
+  port.postMessage(message, transfer);
+}
+
+/** Content that is read has a buffer of its own: it changes hands instead of being copied. */
+function wholeBuffer(answer: Answer): ArrayBuffer[] {
+  if (!answer.ok || !(answer.value instanceof Uint8Array)) return [];
+  const { buffer, byteLength } = answer.value;
+  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
+}
+
+if (parentPort) serve(parentPort, workerData as WorkerOptions);
