@@ -25,7 +25,12 @@ export interface Shipment {
 
 /** Per recipient, in the order of the shipment. */
 export type Outcome =
-  | { readonly kind: 'accepted'; readonly reply: Reply }
+  | {
+      readonly kind: 'accepted';
+      readonly reply: Reply;
+      /** True when the next hop offered DSN, and so took over what NOTIFY asks for (RFC 3461 §5.2.1). */
+      readonly dsn?: boolean;
+    }
   /** `reply` is the next hop's own; absent when there was none (connection lost, time out): always temporary. */
   | { readonly kind: 'temporary'; readonly reply?: Reply; readonly cause: string }
   | { readonly kind: 'permanent'; readonly reply: Reply; readonly cause: string };

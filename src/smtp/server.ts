@@ -1,15 +1,15 @@
 // Front door one: mail comes in over SMTP. smtp-server listens and runs the connections (session.ts says what is
 // different); who may send, to whom, and when a message is safe is the Intake's to say.
 import type { Socket } from 'node:net';
-import ipaddr from 'ipaddr.js';
 import { SMTPServer } from 'smtp-server';
 import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
 import { type Clock, type Duration, minute, second, systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Intake } from '../intake.ts';
+import { type Log, silentLog } from '../log.ts';
 import { describeError } from '../mail/error.ts';
+import { type Network, parseNetwork } from '../mail/network.ts';
 import { type Reply, replies } from '../mail/reply.ts';
-import { type Log, noLog } from './log.ts';
 import { type Hall, Session } from './session.ts';
 
 export interface FrontDoorOptions {
@@ -83,7 +83,7 @@ class SmtpFrontDoor implements FrontDoor, Hall {
   readonly #limits: Limits;
   readonly #listeners: Listener[];
   readonly #stop = new AbortController();
-  readonly #carrying: readonly (readonly [ipaddr.IPv4 | ipaddr.IPv6, number])[];
+  readonly #carrying: readonly Network[];
   #held = 0;
 
   constructor(options: FrontDoorOptions, limits: Limits) {
@@ -94,8 +94,8 @@ class SmtpFrontDoor implements FrontDoor, Hall {
     this.maxRecipients = limits.recipients;
     this.intake = options.intake;
     this.clock = options.clock ?? systemClock;
-    this.log = options.log ?? noLog;
-    this.#carrying = options.peers.filter((peer) => peer.carriesMembers).map((peer) => parseNetwork(peer.network));
+    this.log = options.log ?? silentLog;
+    this.#carrying = options.peers.filter((peer) => peer.carriesMembers).map((peer) => expectNetwork(peer.network));
     this.#listeners = options.listen.map((listen) => new Listener(this, listen, options, limits));
   }
 
@@ -135,8 +135,7 @@ class SmtpFrontDoor implements FrontDoor, Hall {
   }
 
   carriesMembers(address: string): boolean {
-    const parsed = ipaddr.process(address);
-    return this.#carrying.some(([network, bits]) => network.kind() === parsed.kind() && parsed.match(network, bits));
+    return this.#carrying.some((includes) => includes(address));
   }
 
   reserve(octets: number): boolean {
@@ -241,8 +240,8 @@ class Listener extends SMTPServer {
   }
 }
 
-function parseNetwork(text: string): readonly [ipaddr.IPv4 | ipaddr.IPv6, number] {
-  if (text.includes('/')) return ipaddr.parseCIDR(text);
-  const address = ipaddr.process(text);
-  return [address, address.kind() === 'ipv4' ? 32 : 128];
+function expectNetwork(text: string): Network {
+  const network = parseNetwork(text);
+  if (!network) throw new RangeError(`not a network: ${JSON.stringify(text)}`);
+  return network;
 }

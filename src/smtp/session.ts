@@ -6,12 +6,12 @@ import type { SMTPServer } from 'smtp-server';
 import { SMTPConnection, type SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
 import type { Clock, Instant } from '../clock.ts';
 import type { Client, Intake } from '../intake.ts';
+import type { Log } from '../log.ts';
 import type { Envelope, ForwardPath } from '../mail/envelope.ts';
 import { describeError, replyFor } from '../mail/error.ts';
-import { isPositive, type Reply, replies } from '../mail/reply.ts';
+import { formatReply, isPositive, type Reply, replies } from '../mail/reply.ts';
 import { type Forwarded, type MailCommand, parseMail, parseRcpt, parseXforward } from './command.ts';
 import { type Content, ContentParser } from './content-parser.ts';
-import type { Log } from './log.ts';
 
 /** What all sessions of one front door share. */
 export interface Hall {
@@ -251,7 +251,7 @@ export class Session extends SMTPConnection {
     } catch (error) {
       const reply = replyFor(error);
       hall.log[reply.code < 500 ? 'error' : 'warn'](
-        { ...about, reply, cause: describeError(error) },
+        { ...about, reply: formatReply(reply), cause: describeError(error) },
         'message not accepted',
       );
       return named(reply, this.id);
@@ -288,7 +288,10 @@ export class Session extends SMTPConnection {
   }
 
   #end(reply: Reply): void {
-    this.#hall.log.info({ session: this.id, peer: this._originalRemoteAddress, reply }, 'connection ended by us');
+    this.#hall.log.info(
+      { session: this.id, peer: this._originalRemoteAddress, reply: formatReply(reply) },
+      'connection ended by us',
+    );
     this.#reply(reply);
   }
 

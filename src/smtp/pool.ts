@@ -1,0 +1,140 @@
+// The connections to one next hop: at most `maxConnections`, kept open for a while after use, handed out again most
+// recently used first. Whoever finds none free waits in line.
+import type { Clock } from '../clock.ts';
+import type { NextHop } from '../transport.ts';
+import { HopConnection, isFailure, type Timeouts } from './hop-connection.ts';
+
+export interface Lease {
+  readonly connection: HopConnection;
+  /** It served a message before, so the next hop may have closed it meanwhile. */
+  readonly reused: boolean;
+}
+
+// Some servers end a session after so many messages; better that we choose the moment.
+const maxUses = 100;
+
+interface Kept {
+  readonly connection: HopConnection;
+  readonly timer: AbortController;
+}
+
+export class Pool {
+  readonly #hop: NextHop;
+  readonly #hostname: string;
+  readonly #timeouts: Timeouts;
+  readonly #clock: Clock;
+  readonly #kept: Kept[] = [];
+  readonly #waiting: (() => void)[] = [];
+  readonly #busy = new Set<HopConnection>();
+  #open = 0;
+  #closed = false;
+
+  constructor(hop: NextHop, hostname: string, timeouts: Timeouts, clock: Clock) {
+    this.#hop = hop;
+    this.#hostname = hostname;
+    this.#timeouts = timeouts;
+    this.#clock = clock;
+  }
+
+  /** `fresh`: not a kept one. @throws Failure */
+  async acquire(signal: AbortSignal, fresh = false): Promise<Lease> {
+    for (;;) {
+      if (this.#closed) throw { cause: 'shutting down' };
+      if (signal.aborted) throw { cause: 'no connection free in time' };
+      const kept = this.#take();
+      if (kept && !fresh) return { connection: kept, reused: true };
+      if (kept) this.#discard(kept);
+      if (this.#open < Math.max(1, this.#hop.maxConnections))
+        return { connection: await this.#dial(signal), reused: false };
+      await this.#turn(signal);
+    }
+  }
+
+  /** Gives the connection back. `fit`: the last transaction ended cleanly. */
+  release(connection: HopConnection, fit: boolean): void {
+    this.#busy.delete(connection);
+    if (!fit || this.#closed || connection.destroyed || connection.uses >= maxUses) {
+      this.#discard(connection);
+      return;
+    }
+    const kept = { connection, timer: new AbortController() };
+    this.#kept.push(kept);
+    this.#waiting.shift()?.();
+    void this.#closeWhenIdle(kept);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const kept of this.#kept.splice(0)) {
+      kept.timer.abort();
+      this.#discard(kept.connection);
+    }
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  #take(): HopConnection | undefined {
+    for (let kept = this.#kept.pop(); kept; kept = this.#kept.pop()) {
+      kept.timer.abort();
+      if (!kept.connection.destroyed) {
+        this.#busy.add(kept.connection);
+        return kept.connection;
+      }
+      this.#forget();
+    }
+    return undefined;
+  }
+
+  async #dial(signal: AbortSignal): Promise<HopConnection> {
+    this.#open++;
+    try {
+      const connection = await this.#connect(signal);
+      this.#busy.add(connection);
+      return connection;
+    } catch (error) {
+      this.#forget();
+      throw error;
+    }
+  }
+
+  /** tls `may`: a next hop whose TLS is broken gets the mail in the clear, as it would if it offered none. */
+  async #connect(signal: AbortSignal): Promise<HopConnection> {
+    const options = { hostname: this.#hostname, timeouts: this.#timeouts, signal };
+    try {
+      return await HopConnection.open(this.#hop, { ...options, plain: false });
+    } catch (error) {
+      if (this.#hop.tls !== 'may' || !isFailure(error) || !error.tls) throw error;
+      return await HopConnection.open(this.#hop, { ...options, plain: true });
+    }
+  }
+
+  #discard(connection: HopConnection): void {
+    connection.leave();
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#open--;
+    this.#waiting.shift()?.();
+  }
+
+  #turn(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        signal.removeEventListener('abort', wake);
+        const at = this.#waiting.indexOf(wake);
+        if (at >= 0) this.#waiting.splice(at, 1);
+        resolve();
+      };
+      this.#waiting.push(wake);
+      signal.addEventListener('abort', wake, { once: true });
+    });
+  }
+
+  async #closeWhenIdle(kept: Kept): Promise<void> {
+    await this.#clock.sleepUntil(this.#clock.now() + this.#timeouts.kept, kept.timer.signal);
+    const at = this.#kept.indexOf(kept);
+    if (at < 0) return;
+    this.#kept.splice(at, 1);
+    this.#discard(kept.connection);
+  }
+}
