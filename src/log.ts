@@ -1,7 +1,7 @@
 // Logging: JSON lines, or something a person reads when a terminal is watching. Adapters take a `Log` as a parameter
 // and know nothing of pino. Every line about a message carries its queue id (use `child({ queueId })`).
 // What must not be in a log is listed once, here, and taken out at any depth.
-import { type DestinationStream, pino } from 'pino';
+import { type DestinationStream, type Logger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { printable, printableLines } from './printable.ts';
 import type { StoryEvent } from './tracking/event.ts';
@@ -76,7 +76,7 @@ function prettyTo(destination: DestinationStream, colour: boolean): DestinationS
   return { write: (line) => destination.write(format(line)) };
 }
 
-type Inner = ReturnType<typeof pino>;
+type Inner = Logger<never, boolean>;
 
 function wrap(inner: Inner, withContent: boolean): Log {
   const safe = (fields: Fields): Fields => redact(fields, withContent, 0) as Fields;
@@ -85,7 +85,7 @@ function wrap(inner: Inner, withContent: boolean): Log {
     info: (fields, message) => inner.isLevelEnabled('info') && inner.info(safe(fields), printable(message)),
     warn: (fields, message) => inner.isLevelEnabled('warn') && inner.warn(safe(fields), printable(message)),
     error: (fields, message) => inner.isLevelEnabled('error') && inner.error(safe(fields), printable(message)),
-    child: (fields) => wrap(inner.child(safe(fields)), withContent),
+    child: (fields) => wrap(inner.child<never>(safe(fields)), withContent),
   };
 }
 

@@ -1,0 +1,148 @@
+// The routes under /api/v1: one set of verbs for people and programs, over the Operations port. Every error has one
+// shape, {"error":{"message"}}; what went wrong inside us is logged and not told.
+import { type Context, Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { HTTPException } from 'hono/http-exception';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { Log } from '../log.ts';
+import { isQueueId } from '../mail/queue-id.ts';
+import { type Operations, RefusedError } from '../operations.ts';
+import type { Problem } from '../routing/rules.ts';
+import type { DeliveryState } from '../store/store.ts';
+import type { TrackState } from '../tracking/tracked.ts';
+
+export interface ApiError {
+  readonly error: { readonly message: string; readonly problems?: readonly Problem[] };
+}
+
+const deliveryStates: readonly DeliveryState[] = ['queued', 'held', 'delivered', 'failed', 'dropped', 'dead'];
+const trackStates: readonly TrackState[] = [
+  'waiting',
+  'held',
+  'tracked',
+  'acknowledged',
+  'answered',
+  'expired',
+  'withdrawn',
+];
+const limits = { usual: 100, most: 10_000 };
+const largestBody = 16 * 1024;
+
+export function createApi(operations: Operations, log: Log): Hono {
+  const api = new Hono().basePath('/api/v1');
+  api.use(
+    bodyLimit({ maxSize: largestBody, onError: () => refuse(413, `a body is at most ${largestBody} octets here`) }),
+  );
+
+  api.get('/status', async (c) => c.json(await operations.status()));
+  api.get('/presence', async (c) => c.json(await operations.presence()));
+
+  api.get('/queue', async (c) => {
+    const states = statesOf(c, deliveryStates);
+    return c.json(await operations.listQueue({ ...(states ? { states } : {}), limit: limitOf(c) }));
+  });
+  api.get('/queue/:id', async (c) => c.json(await storyOf(c)));
+  api.post('/queue/:id/retry', async (c) => {
+    const by = await doneBy(c);
+    const queueId = (await storyOf(c)).message.queueId;
+    return c.json({ due: await operations.retry(queueId, by) });
+  });
+
+  api.get('/tracked', async (c) => {
+    const states = statesOf(c, trackStates);
+    const group = c.req.query('group');
+    return c.json(
+      await operations.listTracked({ ...(states ? { states } : {}), ...(group ? { group } : {}), limit: limitOf(c) }),
+    );
+  });
+  api.get('/tracked/:id', async (c) => {
+    const story = await storyOf(c);
+    if (story.tracked.length === 0)
+      refuse(404, `${story.message.queueId} is not tracked: it was for no group with a policy`);
+    return c.json(story);
+  });
+  api.post('/tracked/:id/ack', async (c) => {
+    const by = await doneBy(c);
+    const id = idOf(c);
+    const outcome = await operations.ack(id, by);
+    if (outcome.kind === 'unknown') refuse(404, `no tracked message ${id}`);
+    return c.json(outcome);
+  });
+
+  api.get('/explain/:id', async (c) => {
+    const id = idOf(c);
+    return c.json((await operations.explain(id)) ?? refuse(404, `no message ${id}`));
+  });
+
+  api.post('/reload', async (c) => {
+    const { version, problems } = await operations.reload();
+    const errors = problems.filter((problem) => problem.severity === 'error').length;
+    if (errors === 0) return c.json({ version, problems });
+    const message = `${errors} error${errors === 1 ? '' : 's'} in the rules; version ${version} stays in force`;
+    return c.json({ error: { message, problems } } satisfies ApiError, 422);
+  });
+
+  api.notFound((c) =>
+    c.json({ error: { message: `nothing at ${c.req.method} ${c.req.path}` } } satisfies ApiError, 404),
+  );
+  api.onError((error, c) => {
+    if (error instanceof HTTPException) return answer(c, error.status as ContentfulStatusCode, error.message);
+    if (error instanceof RefusedError) return answer(c, 409, error.message);
+    log.error({ err: error, path: c.req.path }, 'a control request failed');
+    return answer(c, 500, 'internal error; the log says more');
+  });
+  return api as unknown as Hono;
+
+  async function storyOf(c: Context) {
+    const id = idOf(c);
+    return (await operations.story(id)) ?? refuse(404, `no message ${id}`);
+  }
+}
+
+function answer(c: Context, status: ContentfulStatusCode, message: string): Response {
+  return c.json({ error: { message } } satisfies ApiError, status);
+}
+
+function refuse(status: ContentfulStatusCode, message: string): never {
+  throw new HTTPException(status, { message });
+}
+
+/** A queue id, or the short id of a tracked message. */
+function idOf(c: Context): string {
+  const id = c.req.param('id') ?? '';
+  if (!isQueueId(id.toUpperCase()) && !/^[0-9a-z]{4,8}$/i.test(id)) {
+    refuse(400, `not a queue id or short id: ${JSON.stringify(id.slice(0, 40))}; one looks like 01JC5Z0K3F7QX or k7mf`);
+  }
+  return id;
+}
+
+function statesOf<State extends string>(c: Context, known: readonly State[]): readonly State[] | undefined {
+  const text = c.req.query('state');
+  if (text === undefined || text === '') return undefined;
+  return text.split(',').map((word) => {
+    const state = known.find((one) => one === word);
+    return state ?? refuse(400, `no such state: ${JSON.stringify(word.slice(0, 40))}; known are ${known.join(', ')}`);
+  });
+}
+
+function limitOf(c: Context): number {
+  const text = c.req.query('limit');
+  if (text === undefined) return limits.usual;
+  const limit = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+  if (limit < 1 || limit > limits.most) {
+    refuse(400, `limit is a number from 1 to ${limits.most}, not ${JSON.stringify(text.slice(0, 40))}`);
+  }
+  return limit;
+}
+
+/** Who asks, for the record: they can reach the socket, so they are believed. */
+async function doneBy(c: Context): Promise<string> {
+  const body: unknown = await c.req
+    .json()
+    .catch(() => refuse(400, 'the body is not JSON; {"by":"who does it"} is wanted'));
+  const by = body !== null && typeof body === 'object' && 'by' in body ? body.by : undefined;
+  if (typeof by !== 'string' || by === '' || by.length > 100 || /\p{Cc}/u.test(by)) {
+    refuse(400, '"by" must say who does this, in 1 to 100 characters');
+  }
+  return by as string;
+}

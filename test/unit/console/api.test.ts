@@ -1,0 +1,103 @@
+// The routes under /api/v1: what is asked reaches the Operations port validated, and every error has one shape.
+import { describe, expect, test } from 'vitest';
+import { createApi } from '../../../src/console/api.ts';
+import { silentLog } from '../../../src/log.ts';
+import { RefusedError } from '../../../src/operations.ts';
+import { type FakeOperations, fakeOperations, sampleId, sampleStory } from '../../support/fake-operations.ts';
+
+const ask = (operations: FakeOperations, path: string, init?: RequestInit) =>
+  createApi(operations, silentLog).request(`/api/v1${path}`, init);
+const post = (body: unknown): RequestInit => ({ method: 'POST', body: JSON.stringify(body) });
+
+describe('control API', () => {
+  test.each([
+    ['/status', ['status']],
+    ['/queue', ['listQueue', { limit: 100 }]],
+    ['/queue?state=queued,held&limit=5', ['listQueue', { states: ['queued', 'held'], limit: 5 }]],
+    [`/queue/${sampleId}`, ['story', sampleId]],
+    ['/tracked?state=tracked&group=support', ['listTracked', { states: ['tracked'], group: 'support', limit: 100 }]],
+    ['/tracked/k7mf', ['story', 'k7mf']],
+    ['/explain/k7mf', ['explain', 'k7mf']],
+    ['/presence', ['presence']],
+  ])('GET %s asks %j', async (path, call) => {
+    const operations = fakeOperations();
+    const response = await ask(operations, path);
+    expect(response.status).toBe(200);
+    expect(await response.json()).toBeTruthy();
+    expect(operations.calls).toEqual([call]);
+  });
+
+  test('POST retry and ack say who did it', async () => {
+    const operations = fakeOperations();
+    expect(await (await ask(operations, '/queue/k7mf/retry', post({ by: 'cli:ann' }))).json()).toEqual({ due: 1 });
+    const acked = await ask(operations, '/tracked/k7mf/ack', post({ by: 'cli:ann' }));
+    expect(await acked.json()).toMatchObject({ kind: 'done', tracked: { closedBy: 'cli:ann' } });
+    // retry is given the queue id that the short id stands for.
+    expect(operations.calls).toEqual([
+      ['story', 'k7mf'],
+      ['retry', sampleId, 'cli:ann'],
+      ['ack', 'k7mf', 'cli:ann'],
+    ]);
+  });
+
+  test.each([
+    ['an id that is none', '/queue/..%2Fetc', undefined, 400, 'not a queue id'],
+    ['a state that is none', '/queue?state=lost', undefined, 400, 'known are queued'],
+    ['a limit of nought', '/queue?limit=0', undefined, 400, 'from 1 to'],
+    ['a limit beyond all bounds', '/queue?limit=99999', undefined, 400, 'from 1 to'],
+    ['a message that is not there', '/queue/01JC5Z0K3F7QZ', undefined, 404, 'no message'],
+    ['an explanation of nothing', '/explain/zzzz', undefined, 404, 'no message'],
+    ['an ack of nothing', '/tracked/zzzz/ack', post({ by: 'x' }), 404, 'no tracked message'],
+    ['an ack by nobody', '/tracked/k7mf/ack', post({}), 400, '"by" must say who'],
+    ['an ack by a control character', '/tracked/k7mf/ack', post({ by: 'a\nb' }), 400, '"by" must say who'],
+    ['a body that is no JSON', '/tracked/k7mf/ack', { method: 'POST', body: '{' }, 400, 'not JSON'],
+    ['a body without end', '/tracked/k7mf/ack', post({ by: 'x'.repeat(20_000) }), 413, 'at most'],
+    ['a path that is none', '/nothing', undefined, 404, 'nothing at GET'],
+    ['a method that is none', '/reload', undefined, 404, 'nothing at GET'],
+  ])('%s is refused', async (_, path, init, status, message) => {
+    const operations = fakeOperations();
+    const response = await ask(operations, path, init);
+    expect(response.status).toBe(status);
+    const body = (await response.json()) as { error: { message: string } };
+    expect(body.error.message).toContain(message);
+    expect(operations.calls.filter(([verb]) => verb === 'retry' || verb === 'reload')).toEqual([]);
+  });
+
+  test('a message that is not tracked has a queue entry but no track', async () => {
+    const operations = fakeOperations({ story: async () => ({ ...sampleStory, tracked: [] }) });
+    expect((await ask(operations, `/queue/${sampleId}`)).status).toBe(200);
+    expect((await ask(operations, `/tracked/${sampleId}`)).status).toBe(404);
+  });
+
+  test('a rejected reload is an error that carries every problem', async () => {
+    const place = { file: 'rules/a.yaml', line: 1, column: 2 };
+    const problems = [{ severity: 'error', place, message: 'no group "x"' }] as const;
+    const rejected = await ask(
+      fakeOperations({ reload: async () => ({ version: 'old', problems }) }),
+      '/reload',
+      post({}),
+    );
+    expect(rejected.status).toBe(422);
+    expect(await rejected.json()).toEqual({
+      error: { message: '1 error in the rules; version old stays in force', problems },
+    });
+    const warned = [{ ...problems[0], severity: 'warning' }] as const;
+    const taken = await ask(
+      fakeOperations({ reload: async () => ({ version: 'new', problems: warned }) }),
+      '/reload',
+      post({}),
+    );
+    expect(taken.status).toBe(200);
+  });
+
+  test('what goes wrong inside is logged, not told; a refusal is told', async () => {
+    const broken = fakeOperations({ status: () => Promise.reject(new Error('secret path /var/lib')) });
+    const response = await ask(broken, '/status');
+    expect(response.status).toBe(500);
+    expect(await response.text()).not.toContain('secret');
+    const refused = fakeOperations({ ack: () => Promise.reject(new RefusedError('say which: k7mf, m3pd')) });
+    const conflict = await ask(refused, '/tracked/k7mf/ack', post({ by: 'x' }));
+    expect(conflict.status).toBe(409);
+    expect(await conflict.json()).toEqual({ error: { message: 'say which: k7mf, m3pd' } });
+  });
+});
