@@ -23,7 +23,7 @@ import { dispatch } from './relay/forwarding.ts';
 import { Ledger } from './relay/ledger.ts';
 import { refOfNudgeId, sendNudge } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
-import type { DeliveryRef, Due, Store } from './store/store.ts';
+import type { DeliveryRef, Due } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
 import type { Trigger } from './tracking/event.ts';
 import { type Grade, grades } from './tracking/evidence.ts';
@@ -33,8 +33,8 @@ export interface Relay extends Intake {
   start(): void;
   /** Lets what is in hand end; nothing new is taken. Transactions with next hops are cut off after `signal`. */
   drain(): Promise<void>;
-  /** By short id or queue id, from the console or the command line. */
-  acknowledge(id: string, by: string): Promise<AckOutcome>;
+  /** From the console or the command line. */
+  acknowledge(ref: DeliveryRef, by: string, source: string): Promise<AckOutcome>;
   /** Something was made due from outside (an operator's retry). */
   wake(): void;
   load(person: string): { open: number; lastAssignedAt: number | null };
@@ -138,15 +138,14 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   }
 
   // 8 Close.
-  async function acknowledge(id: string, by: string): Promise<AckOutcome> {
-    const ref = await refOf(stage.store, id);
-    if (!ref) return { kind: 'unknown' };
-    const evidence = { ...ref, person: null, grade: grades.answered, source: 'operator', reference: by, trusted: true };
-    const result = await weigh(stage, ref, evidence, by);
-    if (!result.tracked) return { kind: 'unknown' };
-    if (result.kind === 'closed') return { kind: 'done', tracked: result.tracked };
-    const text = result.kind === 'late' ? result.text : standing(result.tracked, stage.clock.now());
-    return { kind: 'late', tracked: result.tracked, text };
+  async function acknowledge(ref: DeliveryRef, by: string, source: string): Promise<AckOutcome> {
+    const { queueId, seq } = ref;
+    // Whoever runs the mail says that it is done: that is as good as an answer under any policy.
+    const evidence = { queueId, seq, person: null, grade: grades.answered, source, reference: by, trusted: true };
+    const { result, tracked } = await weigh(stage, ref, evidence, by);
+    if (!tracked) return { kind: 'unknown' };
+    if (result.kind === 'closed') return { kind: 'done', tracked };
+    return { kind: 'late', tracked, text: result.kind === 'late' ? result.text : standing(tracked, stage.clock.now()) };
   }
   const retire = ({ queueId }: DueOf<'retire'>) => stage.store.retireContent(queueId);
 
@@ -219,11 +218,4 @@ function chosenByPresence(tracked: {
   const { steps } = tracked.plan.policy;
   const last = tracked.stepTaken > 0 ? steps[tracked.step] : steps[tracked.step - 1];
   return last?.to.kind !== 'person' && last?.to.kind !== 'mailbox';
-}
-
-async function refOf(store: Store, id: string): Promise<DeliveryRef | null> {
-  const byShortId = await store.trackedByShortId(id.toLowerCase().replace(/^#/, ''));
-  if (byShortId) return byShortId;
-  const story = await store.message(id.toUpperCase() as QueueId);
-  return story?.tracked[0] ?? null;
 }

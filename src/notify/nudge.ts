@@ -21,13 +21,18 @@ export function headline(facts: NudgeFacts): string {
   return `#${facts.shortId} Mail for ${oneLine(facts.address, 100)} from ${oneLine(facts.from, 100)}: ${subjectOf(facts)}`;
 }
 
-/** @param why one clause: `you are the first one available` */
+/** @param why whom else it could have been, in a clause or two */
 export function nudgeText(facts: NudgeFacts, why: string): string {
   return [
     headline(facts),
-    `It is in your mailbox (${formatDuration(facts.age)} old) because ${oneLine(why, 200)}.`,
+    `It is in your mailbox (${formatDuration(facts.age)} old). Why you: ${oneLine(why, 300)}.`,
     `Answer: ack ${facts.shortId} (I have it), pass ${facts.shortId} (somebody else, please) or help.`,
   ].join('\n');
+}
+
+/** For a group whose mail nobody watches over. */
+export function toldText(facts: NudgeFacts): string {
+  return `${headline(facts).replace(/^#\S+ /, '')}\nIt is in your mailbox (${formatDuration(facts.age)} old).`;
 }
 
 export function reminderText(facts: NudgeFacts): string {

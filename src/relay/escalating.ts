@@ -143,13 +143,19 @@ function tellFormer(stage: Stage, before: Tracked, after: Tracked, move: Advance
   return notice(stage, after, before.owner, movedOnText(factsOf(after, now), to, `you: ${why}`), now);
 }
 
+export interface Weighed {
+  readonly result: Acknowledged;
+  /** As it stands now; null when no such message is tracked. */
+  readonly tracked: Tracked | null;
+}
+
 /** Evidence for one tracked message: recorded always, and whatever follows from it. */
 export async function weigh(
   stage: Stage,
   ref: DeliveryRef,
   evidence: Omit<Evidence, 'at'>,
   by: string,
-): Promise<Acknowledged & { tracked: Tracked | null }> {
+): Promise<Weighed> {
   for (let attempt = 1; attempt <= casTries; attempt += 1) {
     const before = await stage.store.tracked(ref);
     const now = stage.clock.now();
@@ -168,7 +174,7 @@ export async function weigh(
     if (!before || result.kind === 'recorded' || result.kind === 'late') {
       await stage.store.record({ evidence: [stored], events: [seen] });
       tellAll(stage, [seen]);
-      return { ...result, tracked: before };
+      return { result, tracked: before };
     }
     const after = result.tracked;
     const closed: StoryEvent[] = isOpen(after.state)
@@ -184,7 +190,7 @@ export async function weigh(
     stage.ledger.moved(before, after);
     tellAll(stage, also.events);
     stage.wake();
-    return { ...result, tracked: after };
+    return { result, tracked: after };
   }
   throw new Error(`evidence for ${ref.queueId} was overtaken ${casTries} times`);
 }

@@ -2,7 +2,7 @@
 // tried again while it still matters, never after.
 import { hour, type Instant, minute, second } from '../clock.ts';
 import { describeError } from '../mail/error.ts';
-import { greeting, type NudgeFacts, nudgeText, reminderText, roomText } from '../notify/nudge.ts';
+import { greeting, type NudgeFacts, nudgeText, reminderText, roomText, toldText } from '../notify/nudge.ts';
 import type { BareJid } from '../presence/jid.ts';
 import type { PersonName } from '../routing/rules.ts';
 import type { DeliveryRef, NewNudge, Nudge } from '../store/store.ts';
@@ -25,12 +25,20 @@ export function jidOf(stage: Stage, person: PersonName): BareJid | null {
   return stage.rules.current().people.get(person)?.jid ?? null;
 }
 
-/** For the owner, when they have a JID. */
+/** For the owner, when they have a JID. @param because the choice's reasons; empty for a forward stored earlier */
 export function nudgeOwner(stage: Stage, tracked: Tracked, because: readonly string[], now: Instant): NewNudge[] {
-  const why = because.length > 0 ? because.join('; ') : 'you are next';
-  return tracked.owner === null
-    ? []
-    : toPerson(stage, tracked, tracked.owner, 'nudge', nudgeText(factsOf(tracked, now), why), now);
+  if (tracked.owner === null) return [];
+  const text = nudgeText(factsOf(tracked, now), whyYou(tracked, because));
+  return toPerson(stage, tracked, tracked.owner, 'nudge', text, now);
+}
+
+/** `the only one, 1 of 3 members of support eligible` or `alice has passed; bob went offline while having it` */
+function whyYou(tracked: Tracked, because: readonly string[]): string {
+  const history = Object.entries(tracked.tried).map(([person, words]) => `${person} ${words}`);
+  const [count, ...reasons] = because;
+  const mine = reasons.map((reason) => reason.replace(`${tracked.owner}: `, ''));
+  const words = [...mine, ...(count === undefined ? [] : [count])].join(', ');
+  return [...history, ...(words === '' ? [] : [words])].join('; ') || 'you are the next one';
 }
 
 export function remindOwner(stage: Stage, tracked: Tracked, now: Instant): NewNudge[] {
@@ -95,7 +103,7 @@ export function tellOfUntracked(stage: Stage, { message, delivery }: Work, targe
       seq: delivery.seq,
       id: `${message.queueId}.${delivery.seq}.0.${jid}`,
       to: { kind: 'person', jid, person: target.person },
-      text: nudgeText(facts, target.because.join('; ')).split('\n').slice(0, 2).join('\n'),
+      text: toldText(facts),
       kind: 'notice',
       step: 0,
       dueAt: now,
