@@ -44,6 +44,8 @@ export function createLog(options: LogOptions): Log {
       level: options.level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
+      // Errors are told by describe(); pino's own serialiser would put every property of them into the log.
+      serializers: { err: (value: unknown) => value },
       formatters: { level: (level) => ({ level }) },
     },
     stream,
@@ -101,7 +103,7 @@ function redact(value: unknown, withContent: boolean, depth: number): unknown {
   if (value instanceof Map || value instanceof Set) return redact([...value], withContent, depth + 1);
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [
-      key,
+      printable(key),
       secretFields.has(key.toLowerCase()) || (!withContent && contentFields.has(key.toLowerCase()))
         ? redacted
         : redact(item, withContent, depth + 1),
