@@ -1,7 +1,13 @@
 // The machine's facts, parsed once from pointsman.yaml into a frozen value. Nothing else reads files, environment or
-// arguments for settings.
+// arguments for settings. Pure: what it needs of the disk it asks its caller for (config/load.ts).
+import { resolve } from 'node:path';
 import type { Duration } from './clock.ts';
+import { configFileSchema, defaults, isLoopback, type NextHopEntry } from './config/config-file.ts';
 import type { BareJid } from './presence/jid.ts';
+import { quote, Report } from './routing/problem.ts';
+import type { Place, Problem } from './routing/rules.ts';
+import type { Located, Named } from './routing/schema.ts';
+import { readYaml } from './routing/yaml.ts';
 import type { NextHop } from './transport.ts';
 
 export interface Config {
@@ -51,4 +57,190 @@ export interface XmppConfig {
   readonly nick: string;
   /** Outbound pace in octets per second (servers throttle: see the reference). */
   readonly rate: number;
+}
+
+/** Where a secret is: in a file (absolute path), or a systemd credential of that name. */
+export type SecretSource =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'credential'; readonly name: string };
+
+/** Text, or a sentence saying why there is none: `cannot be read: …`. */
+export type Fetched = { readonly value: string } | { readonly wrong: string };
+
+export interface ConfigSurroundings {
+  /** How problems call the file. */
+  readonly file: string;
+  /** Relative paths start here: the absolute path of the file's folder. */
+  readonly folder: string;
+  readonly readSecret: (source: SecretSource) => Fetched;
+  /** For certificates. */
+  readonly readFile: (path: string) => Fetched;
+}
+
+/** `problems` beside a config are warnings; without one at least one of them is an error. */
+export type ParsedConfig =
+  | { readonly config: Config; readonly problems: readonly Problem[] }
+  | { readonly config?: never; readonly problems: readonly Problem[] };
+
+export function parseConfig(text: string, surroundings: ConfigSurroundings): ParsedConfig {
+  const report = new Report();
+  const { root, problems } = readYaml(text, surroundings.file);
+  report.add(problems);
+  const whole: Place = { file: surroundings.file, line: 1, column: 1 };
+  if (root === undefined && !report.failed) report.error(whole, 'the file is empty; "pointsman init" writes one');
+  const read = root && configFileSchema.read(root, report);
+  if (read === undefined) return Object.freeze({ problems: report.problems });
+
+  const { folder } = surroundings;
+  const queue = { ...defaults.queue, ...defined(read.queue?.value ?? {}, Object.keys(defaults.queue)) };
+  const config = {
+    hostname: read.hostname ?? '',
+    state: resolve(folder, read.state ?? ''),
+    rules: resolve(folder, read.rules ?? ''),
+    listen: (read.listen?.value ?? [{ value: { address: defaults.listen, carries: undefined } }]).flatMap(
+      ({ value }) => (value.address ? [{ ...value.address, carriesMembers: value.carries === 'members' }] : []),
+    ),
+    http: read.http ?? defaults.http,
+    peers: (read.peers?.value ?? []).flatMap(({ address, carries }) =>
+      address === undefined ? [] : [{ network: address, carriesMembers: carries === 'members' }],
+    ),
+    domains: [...new Set(read.domains ?? [])],
+    nextHops: nextHopsOf(read, report),
+    size: read.size ?? defaults.size,
+    queue,
+    xmpp: read.xmpp ? xmppOf(read.xmpp, surroundings, report) : null,
+    log: { level: read.log?.level ?? 'info', pretty: prettyOf(read.log?.pretty) },
+  } satisfies Config;
+  checkListeners(read, report);
+  checkQueue(queue, read.queue?.place, report);
+  return report.failed
+    ? Object.freeze({ problems: report.problems })
+    : Object.freeze({ config: deepFreeze(config), problems: report.problems });
+}
+
+type ConfigFile = NonNullable<ReturnType<typeof configFileSchema.read>>;
+
+/** A relay that others can reach but that lets nobody in is a mistake; so is one with no listener at all. */
+function checkListeners({ listen, peers, place }: ConfigFile, report: Report): void {
+  if (listen?.value.length === 0)
+    report.error(listen.place, 'the list is empty; name at least one address to listen on');
+  const seen = new Set<string>();
+  for (const { value, place } of listen?.value ?? []) {
+    if (value.address === undefined) continue;
+    const { host, port } = value.address;
+    const key = `${host.toLowerCase()} ${port}`;
+    if (port !== 0 && seen.has(key)) report.error(place, `${quote(host)} with port ${port} stands twice`);
+    seen.add(key);
+  }
+  const open = listen?.value.find(({ value }) => value.address !== undefined && !isLoopback(value.address.host));
+  if (open && (peers === undefined || peers.value.length === 0)) {
+    const host = open.value.address?.host ?? '';
+    const message = `${quote(host)} can be reached from other machines, but there are no peers, so nobody may relay; list the addresses of your mail servers under "peers"`;
+    report.error(peers?.place ?? open.place ?? place, message);
+  }
+}
+
+function checkQueue(queue: Config['queue'], place: Place | undefined, report: Report): void {
+  if (place === undefined) return;
+  if (queue.firstRetry > queue.longestRetry) report.error(place, '"firstRetry" is longer than "longestRetry"');
+  if (queue.longestRetry > queue.lifetime) report.error(place, '"longestRetry" is longer than "lifetime"');
+}
+
+function nextHopsOf({ nextHops, place }: ConfigFile, report: Report): Config['nextHops'] {
+  const byDomain = new Map<string, NextHop>();
+  let standard: NextHop | undefined;
+  for (const entry of nextHops ?? []) {
+    const hop = nextHopOf(entry);
+    if (entry.name === 'default') standard = hop ?? placeholder;
+    else if (hop) byDomain.set(entry.name.toLowerCase(), hop);
+  }
+  if (nextHops !== undefined && standard === undefined)
+    report.error(
+      nextHops[0]?.place ?? place,
+      'nextHops needs the key "default": where mail goes that no domain here names',
+    );
+  return { default: standard ?? placeholder, byDomain };
+}
+
+// Stands in where the real one was reported, so that the rest can be checked too; never part of a result.
+const placeholder: NextHop = { name: '', host: '', port: 0, tls: 'verify', maxConnections: 1 };
+
+function nextHopOf({ name, value }: Named<NextHopEntry>): NextHop | undefined {
+  if (value?.host === undefined) return undefined;
+  const { host, port = 25, maxConnections = defaults.maxConnections } = value;
+  // On loopback nobody else can listen in; everywhere else the name in the certificate must be right unless said.
+  const tls = value.tls ?? (isLoopback(host) ? 'none' : 'verify');
+  return { name, host, port, tls, maxConnections };
+}
+
+type XmppEntry = NonNullable<ConfigFile['xmpp']>;
+
+function xmppOf(entry: XmppEntry, surroundings: ConfigSurroundings, report: Report): XmppConfig | null {
+  const { folder, readFile } = surroundings;
+  const password = passwordOf(entry, surroundings, report);
+  let ca: string | null = null;
+  if (entry.caFile) {
+    const found = readFile(resolve(folder, entry.caFile.value));
+    if ('wrong' in found) report.error(entry.caFile.place, `${quote(entry.caFile.value)} ${found.wrong}`);
+    else if (!found.value.includes('-----BEGIN CERTIFICATE-----'))
+      report.error(entry.caFile.place, `${quote(entry.caFile.value)} holds no certificate in PEM form`);
+    else ca = found.value;
+  }
+  if (entry.jid === undefined || password === undefined) return null;
+  return {
+    jid: entry.jid,
+    resource: entry.resource ?? defaults.resource,
+    password,
+    server: entry.server ?? null,
+    tls: 'required',
+    ca,
+    nick: entry.nick ?? defaults.nick,
+    rate: entry.rate ?? defaults.rate,
+  };
+}
+
+function passwordOf(entry: XmppEntry, { folder, readSecret }: ConfigSurroundings, report: Report): string | undefined {
+  const { passwordFile, passwordCredential } = entry;
+  const ways = ['passwordFile', 'passwordCredential'].filter((key) => entry.given.includes(key));
+  if (ways.length !== 1) {
+    const found = ways.length === 0 ? 'neither' : 'both';
+    if (!entry.given.includes('password') || ways.length > 1)
+      report.error(
+        entry.place,
+        `the xmpp account has exactly one of passwordFile, passwordCredential; here is ${found}`,
+      );
+    return undefined;
+  }
+  const said: Located<string> | undefined = passwordFile ?? passwordCredential;
+  if (said === undefined) return undefined;
+  const source: SecretSource = passwordFile
+    ? { kind: 'file', path: resolve(folder, passwordFile.value) }
+    : { kind: 'credential', name: said.value };
+  const found = readSecret(source);
+  if ('wrong' in found) {
+    report.error(said.place, `${quote(said.value)} ${found.wrong}`);
+    return undefined;
+  }
+  // The line end that an editor adds is not part of the password.
+  const password = found.value.replace(/\r?\n$/, '');
+  if (password !== '' && !/[\r\n\0]/.test(password)) return password;
+  report.error(
+    said.place,
+    `${quote(said.value)} ${password === '' ? 'holds nothing' : 'holds more than one line'}; it must hold the password alone`,
+  );
+  return undefined;
+}
+
+function prettyOf(word: 'true' | 'false' | 'auto' | undefined): boolean | null {
+  return word === undefined || word === 'auto' ? null : word === 'true';
+}
+
+function defined<F extends object>(values: F, keys: readonly string[]): Partial<Config['queue']> {
+  return Object.fromEntries(Object.entries(values).filter(([key, value]) => keys.includes(key) && value !== undefined));
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  for (const inner of value instanceof Map ? value.values() : Object.values(value)) deepFreeze(inner);
+  return Object.freeze(value);
 }

@@ -161,7 +161,7 @@ function textTest(): Schema<TextTest> {
   const expects = 'a text, or { exact | prefix | contains | glob | regex: … }';
   const pattern = text('a text', maxPatternLength);
   const kinds = ['exact', 'prefix', 'contains', 'glob'] as const;
-  const regex = scalar<TextTest>('a regular expression', (source) =>
+  const regex = scalar('a regular expression', (source) =>
     source.length > maxPatternLength ? { wrong: `is longer than ${maxPatternLength} characters` } : regexTest(source),
   );
   const shape = fields('a test', {

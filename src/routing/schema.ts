@@ -50,11 +50,13 @@ function mismatch(node: Node, expects: string, report: Report): undefined {
   return undefined;
 }
 
-/** One text that `parse` understands; `parse` may answer undefined, or a sentence in `wrong`. */
-export function scalar<T>(
-  expects: string,
-  parse: (text: string) => T | undefined | { readonly wrong: string },
-): Schema<T> {
+/** Instead of a value: why the text is refused, in words that go on after what was read. */
+export interface Wrong {
+  readonly wrong: string;
+}
+
+/** One text that `parse` understands; undefined says that it is not what `expects` says. */
+export function scalar<P>(expects: string, parse: (text: string) => P): Schema<Exclude<P, Wrong | undefined>> {
   return {
     expects,
     read(node, report) {
@@ -65,7 +67,7 @@ export function scalar<T>(
         report.error(node.place, `${describe(node)} ${value.wrong}`);
         return undefined;
       }
-      return value as T;
+      return value as Exclude<P, Wrong | undefined>;
     },
   };
 }
@@ -141,6 +143,8 @@ export const orNone = <T>(schema: Schema<T>): Schema<T | null> => ({
 export const list = <T>(item: Schema<T>, expects = `a list, each ${item.expects}`): Schema<readonly T[]> => ({
   expects,
   read(node, report) {
+    // `routes:` with nothing below it is a list that is still empty.
+    if (node.kind === 'text' && !node.given) return [];
     if (node.kind !== 'list') return mismatch(node, expects, report);
     return node.items.map((each) => item.read(each, report)).filter((value) => value !== undefined);
   },

@@ -1,0 +1,227 @@
+// The language of pointsman.yaml: what the file may say, key by key. What it means together is in ../config.ts.
+import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import { day, hour, minute, second } from '../clock.ts';
+import { isDomain } from '../mail/path.ts';
+import { parseJid } from '../presence/jid.ts';
+import type { Place } from '../routing/rules.ts';
+import {
+  describe,
+  duration,
+  fields,
+  integer,
+  list,
+  located,
+  oneOf,
+  optional,
+  record,
+  required,
+  type Schema,
+  scalar,
+  text,
+} from '../routing/schema.ts';
+
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `host:port` or `[IPv6]:port`; undefined when it is neither. Port 0, "any free one", is for listening only. */
+export function parseEndpoint(value: string, lowestPort: 0 | 1): Endpoint | undefined {
+  const parts = /^(?:\[([0-9A-Fa-f:.]+)\]|([^\s:[\]/]+)):(\d{1,5})$/.exec(value);
+  const host = parts?.[1] ?? parts?.[2];
+  const port = Number(parts?.[3]);
+  if (host === undefined || port < lowestPort || port > 65_535) return undefined;
+  if (parts?.[1] !== undefined) return isIP(host) === 6 ? { host, port } : undefined;
+  return isHost(host) ? { host, port } : undefined;
+}
+
+function isHost(host: string): boolean {
+  // Digits and dots alone are an address, or a slip; never a name.
+  return isIP(host) === 4 || (isDomain(host) && !/^[\d.]+$/.test(host));
+}
+
+export function isLoopback(host: string): boolean {
+  if (host.toLowerCase() === 'localhost') return true;
+  return isIP(host) !== 0 && ipaddr.process(host).range() === 'loopback';
+}
+
+const expectsListen = 'an address and port such as 127.0.0.1:2525 or [::1]:2525';
+const listenAddress: Schema<Endpoint> = scalar(expectsListen, (value) => {
+  const endpoint = parseEndpoint(value, 0);
+  if (endpoint && isIP(endpoint.host) === 0 && endpoint.host !== 'localhost')
+    return { wrong: `is not ${expectsListen}: a name may stand for another address tomorrow` };
+  return endpoint;
+});
+
+const nextHopAddress: Schema<Endpoint> = scalar('a host and port such as mail.example.org:25 or [::1]:25', (value) =>
+  parseEndpoint(value, 1),
+);
+
+const expectsNetwork = 'an IP address or network such as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32';
+const network: Schema<string> = scalar(expectsNetwork, (value) => {
+  const [address = '', length, ...rest] = value.split('/');
+  if (rest.length > 0 || isIP(address) === 0 || address.includes('%')) return undefined;
+  if (length === undefined) return address;
+  const bits = isIP(address) === 4 ? 32 : 128;
+  if (!/^\d{1,3}$/.test(length) || Number(length) > bits) return undefined;
+  if (Number(length) === 0) return { wrong: 'is everybody; name the networks of the mail servers that may relay' };
+  const base = (bits === 32 ? ipaddr.IPv4 : ipaddr.IPv6).networkAddressFromCIDR(value).toString();
+  const given = ipaddr.parse(address).toString();
+  return base === given ? value : { wrong: `has host bits set; the network is ${base}/${length}` };
+});
+
+const domain: Schema<string> = scalar('a domain such as example.org', (value) => {
+  if (value.startsWith('*.')) return { wrong: 'is a pattern; name each domain by itself' };
+  return isDomain(value) ? value.toLowerCase() : undefined;
+});
+
+const units: Readonly<Record<string, number>> = { '': 1, B: 1, kB: 1e3, KB: 1e3, MB: 1e6, KiB: 1024, MiB: 1_048_576 };
+const size = (min: number, max: number): Schema<number> =>
+  scalar('a size such as 25MB or 512kB', (value) => {
+    const parts = /^(\d{1,12})\s?([A-Za-z]*)$/.exec(value);
+    const unit = parts?.[2] !== undefined && Object.hasOwn(units, parts[2]) ? units[parts[2]] : undefined;
+    if (parts === null || unit === undefined) return undefined;
+    const octets = Number(parts[1]) * unit;
+    if (octets < min) return { wrong: `is less than ${min} octets` };
+    return octets > max ? { wrong: `is more than ${max} octets` } : octets;
+  });
+
+const carries = optional(oneOf(['members']));
+
+type Written<M> = Omit<M, 'place' | 'given'>;
+
+/** One text, or a map of which that text is the key `address`. */
+function addressOr<T, M extends { readonly place: Place; readonly given: readonly string[] }>(
+  address: Schema<T>,
+  map: Schema<M>,
+  lift: (value: T) => Written<M>,
+): Schema<Written<M>> {
+  return {
+    expects: address.expects,
+    read(node, report) {
+      if (node.kind === 'map') return map.read(node, report);
+      if (node.kind === 'list') {
+        report.error(node.place, `${describe(node)} is not ${address.expects}`);
+        return undefined;
+      }
+      const value = address.read(node, report);
+      return value === undefined ? undefined : lift(value);
+    },
+  };
+}
+
+const listen = located(
+  addressOr(listenAddress, fields('a listener', { address: required(listenAddress), carries }), (address) => ({
+    address,
+    carries: undefined,
+  })),
+);
+const peer = addressOr(network, fields('a peer', { address: required(network), carries }), (address) => ({
+  address,
+  carries: undefined,
+}));
+const tlsWords = ['none', 'may', 'encrypt', 'verify'] as const;
+const nextHop = addressOr(
+  nextHopAddress,
+  fields('a next hop', {
+    host: required(
+      scalar('a host name or IP address', (value) => (isIP(value) !== 0 || isHost(value) ? value : undefined)),
+    ),
+    port: optional(integer(1, 65_535)),
+    tls: optional(oneOf(tlsWords)),
+    maxConnections: optional(integer(1, 1000)),
+  }),
+  ({ host, port }) => ({ host, port, tls: undefined, maxConnections: undefined }),
+);
+export type NextHopEntry = NonNullable<ReturnType<typeof nextHop.read>>;
+
+const loopbackOnly: Schema<Endpoint> = scalar('a loopback address and port such as 127.0.0.1:8025', (value) => {
+  const endpoint = parseEndpoint(value, 0);
+  if (endpoint && !isLoopback(endpoint.host))
+    return { wrong: 'is not a loopback address, and these pages ask for no password' };
+  return endpoint;
+});
+
+const noTlsSwitch = 'TLS cannot be switched off; a server with a certificate of its own authority needs "caFile"';
+const xmpp = fields(
+  'the xmpp account',
+  {
+    jid: required(
+      scalar('a JID such as pointsman@chat.example.org', (value) => {
+        const jid = parseJid(value);
+        if (jid?.resource !== undefined)
+          return { wrong: `has a resource; write ${jid.bare}, and the resource as "resource"` };
+        return jid?.bare;
+      }),
+    ),
+    resource: optional(text('a resource', 200)),
+    passwordFile: optional(located(text('the path of a file'))),
+    passwordCredential: optional(
+      located(
+        scalar('the name of a systemd credential', (value) =>
+          /^[A-Za-z0-9_.-]{1,255}$/.test(value) && !/^\.+$/.test(value) ? value : undefined,
+        ),
+      ),
+    ),
+    server: optional(nextHopAddress),
+    caFile: optional(located(text('the path of a file'))),
+    nick: optional(text('a nick', 100)),
+    rate: optional(size(500, 1_000_000)),
+  },
+  {
+    password: 'a password does not stand in this file; put it in a file of mode 0600 and name that as "passwordFile"',
+    tls: noTlsSwitch,
+    insecure: noTlsSwitch,
+    rejectUnauthorized: noTlsSwitch,
+  },
+);
+
+export const configFileSchema = fields('the configuration', {
+  hostname: required(
+    scalar('a host name such as pointsman.example.org', (value) => (isDomain(value) ? value.toLowerCase() : undefined)),
+  ),
+  state: required(text('the path of a folder')),
+  rules: required(text('the path of a folder')),
+  listen: optional(located(list(listen, `a list of listeners, each ${expectsListen}`))),
+  http: optional(loopbackOnly),
+  peers: optional(located(list(peer, `a list of peers, each ${expectsNetwork}`))),
+  domains: optional(list(domain, 'a list of domains')),
+  nextHops: required(
+    record('a map from "default" and domains to next hops', nextHop, (key) =>
+      key === 'default' || isDomain(key) ? undefined : 'is neither "default" nor a domain',
+    ),
+  ),
+  // RFC 5321 §4.5.3.1.7: 64K octets must be possible. The upper bound keeps one message in memory.
+  size: optional(size(65_536, 500_000_000)),
+  queue: optional(
+    located(
+      fields('the queue', {
+        lifetime: optional(duration(minute, 30 * day)),
+        firstRetry: optional(duration(second, day)),
+        longestRetry: optional(duration(second, 7 * day)),
+        keepContent: optional(duration(second, 3650 * day)),
+      }),
+    ),
+  ),
+  xmpp: optional(xmpp),
+  log: optional(
+    fields('the log', {
+      level: optional(oneOf(['debug', 'info', 'warn', 'error'])),
+      pretty: optional(oneOf(['true', 'false', 'auto'])),
+    }),
+  ),
+});
+
+export const defaults = {
+  listen: { host: '127.0.0.1', port: 2525 },
+  http: { host: '127.0.0.1', port: 8025 },
+  size: 50_000_000,
+  // RFC 5321 §4.5.4.1: give up after at least 4 to 5 days.
+  queue: { lifetime: 5 * day, firstRetry: 5 * minute, longestRetry: 4 * hour, keepContent: 7 * day },
+  maxConnections: 10,
+  resource: 'pointsman',
+  nick: 'Pointsman',
+  // Prosody's mod_limits lets a client without a table of its own send 3,000 octets a second.
+  rate: 2_000,
+} as const;
