@@ -1,0 +1,165 @@
+// Subscriptions: asked for, and granted to, the people who are watched, and nobody else.
+//
+// Nothing is ever taken back here: who is no longer watched stays in the roster, because a mistaken reload of the rules
+// must not make a whole company answer subscription requests again. Who withdraws (`unsubscribed`) is not asked again
+// while we run: that person opted out.
+
+import type { Log } from '../log.ts';
+import type { Subscription } from '../presence/cache.ts';
+import type { BareJid } from '../presence/jid.ts';
+import { parseJid } from '../presence/jid.ts';
+import type { Answer, Iq } from './iq.ts';
+import type { Element } from './stanza.ts';
+import { normaliseAddress, ns, xml } from './stanza.ts';
+
+export interface RosterEvents {
+  /** Also for watched people who are not in the roster at all (`none`). */
+  subscription(jid: BareJid, subscription: Subscription): void;
+}
+
+interface Item {
+  readonly subscription: Subscription;
+  /** RFC 6121 §2.1.2.2: asked, not answered. */
+  readonly asked: boolean;
+}
+
+const mostPending = 1_000;
+
+export class Roster {
+  readonly #iq: Iq;
+  readonly #send: (stanza: Element) => Promise<void>;
+  readonly #ownBare: BareJid;
+  readonly #log: Log;
+  readonly #events: RosterEvents;
+  readonly #items = new Map<BareJid, Item>();
+  #watched: ReadonlySet<BareJid> = new Set();
+  /** Asked us while not watched: granted when they are. */
+  readonly #pending = new Set<BareJid>();
+  readonly #optedOut = new Set<BareJid>();
+  #loaded = false;
+
+  constructor(options: {
+    iq: Iq;
+    send: (stanza: Element) => Promise<void>;
+    ownBare: BareJid;
+    log: Log;
+    events: RosterEvents;
+  }) {
+    this.#iq = options.iq;
+    this.#send = options.send;
+    this.#ownBare = options.ownBare;
+    this.#log = options.log;
+    this.#events = options.events;
+    this.#iq.answer('set', 'query', ns.roster, (query, from) => this.#onPush(query, from));
+  }
+
+  watch(people: ReadonlySet<BareJid>): void {
+    this.#watched = people;
+    for (const jid of people) if (this.#pending.delete(jid)) this.#grant(jid);
+    if (this.#loaded) this.#review();
+  }
+
+  /** A new session: what the former one knew is not known any more. */
+  reset(): void {
+    this.#loaded = false;
+    this.#items.clear();
+  }
+
+  async load(): Promise<void> {
+    const result = await this.#iq.request('get', null, xml('query', { xmlns: ns.roster }));
+    this.#items.clear();
+    for (const item of result.getChild('query', ns.roster)?.getChildren('item') ?? []) this.#take(item);
+    this.#loaded = true;
+    this.#review();
+  }
+
+  /** RFC 6121 §3: subscription stanzas. True when it was one. */
+  onPresence(stanza: Element): boolean {
+    const { type, from } = stanza.attrs;
+    const jid = parseJid(from ?? '')?.bare;
+    switch (type) {
+      case 'subscribe':
+        if (jid) this.#onSubscribe(jid);
+        return true;
+      case 'unsubscribed':
+        // The roster push that comes with it tells the cache.
+        if (jid && this.#watched.has(jid) && !this.#optedOut.has(jid)) {
+          this.#optedOut.add(jid);
+          this.#log.warn({ jid }, 'took back or refused the subscription: their presence is not known any more');
+        }
+        return true;
+      case 'subscribed':
+        if (jid) this.#optedOut.delete(jid);
+        return true;
+      case 'unsubscribe':
+      case 'probe':
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #onSubscribe(jid: BareJid): void {
+    if (this.#watched.has(jid)) {
+      this.#optedOut.delete(jid);
+      this.#grant(jid);
+      if (this.#loaded) this.#ask(jid);
+      return;
+    }
+    if (this.#pending.size < mostPending) this.#pending.add(jid);
+    this.#log.info({ jid }, 'asks for our presence but is in no group; not answered');
+  }
+
+  /** RFC 6121 §2.1.6: from our own account or without a sender; from anybody else it is an attack. */
+  #onPush(query: Element, from: string | null): Answer | null {
+    if (from !== null && normaliseAddress(from) !== this.#ownBare) {
+      this.#log.warn({ from }, 'a roster push from somebody else was refused');
+      return null;
+    }
+    const item = query.getChild('item');
+    const jid = item ? this.#take(item) : undefined;
+    if (jid && this.#watched.has(jid)) {
+      this.#events.subscription(jid, this.#items.get(jid)?.subscription ?? 'none');
+    }
+    return { result: null };
+  }
+
+  #take(item: Element): BareJid | undefined {
+    const jid = parseJid(item.attrs.jid ?? '')?.bare;
+    if (!jid) return undefined;
+    const { subscription } = item.attrs;
+    if (subscription === 'remove') this.#items.delete(jid);
+    else this.#items.set(jid, { subscription: readSubscription(subscription), asked: item.attrs.ask === 'subscribe' });
+    return jid;
+  }
+
+  #review(): void {
+    for (const jid of this.#watched) {
+      this.#events.subscription(jid, this.#items.get(jid)?.subscription ?? 'none');
+      this.#ask(jid);
+    }
+  }
+
+  #ask(jid: BareJid): void {
+    const item = this.#items.get(jid);
+    if (item?.asked || item?.subscription === 'to' || item?.subscription === 'both') return;
+    if (this.#optedOut.has(jid) || jid === this.#ownBare) return;
+    // Remembered at once, so that a second review before the push does not ask again.
+    this.#items.set(jid, { subscription: item?.subscription ?? 'none', asked: true });
+    this.#log.info({ jid }, 'asking for their presence');
+    this.#post(xml('presence', { to: jid, type: 'subscribe' }));
+  }
+
+  #grant(jid: BareJid): void {
+    this.#post(xml('presence', { to: jid, type: 'subscribed' }));
+  }
+
+  #post(stanza: Element): void {
+    // What does not go now is asked again with the next session.
+    this.#send(stanza).catch((error: Error) => this.#log.debug({ err: error }, 'a subscription stanza was not sent'));
+  }
+}
+
+function readSubscription(text: string | undefined): Subscription {
+  return text === 'to' || text === 'from' || text === 'both' ? text : 'none';
+}
