@@ -24,8 +24,16 @@ export function controlSocketIn(stateFolder: string): string {
   return join(stateFolder, 'control.sock');
 }
 
-/** @throws AlreadyRunningError when somebody answers on that socket. A socket nobody answers on is replaced. */
-export async function serveControl(path: string, api: Pick<Hono, 'fetch'>): Promise<Listening> {
+export interface ControlSocket extends Listening {
+  /** From now on requests are answered by this; until then with 503. */
+  serve(api: Pick<Hono, 'fetch'>): void;
+}
+
+/**
+ * Takes the socket before anything else in the state folder is touched: who holds it owns the folder.
+ * @throws AlreadyRunningError when somebody answers on it. A socket nobody answers on is replaced.
+ */
+export async function takeControl(path: string): Promise<ControlSocket> {
   // Bound under a name of our own, closed to others, then linked into place: a link never replaces what is there, so
   // of two that start in the same instant one gets it and one is refused, and the socket is never open wider than 0600.
   const own = join(dirname(path), `.ctl-${randomBytes(3).toString('hex')}`);
@@ -34,8 +42,10 @@ export async function serveControl(path: string, api: Pick<Hono, 'fetch'>): Prom
       `the path of the control socket is longer than ${longestSocketPath} octets: ${path}; use a shorter state folder`,
     );
   }
-  const server = createServer(getRequestListener(api.fetch, { overrideGlobalObjects: false }));
-  await removeIfThere(own);
+  let answer: Pick<Hono, 'fetch'>['fetch'] = () =>
+    Response.json({ error: { message: 'Pointsman is starting; try again' } }, { status: 503 });
+  const listener = getRequestListener((request) => answer(request), { overrideGlobalObjects: false });
+  const server = createServer(listener);
   await listen(server, { path: own });
   try {
     await chmod(own, 0o600);
@@ -47,13 +57,23 @@ export async function serveControl(path: string, api: Pick<Hono, 'fetch'>): Prom
   const { ino } = await lstat(path);
   await removeIfThere(own);
   return {
+    serve(api) {
+      answer = (request) => api.fetch(request);
+    },
     async close() {
-      await close(server);
-      // Ours only: after an unlucky operator's rm another process may have one there by now.
+      // Ours only: after an unlucky operator's rm another process may have one there by now. Removed while we still
+      // listen: whoever starts next finds either a live socket or none.
       const there = await lstat(path).catch(() => null);
       if (there?.ino === ino) await removeIfThere(path);
+      await close(server);
     },
   };
+}
+
+export async function serveControl(path: string, api: Pick<Hono, 'fetch'>): Promise<Listening> {
+  const control = await takeControl(path);
+  control.serve(api);
+  return control;
 }
 
 async function takeName(own: string, path: string): Promise<void> {

@@ -1,0 +1,132 @@
+// Speaks /api/v1 to a running Pointsman over its control socket.
+import { request } from 'node:http';
+import type { AckOutcome, Operations, PersonView, Status, Story } from '../operations.ts';
+import type { Problem } from '../routing/rules.ts';
+import type { QueueRow } from '../store/store.ts';
+import type { Tracked } from '../tracking/tracked.ts';
+import { CommandError, exitCodes } from './exit.ts';
+
+export type Explained = NonNullable<Awaited<ReturnType<Operations['explain']>>>;
+
+export interface Reloaded {
+  readonly version: string | null;
+  readonly problems: readonly Problem[];
+  /** Why not; null when the rules are in force. */
+  readonly rejected: string | null;
+}
+
+export interface Client {
+  readonly socket: string;
+  status(): Promise<Status>;
+  listQueue(filter: ListFilter): Promise<readonly QueueRow[]>;
+  queued(id: string): Promise<Story>;
+  retry(id: string, by: string): Promise<{ readonly due: number }>;
+  listTracked(filter: ListFilter & { readonly group?: string }): Promise<readonly Tracked[]>;
+  tracked(id: string): Promise<Story>;
+  ack(id: string, by: string): Promise<Exclude<AckOutcome, { kind: 'unknown' }>>;
+  presence(): Promise<readonly PersonView[]>;
+  explain(id: string): Promise<Explained>;
+  reload(): Promise<Reloaded>;
+}
+
+export interface ListFilter {
+  readonly state?: string;
+  readonly limit: number;
+}
+
+/** Nobody answers on the socket: no Pointsman runs there. */
+export class NotRunningError extends CommandError {}
+
+export function createClient(socket: string): Client {
+  const get = <Answer>(path: string) => call<Answer>(socket, 'GET', path);
+  const post = <Answer>(path: string, body: unknown) => call<Answer>(socket, 'POST', path, body);
+  const id = encodeURIComponent;
+  return {
+    socket,
+    status: () => get('/status'),
+    listQueue: (filter) => get(`/queue?${query(filter)}`),
+    queued: (one) => get(`/queue/${id(one)}`),
+    retry: (one, by) => post(`/queue/${id(one)}/retry`, { by }),
+    listTracked: (filter) => get(`/tracked?${query(filter)}`),
+    tracked: (one) => get(`/tracked/${id(one)}`),
+    ack: (one, by) => post(`/tracked/${id(one)}/ack`, { by }),
+    presence: () => get('/presence'),
+    explain: (one) => get(`/explain/${id(one)}`),
+    async reload() {
+      const { status, body } = await send(socket, 'POST', '/reload', {});
+      const answer = parse(body, socket);
+      if (status === 200) return { ...(answer as { version: string; problems: Problem[] }), rejected: null };
+      const { message, problems } = errorOf(answer);
+      if (status === 422 && problems) return { version: null, problems, rejected: message };
+      throw new CommandError(exitCodes.problem, message);
+    },
+  };
+}
+
+function query(filter: object): string {
+  const set = Object.entries(filter).filter(([, value]) => value !== undefined);
+  return new URLSearchParams(set.map(([key, value]): [string, string] => [key, String(value)])).toString();
+}
+
+async function call<Answer>(socket: string, method: string, path: string, body?: unknown): Promise<Answer> {
+  const answer = await send(socket, method, path, body);
+  const value = parse(answer.body, socket);
+  if (answer.status === 200) return value as Answer;
+  // 400: what was typed is not an id, a state or a number we know.
+  throw new CommandError(answer.status === 400 ? exitCodes.usage : exitCodes.problem, errorOf(value).message);
+}
+
+function parse(body: string, socket: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch (error) {
+    throw new CommandError(exitCodes.problem, `what answers on ${socket} is not Pointsman`, { cause: error });
+  }
+}
+
+function errorOf(value: unknown): { readonly message: string; readonly problems?: readonly Problem[] } {
+  const error = value !== null && typeof value === 'object' && 'error' in value ? value.error : undefined;
+  if (error !== null && typeof error === 'object' && 'message' in error && typeof error.message === 'string') {
+    return error as { message: string; problems?: readonly Problem[] };
+  }
+  return { message: 'Pointsman gave no reason' };
+}
+
+const patience = 30_000; // ms; the slowest verb is a reload, which reads files
+
+function send(
+  socket: string,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<{ readonly status: number; readonly body: string }> {
+  return new Promise((resolve, reject) => {
+    const content = body === undefined ? undefined : JSON.stringify(body);
+    const headers = content === undefined ? {} : { 'content-type': 'application/json' };
+    const asked = request(
+      { socketPath: socket, path: `/api/v1${path}`, method, headers, timeout: patience, agent: false },
+      (answer) => {
+        const parts: Buffer[] = [];
+        answer.on('data', (part: Buffer) => parts.push(part));
+        answer.on('error', (error) => reject(unreachable(socket, error)));
+        answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(parts).toString() }));
+      },
+    );
+    asked.on('timeout', () => asked.destroy(new Error(`no answer within ${patience / 1000} s`)));
+    asked.on('error', (error) => reject(unreachable(socket, error)));
+    asked.end(content);
+  });
+}
+
+function unreachable(socket: string, error: NodeJS.ErrnoException): CommandError {
+  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
+    return new NotRunningError(
+      exitCodes.problem,
+      `no Pointsman answers on ${socket}; start one with "pointsman serve", or name its socket with --socket`,
+    );
+  }
+  if (error.code === 'EACCES' || error.code === 'EPERM') {
+    return new CommandError(exitCodes.problem, `not allowed to use ${socket}: run this as the user Pointsman runs as`);
+  }
+  return new CommandError(exitCodes.problem, `talking to ${socket} failed: ${error.message}`, { cause: error });
+}

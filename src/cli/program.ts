@@ -1,0 +1,168 @@
+// The command line: which commands there are and what they take. What each does is in a file of its own; `serve` and
+// `sandbox` need the whole program and are handed in by main.ts.
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { type Clock, type Duration, parseDuration } from '../clock.ts';
+import { describeError } from '../mail/error.ts';
+import { printableLines } from '../printable.ts';
+import { check } from './check.ts';
+import { type Context, findConfig } from './context.ts';
+import { CommandError, exitCodes } from './exit.ts';
+import { explain } from './explain.ts';
+import { init } from './init.ts';
+import { presence } from './presence.ts';
+import { queueList, queueRetry, queueShow } from './queue.ts';
+import { reload } from './reload.ts';
+import { stateFolderOf } from './setup.ts';
+import type { Terminal } from './terminal.ts';
+import { trackAck, trackList, trackShow } from './track.ts';
+
+export interface SandboxOptions {
+  /** For programs: JSON lines. */
+  readonly json: boolean;
+  /** Ends by itself after this; null: stays up. */
+  readonly for: Duration | null;
+  /** A rules folder; null: the samples. */
+  readonly rules: string | null;
+}
+
+export interface ProgramDeps {
+  readonly version: string;
+  readonly terminal: Terminal;
+  readonly clock: Clock;
+  /** Name of the system's user. */
+  readonly user: string;
+  /** Where relative paths count from. */
+  readonly folder: string;
+  /** Resolves with the exit code when it has ended. `config` is the path of a file that is there. */
+  serve(options: { readonly config: string }): Promise<number>;
+  sandbox(options: SandboxOptions): Promise<number>;
+}
+
+/** @param argv what stands after the program's name. @returns the exit code. */
+export async function runProgram(argv: readonly string[], deps: ProgramDeps): Promise<number> {
+  let exitCode: number = exitCodes.fine;
+  const program = buildProgram(deps, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    // Commander has written its help or complaint already; help that was asked for is no error.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.fine : exitCodes.usage;
+    deps.terminal.complain(`pointsman: ${printableLines(describeError(error))}\n`);
+    return error instanceof CommandError ? error.exitCode : exitCodes.problem;
+  }
+}
+
+export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => void): Command {
+  const { terminal } = deps;
+  const context: Context = {
+    terminal,
+    clock: deps.clock,
+    by: `cli:${deps.user}`,
+    folder: deps.folder,
+    stateFolderOf,
+  };
+  const program = new Command('pointsman')
+    .description('The mail router that knows who is there.')
+    .version(deps.version, '-V, --version')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.write(text),
+      writeErr: (text) => terminal.complain(text),
+      getOutHelpWidth: () => terminal.columns ?? 80,
+      getErrHelpWidth: () => terminal.columns ?? 80,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .showHelpAfterError('(pointsman --help shows what there is)')
+    .addHelpText('after', '\nExit codes: 0 fine, 1 a problem was found, 2 wrong usage, 78 configuration.');
+
+  // The running and the writing of it.
+  const configOption = () =>
+    new Option('-c, --config <file>', 'configuration file (./pointsman.yaml, else /etc/pointsman/pointsman.yaml)');
+  program
+    .command('serve')
+    .description('run Pointsman')
+    .addOption(configOption())
+    .action(async (options: { config?: string }) =>
+      ended(await deps.serve({ config: findConfig(context, options.config) })),
+    );
+  program
+    .command('sandbox')
+    .description('try it: the real program with sample rules, simulated people and a mail sink, on loopback')
+    .option('--json', 'one JSON object a line, for programs')
+    .option('--for <time>', 'end by itself after this, such as 30s', durationOption)
+    .option('--rules <folder>', 'other rules than the samples')
+    .action(async (options: { json?: boolean; for?: Duration; rules?: string }) =>
+      ended(
+        await deps.sandbox({ json: options.json ?? false, for: options.for ?? null, rules: options.rules ?? null }),
+      ),
+    );
+  program
+    .command('init')
+    .description('write a commented pointsman.yaml and a first rules folder')
+    .argument('[folder]', 'where', '.')
+    .option('--domain <domain>', 'the mail domain', 'example.org')
+    .action(async (folder: string, options: { domain: string }) => ended(await init(context, folder, options)));
+  program
+    .command('check')
+    .description('check configuration and rules; say what a running Pointsman complains of')
+    .addOption(configOption())
+    .option('--socket <path>', 'control socket of the running one')
+    .option('--json', 'as JSON')
+    .action(async (options) => ended(await check(context, options)));
+
+  // Those that speak to a running one.
+  const speaking = (parent: Command, name: string, description: string) =>
+    parent
+      .command(name)
+      .description(description)
+      .addOption(configOption())
+      .option('--socket <path>', 'control socket of the running Pointsman, instead of --config')
+      .option('--json', 'as JSON');
+  const idArgument = ['<id>', 'queue id, or short id of a tracked message'] as const;
+
+  speaking(program, 'explain', 'why a message went where it went')
+    .argument(...idArgument)
+    .action(async (id: string, options) => ended(await explain(context, id, options)));
+  const queue = program.command('queue').description('deliveries, on their way and done');
+  speaking(queue, 'list', 'list deliveries')
+    .option('--state <states>', 'only these: queued held delivered failed dropped dead', 'queued,held,dead')
+    .option('--limit <number>', 'at most so many', numberOption, 100)
+    .action(async (options) => ended(await queueList(context, options)));
+  speaking(queue, 'show', 'all about one message')
+    .argument(...idArgument)
+    .action(async (id: string, options) => ended(await queueShow(context, id, options)));
+  speaking(queue, 'retry', 'try its deliveries now')
+    .argument(...idArgument)
+    .action(async (id: string, options) => ended(await queueRetry(context, id, options)));
+  const track = program.command('track').description('messages somebody has to take care of');
+  speaking(track, 'list', 'list the open ones')
+    .option('--all', 'the closed ones too')
+    .option('--state <states>', 'only these: waiting held tracked acknowledged answered expired withdrawn')
+    .option('--group <name>', 'only of this group')
+    .option('--limit <number>', 'at most so many', numberOption, 100)
+    .action(async (options) => ended(await trackList(context, options)));
+  speaking(track, 'show', 'the story of one message')
+    .argument(...idArgument)
+    .action(async (id: string, options) => ended(await trackShow(context, id, options)));
+  speaking(track, 'ack', 'acknowledge it: somebody takes care')
+    .argument(...idArgument)
+    .action(async (id: string, options) => ended(await trackAck(context, id, options)));
+  speaking(program, 'presence', 'who is there').action(async (options) => ended(await presence(context, options)));
+  speaking(program, 'reload', 'read the rules again').action(async (options) => ended(await reload(context, options)));
+  return program;
+}
+
+function durationOption(text: string): Duration {
+  const duration = parseDuration(text);
+  if (duration === undefined) throw new InvalidArgumentError('A time looks like 30s, 10m or 1h30m.');
+  return duration;
+}
+
+function numberOption(text: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError('A number from 1 to 99999.');
+  return Number(text);
+}

@@ -1,0 +1,34 @@
+// pointsman.yaml and the rules it names, read together so that everything wrong with either is told at once.
+
+import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config.ts';
+import { printable } from '../printable.ts';
+import { loadRules } from '../routing/load.ts';
+import { formatProblem } from '../routing/problem.ts';
+import type { Problem, Rules } from '../routing/rules.ts';
+import { CommandError, exitCodes } from './exit.ts';
+
+export { loadConfig };
+
+export interface Setup {
+  /** Null when the file is wrong. */
+  readonly config: Config | null;
+  /** Null when they are wrong, or when the configuration does not say where they are. */
+  readonly rules: Rules | null;
+  readonly problems: readonly Problem[];
+}
+
+export async function loadSetup(file: string): Promise<Setup> {
+  const { config, problems } = loadConfig(file);
+  if (!config) return { config: null, rules: null, problems };
+  const loaded = await loadRules(config.rules);
+  return { config, rules: loaded.rules ?? null, problems: [...problems, ...loaded.problems] };
+}
+
+/** @throws CommandError, with every problem, when the file is wrong. */
+export async function stateFolderOf(file: string): Promise<string> {
+  const { config, problems } = loadConfig(file);
+  if (config) return config.state;
+  const list = problems.map((problem) => printable(formatProblem(problem))).join('\n');
+  throw new CommandError(exitCodes.configuration, `the configuration is wrong, so the socket is not known:\n${list}`);
+}
