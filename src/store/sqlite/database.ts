@@ -64,6 +64,7 @@ function lock(folder: string): () => void {
   createPrivate(folder, path);
   const database = new Database(path, { timeout: 0 });
   try {
+    database.pragma('journal_mode = MEMORY'); // Nothing is ever written: no journal file either.
     database.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     database.close();
