@@ -1,0 +1,104 @@
+#!/usr/bin/python3
+"""People at their instant messaging clients, driven by JSON lines on standard input and telling what they see in JSON
+lines on standard output. They use slixmpp, so that what Pointsman sends is judged by another library than its own.
+
+Commands, one object a line, "as" names the person:
+  login   {jid, password, host, port, ca, resource?}      -> {"event": "online"} or {"event": "refused", "why"}
+  show    {show: chat|available|away|xa|dnd, status?, priority?}
+  say     {to, body}                                       a chat message
+  join    {room, nick}                                     -> {"event": "joined"}
+  logout  {}                                               with a goodbye -> {"event": "offline"}
+  vanish  {}                                               the line is cut -> {"event": "offline"}
+Events: online, offline, refused, joined, message {from, body, id}, room {room, from, body}, presence {from, type}
+(type is the show, available, unavailable, subscribe …).
+The end of standard input ends all of them.
+"""
+import asyncio
+import json
+import logging
+import sys
+
+import slixmpp
+
+
+def tell(who, event, **rest):
+    sys.stdout.write(json.dumps({"as": who, "event": event, **rest}) + "\n")
+    sys.stdout.flush()
+
+
+class Person(slixmpp.ClientXMPP):
+    def __init__(self, name, command):
+        super().__init__(f'{command["jid"]}/{command.get("resource", "client")}', command["password"])
+        self.name = name
+        self.ca_certs = command["ca"]
+        self.auto_authorize = True
+        self.auto_subscribe = True
+        # Receipts (XEP-0184) are sent, as most clients do.
+        for plugin in ("xep_0030", "xep_0045", "xep_0184", "xep_0199", "xep_0203"):
+            self.register_plugin(plugin)
+        self.add_event_handler("session_start", self.begin)
+        self.add_event_handler("failed_all_auth", lambda _: tell(name, "refused", why="authentication"))
+        self.add_event_handler("connection_failed", lambda why: tell(name, "refused", why=str(why)))
+        self.add_event_handler("disconnected", lambda _: tell(name, "offline"))
+        self.add_event_handler("message", self.hear)
+        self.add_event_handler("presence", self.see)
+        self.connect((command["host"], command["port"]), disable_starttls=False, force_starttls=True)
+
+    async def begin(self, _):
+        self.send_presence()
+        await self.get_roster()
+        tell(self.name, "online")
+
+    def hear(self, message):
+        if not message["body"]:
+            return
+        if message["type"] == "groupchat":
+            tell(self.name, "room", room=message["from"].bare, **{"from": message["from"].resource}, body=message["body"])
+        elif message["type"] in ("chat", "normal"):
+            tell(self.name, "message", **{"from": message["from"].bare}, body=message["body"], id=message["id"])
+
+    def see(self, presence):
+        tell(self.name, "presence", **{"from": str(presence["from"])}, type=presence["type"])
+
+    def show(self, command):
+        show = command["show"]
+        self.send_presence(
+            pshow=None if show == "available" else show,
+            pstatus=command.get("status"),
+            ppriority=command.get("priority"),
+        )
+
+    def say(self, command):
+        self.send_message(mto=command["to"], mbody=command["body"], mtype="chat")
+
+    def join(self, command):
+        async def enter():
+            await self["xep_0045"].join_muc_wait(command["room"], command["nick"], maxstanzas=0)
+            tell(self.name, "joined", room=command["room"])
+
+        asyncio.ensure_future(enter())
+
+    def logout(self, _):
+        self.disconnect()
+
+    def vanish(self, _):
+        self.transport.abort()
+
+
+async def main():
+    people = {}
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        command = json.loads(line)
+        name = command["as"]
+        if command["do"] == "login":
+            people[name] = Person(name, command)
+        else:
+            getattr(people[name], command["do"])(command)
+
+
+logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+asyncio.get_event_loop_policy().set_event_loop(loop := asyncio.new_event_loop())
+loop.run_until_complete(main())

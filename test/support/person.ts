@@ -1,0 +1,157 @@
+// People at their IM clients, for tests: what they do, and what they see as things to await. Behind it is
+// test/live/peers/person.py, where the events are described.
+import { fileURLToPath } from 'node:url';
+import { Child } from './child.ts';
+import { Journal } from './journal.ts';
+import type { Prosody } from './prosody.ts';
+
+export type Show = 'chat' | 'available' | 'away' | 'xa' | 'dnd';
+
+interface Told {
+  readonly as: string;
+  readonly event: 'online' | 'offline' | 'refused' | 'joined' | 'message' | 'room' | 'presence';
+  readonly from?: string;
+  readonly room?: string;
+  readonly body?: string;
+  readonly id?: string;
+  readonly type?: string;
+  readonly why?: string;
+}
+
+export interface Heard {
+  /** Bare JID; in a room the nick. */
+  readonly from: string;
+  readonly body: string;
+}
+
+/** One Python process for all of them: two cores are not many. */
+export class People implements AsyncDisposable {
+  readonly #server: Prosody;
+  readonly #child: Child;
+  readonly #people = new Map<string, Person>();
+
+  constructor(server: Prosody) {
+    this.#server = server;
+    const script = fileURLToPath(new URL('../live/peers/person.py', import.meta.url));
+    this.#child = new Child('people', ['/usr/bin/python3', '-u', script]);
+    this.#listen().catch((error: unknown) => {
+      for (const person of this.#people.values()) person.told.end(String(error));
+    });
+  }
+
+  async #listen(): Promise<void> {
+    for (;;) {
+      const line = await this.#child.out.next(() => true, { within: 2 ** 31 - 1, what: 'line' });
+      const told = JSON.parse(line) as Told;
+      this.#people.get(told.as)?.told.add(told);
+    }
+  }
+
+  person(name: string, password: string): Person {
+    const login = {
+      jid: `${name}@${this.#server.domain}`,
+      password,
+      host: '127.0.0.1',
+      port: this.#server.port,
+      ca: this.#server.caFile,
+    };
+    const person = new Person(name, login, (command) => this.#child.write(JSON.stringify({ as: name, ...command })));
+    this.#people.set(name, person);
+    return person;
+  }
+
+  /** What slixmpp complained about. */
+  complaints(): string {
+    return this.#child.errors.tail(50);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#child.stop();
+  }
+}
+
+export class Person {
+  readonly name: string;
+  readonly jid: string;
+  readonly told: Journal<Told>;
+  readonly #login: Readonly<Record<string, unknown>>;
+  readonly #do: (command: Readonly<Record<string, unknown>>) => void;
+  #online = false;
+
+  constructor(
+    name: string,
+    login: Readonly<Record<string, unknown>> & { jid: string },
+    act: (command: Readonly<Record<string, unknown>>) => void,
+  ) {
+    this.name = name;
+    this.jid = login.jid;
+    this.told = new Journal(name);
+    this.#login = login;
+    this.#do = act;
+  }
+
+  async login(): Promise<void> {
+    if (this.#online) return;
+    this.#do({ do: 'login', ...this.#login });
+    const told = await this.#next('login', ({ event }) => event === 'online' || event === 'refused');
+    if (told.event === 'refused') throw new Error(`${this.name} could not log in: ${told.why}`);
+    this.#online = true;
+  }
+
+  show(show: Show, more: { status?: string; priority?: number } = {}): void {
+    this.#do({ do: 'show', show, ...more });
+  }
+
+  say(to: string, body: string): void {
+    this.#do({ do: 'say', to, body });
+  }
+
+  async join(room: string, nick = this.name): Promise<void> {
+    this.#do({ do: 'join', room, nick });
+    await this.#next(`entrance to ${room}`, ({ event }) => event === 'joined');
+  }
+
+  /** With a goodbye. */
+  logout(): Promise<void> {
+    return this.#leave('logout');
+  }
+
+  /** The line is cut. */
+  vanish(): Promise<void> {
+    return this.#leave('vanish');
+  }
+
+  async #leave(how: 'logout' | 'vanish'): Promise<void> {
+    if (!this.#online) return;
+    this.#online = false;
+    this.#do({ do: how });
+    await this.#next('goodbye', ({ event }) => event === 'offline');
+  }
+
+  /** The next chat message that fits and was not awaited yet. */
+  message(pattern: RegExp, within?: number): Promise<Heard> {
+    return this.#hear('message', pattern, within);
+  }
+
+  roomMessage(pattern: RegExp, within?: number): Promise<Heard> {
+    return this.#hear('room', pattern, within);
+  }
+
+  /** Every chat message so far. */
+  get messages(): string[] {
+    return this.told.seen(({ event }) => event === 'message').map(({ body = '' }) => body);
+  }
+
+  async #hear(kind: 'message' | 'room', pattern: RegExp, within?: number): Promise<Heard> {
+    const { from = '', body = '' } = await this.#next(
+      `${kind} like ${pattern}`,
+      (told) => told.event === kind && pattern.test(told.body ?? ''),
+      within,
+    );
+    return { from, body };
+  }
+
+  #next(what: string, fits: (told: Told) => boolean, within?: number): Promise<Told> {
+    return this.told.next(fits, { what, ...(within ? { within } : {}) });
+  }
+}
