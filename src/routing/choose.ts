@@ -50,27 +50,24 @@ export type Choice = {
   | { readonly kind: 'fallback'; readonly mailbox: Mailbox; readonly person?: PersonName; readonly unchanged: boolean }
 );
 
-/** One who may be chosen now. */
-interface Ready {
+/** A member on the way to a verdict. */
+interface Member {
   readonly candidate: Candidate;
+  /** From 0, as the group lists them. */
+  readonly position: number;
   readonly known: PersonSnapshot;
+  /** Null when eligible; otherwise why not. */
+  readonly exclusion: string | null;
+  /** What the strategy goes by, less is better; ties go by position. */
+  readonly rank: number;
 }
 
 export function choose(plan: GroupPlan, snapshot: Snapshot): Choice {
-  const members = plan.candidates.map((candidate) => {
-    const known = snapshotOf(snapshot, candidate.person);
-    return { candidate, known, exclusion: exclusionOf(plan, candidate, known, snapshot) };
-  });
+  const members = membersOf(plan, snapshot);
   const ready = members.filter(({ exclusion }) => exclusion === null);
-  const [best] = rank(plan, ready, snapshot);
-  const considered = members.map(({ candidate, known, exclusion }): Considered => {
-    const { presence, open, lastAssignedAt } = known;
-    const common = { person: candidate.person, presence, open, lastAssignedAt };
-    if (exclusion !== null) return { ...common, verdict: 'excluded', reason: exclusion };
-    const chosen = candidate === best?.candidate;
-    const standing = `${describeState(presence, snapshot.now)}; ${describeRank(plan, candidate, known, snapshot)}`;
-    return { ...common, verdict: chosen ? 'chosen' : 'eligible', reason: standing };
-  });
+  // Strictly less: of two with the same rank the one listed first stays.
+  const best = ready.reduce<Member | undefined>((a, b) => (a === undefined || b.rank < a.rank ? b : a), undefined);
+  const considered = members.map((member) => consider(plan, member, member === best, snapshot));
   const count = `${ready.length} of ${members.length} members of ${plan.group} eligible`;
   if (best) {
     const { person, mailbox } = best.candidate;
@@ -78,15 +75,51 @@ export function choose(plan: GroupPlan, snapshot: Snapshot): Choice {
     return { kind: 'member', person, mailbox, considered, because: [count, `${person}: ${why}`] };
   }
   const { holdUntil, now } = snapshot;
-  if (holdUntil !== null && now < holdUntil) {
-    // Presence can still change for those; whoever has passed will not come back to this message.
-    if (members.some(({ candidate }) => exclusionByHistory(snapshot, candidate.person) === null)) {
-      const because = [count, `held for up to ${formatDuration(holdUntil - now)} until somebody is`];
-      return { kind: 'hold', until: holdUntil, considered, because };
-    }
-    return fallBack(plan, considered, [count, 'holding cannot help: nobody is left who has not had it']);
+  if (holdUntil === null) return fallBack(plan, considered, [count]);
+  if (now >= holdUntil) return fallBack(plan, considered, [count, 'the hold has run out']);
+  // Presence can still change; but whoever has had this message, or passed it on, does not get it again.
+  if (members.every(({ candidate }) => exclusionByHistory(snapshot, candidate.person) !== null))
+    return fallBack(plan, considered, [count, 'holding cannot help: nobody is left to wait for']);
+  const because = [count, `held for up to ${formatDuration(holdUntil - now)} until somebody is`];
+  return { kind: 'hold', until: holdUntil, considered, because };
+}
+
+function membersOf(plan: GroupPlan, snapshot: Snapshot): readonly Member[] {
+  const { candidates, strategy } = plan;
+  const last = candidates.findIndex(({ person }) => person === snapshot.lastInGroup);
+  return candidates.map((candidate, position) => {
+    const known = snapshotOf(snapshot, candidate);
+    return {
+      candidate,
+      position,
+      known,
+      exclusion: exclusionOf(plan, candidate, known, snapshot),
+      rank: rankOf(strategy, position, last, candidates.length, known),
+    };
+  });
+}
+
+function rankOf(strategy: Strategy, position: number, last: number, size: number, known: PersonSnapshot): number {
+  switch (strategy) {
+    case 'in-order':
+      return position + 1;
+    case 'round-robin':
+      // How many turns until it is theirs: 1 for the next after the last one, who is the last to be asked again.
+      return position > last ? position - last : position - last + size;
+    case 'longest-idle':
+      return known.lastAssignedAt ?? -Infinity;
+    default:
+      return strategy satisfies never;
   }
-  return fallBack(plan, considered, holdUntil === null ? [count] : [count, 'the hold has run out']);
+}
+
+function consider(plan: GroupPlan, member: Member, chosen: boolean, { now }: Snapshot): Considered {
+  const { candidate, known, exclusion } = member;
+  const { presence, open, lastAssignedAt } = known;
+  const facts = { person: candidate.person, presence, open, lastAssignedAt };
+  if (exclusion !== null) return { ...facts, verdict: 'excluded', reason: exclusion };
+  const reason = `${describeState(presence, now)}; ${describeStanding(plan.strategy, member, now)}`;
+  return { ...facts, verdict: chosen ? 'chosen' : 'eligible', reason };
 }
 
 /** For an escalation, whose snapshot has no hold: whether there is no next member, so the policy's next step is due. */
@@ -107,9 +140,11 @@ function fallBack(plan: GroupPlan, considered: readonly Considered[], because: r
   return person === undefined ? common : { ...common, person };
 }
 
-function snapshotOf(snapshot: Snapshot, person: PersonName): PersonSnapshot {
+function snapshotOf(snapshot: Snapshot, { person, jid }: Candidate): PersonSnapshot {
   const known = Object.hasOwn(snapshot.people, person) ? snapshot.people[person] : undefined;
-  return known ?? { presence: neverSeen, open: 0, lastAssignedAt: null };
+  if (known) return known;
+  const presence: Presence = jid === null ? { ...neverSeen, reason: 'no-jid' } : neverSeen;
+  return { presence, open: 0, lastAssignedAt: null };
 }
 
 function exclusionByHistory(snapshot: Snapshot, person: PersonName): string | null {
@@ -121,34 +156,6 @@ function exclusionOf(plan: GroupPlan, candidate: Candidate, known: PersonSnapsho
   const history = exclusionByHistory(snapshot, candidate.person);
   if (history !== null) return history;
   return plan.eligible.includes(known.presence.state) ? null : describeState(known.presence, snapshot.now);
-}
-
-/** Best first. */
-function rank(plan: GroupPlan, ready: readonly Ready[], snapshot: Snapshot): readonly Ready[] {
-  switch (plan.strategy) {
-    case 'in-order':
-      return ready;
-    case 'round-robin':
-      // toSorted is stable (ECMA-262 §23.1.3.34), here and below: ties keep the configured order.
-      return ready.toSorted((a, b) => turn(plan, a.candidate, snapshot) - turn(plan, b.candidate, snapshot));
-    case 'longest-idle':
-      return ready.toSorted((a, b) => compareInstants(a.known.lastAssignedAt, b.known.lastAssignedAt));
-    default:
-      return plan.strategy satisfies never;
-  }
-}
-
-function compareInstants(a: Instant | null, b: Instant | null): number {
-  if (a === null || b === null) return Number(a !== null) - Number(b !== null);
-  return a - b;
-}
-
-/** How many turns until it is theirs: 1 for the next after the last one, who is the last to be asked again. */
-function turn(plan: GroupPlan, candidate: Candidate, { lastInGroup }: Snapshot): number {
-  const names = plan.candidates.map(({ person }) => person);
-  const last = lastInGroup === null ? -1 : names.indexOf(lastInGroup);
-  const steps = names.indexOf(candidate.person) - last;
-  return steps > 0 ? steps : steps + names.length;
 }
 
 const unknownReasons: Readonly<Record<UnknownReason, string>> = {
@@ -176,20 +183,20 @@ function describeIdle(lastAssignedAt: Instant | null, now: Instant): string {
   return lastAssignedAt === null ? 'never had a message' : `last message ${formatDuration(now - lastAssignedAt)} ago`;
 }
 
-function describeRank(plan: GroupPlan, candidate: Candidate, known: PersonSnapshot, snapshot: Snapshot): string {
-  switch (plan.strategy) {
+function describeStanding(strategy: Strategy, { rank, known }: Member, now: Instant): string {
+  switch (strategy) {
     case 'in-order':
-      return `number ${plan.candidates.indexOf(candidate) + 1} in order`;
+      return `number ${rank} in order`;
     case 'round-robin':
-      return `turn ${turn(plan, candidate, snapshot)}`;
+      return rank === 1 ? 'next in turn' : `in ${rank - 1} ${rank === 2 ? 'turn' : 'turns'}`;
     case 'longest-idle':
-      return describeIdle(known.lastAssignedAt, snapshot.now);
+      return describeIdle(known.lastAssignedAt, now);
     default:
-      return plan.strategy satisfies never;
+      return strategy satisfies never;
   }
 }
 
-function describeWin(strategy: Strategy, { known }: Ready, { lastInGroup, now }: Snapshot): string {
+function describeWin(strategy: Strategy, { known }: Member, { lastInGroup, now }: Snapshot): string {
   switch (strategy) {
     case 'in-order':
       return 'first in order';
