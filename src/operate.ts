@@ -15,7 +15,7 @@ import type { Watcher } from './presence/watcher.ts';
 import { replay } from './routing/explain.ts';
 import { formatProblem } from './routing/problem.ts';
 import type { PersonName, Problem, RuleSource } from './routing/rules.ts';
-import type { Store } from './store/store.ts';
+import type { DeliveryRef, Store } from './store/store.ts';
 import { isOpen, type Tracked } from './tracking/tracked.ts';
 
 export interface OperateOptions {
@@ -25,7 +25,7 @@ export interface OperateOptions {
   readonly rules: RuleSource & { problems(): readonly Problem[] };
   readonly relay: {
     /** By short id or queue id. */
-    acknowledge(id: string, by: string): Promise<AckOutcome>;
+    acknowledge(ref: DeliveryRef, by: string, source: string): Promise<AckOutcome>;
     /** Something became due: look at the timer queue now. */
     wake(): void;
     load(person: PersonName): { readonly open: number; readonly lastAssignedAt: Instant | null };
@@ -115,7 +115,7 @@ export function createOperations(options: OperateOptions): Operations {
     listTracked: (filter) => store.listTracked(filter),
     async ack(id, by) {
       const tracked = await trackedBy(id);
-      return tracked === null ? { kind: 'unknown' } : relay.acknowledge(tracked.shortId, by);
+      return tracked === null ? { kind: 'unknown' } : relay.acknowledge(tracked, by, 'operator');
     },
     presence: async () => people(options),
     async explain(id) {

@@ -247,7 +247,7 @@ function judge(stage: Stage, work: Work, target: Target, outcome: Outcome, hop: 
         delivered: false,
       };
     case 'failed':
-      return failed(stage, work, target, after.reply, base, now);
+      return failed(stage, work, target, after.reply, base, hop, outcome, now);
     default:
       return after satisfies never;
   }
@@ -260,6 +260,8 @@ function failed(
   target: Target,
   reply: Reply,
   base: { at: Instant; queueId: Work['delivery']['queueId']; seq: number; to: string; nextHop: string },
+  hop: NextHop | null,
+  outcome: Outcome,
   now: Instant,
 ): Judged {
   const { queueId, seq } = delivery;
@@ -278,7 +280,7 @@ function failed(
     return {
       settlement: { queueId, seq, to: 'failed', at: now, reply: said, nextHop: base.nextHop },
       events: [event],
-      failure: { message, delivery, mailbox: target.mailbox, reply, hop: base.nextHop },
+      failure: { message, delivery, reply, remote: hop && 'reply' in outcome && outcome.reply ? hop.host : null },
       delivered: false,
     };
   }

@@ -1,6 +1,7 @@
 // Reports owed to the sender: one per message and outcome, made durable in the transaction that ends the delivery.
 import type { Instant } from '../clock.ts';
-import type { ReportData } from '../mail/dsn.ts';
+import { needsSmtputf8, type ReportData } from '../mail/dsn.ts';
+import type { Envelope } from '../mail/envelope.ts';
 import { readFacts } from '../mail/header.ts';
 import { type Mailbox, nullReversePath } from '../mail/path.ts';
 import { newQueueId } from '../mail/queue-id.ts';
@@ -13,9 +14,9 @@ import type { Stage } from './parts.ts';
 export interface Failure {
   readonly message: Message;
   readonly delivery: Delivery;
-  readonly mailbox: Mailbox;
   readonly reply: Reply;
-  readonly hop: string;
+  /** Host name of the next hop whose reply it is; null when it is ours. */
+  readonly remote: string | null;
 }
 
 export async function reportsFor(
@@ -28,13 +29,14 @@ export async function reportsFor(
   const { message } = first;
   const sender = message.envelope.reversePath as Mailbox;
   const queueId = newQueueId(now, stage.random);
-  const data = reportData(stage, failures, await stage.store.content(message.queueId), queueId, now);
+  const data = reportData(stage, failures, sender, await stage.store.content(message.queueId), queueId, now);
   const content = await stage.composeReport(data);
-  const envelope = {
+  const envelope: Envelope = {
     reversePath: nullReversePath,
-    forwardPaths: [{ mailbox: sender, notify: ['never'] as const }],
-    body: message.envelope.body,
-    smtputf8: message.envelope.smtputf8,
+    forwardPaths: [{ mailbox: sender, notify: ['never'] }],
+    // The report cites what the next hop said, and may return 8-bit content.
+    body: content.some((octet) => octet > 127) ? '8BITMIME' : '7BIT',
+    smtputf8: needsSmtputf8(data),
   };
   const client = { address: '127.0.0.1', port: 0, helo: stage.config.hostname, tls: false, carriesMembers: false };
   const facts = readFacts({ queueId, receivedAt: now, envelope, content, client });
@@ -43,7 +45,7 @@ export async function reportsFor(
     message: {
       queueId,
       acceptedAt: now,
-      envelope: { reversePath: envelope.reversePath, body: envelope.body, smtputf8: envelope.smtputf8 },
+      envelope: { reversePath: nullReversePath, body: envelope.body, smtputf8: envelope.smtputf8 },
       facts,
       size: content.length,
       trace: '',
@@ -86,4 +88,38 @@ export async function reportsFor(
     }),
   );
   return { acceptances: [acceptance], events: reported };
+}
+
+function reportData(
+  stage: Stage,
+  failures: readonly Failure[],
+  to: Mailbox,
+  content: Uint8Array,
+  queueId: ReportData['queueId'],
+  now: Instant,
+): ReportData {
+  const [{ message }] = failures as readonly [Failure, ...Failure[]];
+  const { facts, envelope } = message;
+  return {
+    queueId,
+    hostname: stage.config.hostname,
+    now,
+    to,
+    original: {
+      queueId: message.queueId,
+      arrivedAt: message.acceptedAt,
+      envelope,
+      content,
+      ...(facts.messageId === undefined ? {} : { messageId: facts.messageId }),
+    },
+    recipients: failures.map(({ delivery, reply, remote }) => ({
+      // RFC 3464 §2.3.2: the address we had accepted it for; whom we chose for it is our own matter.
+      mailbox: delivery.path.mailbox,
+      ...(delivery.path.orcpt === undefined ? {} : { orcpt: delivery.path.orcpt }),
+      action: 'failed' as const,
+      reply,
+      ...(remote === null ? {} : { remote }),
+      lastAttemptAt: now,
+    })),
+  };
 }

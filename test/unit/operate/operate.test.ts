@@ -65,8 +65,8 @@ function scene({ store, link, problems, hindrances, tracked = [sampleTracked] }:
     },
     rules: { current: () => rules, problems: () => problems ?? [] },
     relay: {
-      acknowledge: async (id, by) => {
-        calls.push(['acknowledge', id, by]);
+      acknowledge: async (ref, by) => {
+        calls.push(['acknowledge', ref.queueId, by]);
         return { kind: 'done', tracked: sampleTracked };
       },
       wake: () => void calls.push(['wake']),
@@ -120,7 +120,7 @@ describe('acting', () => {
     const closed = { ...sampleTracked, shortId: 'aaaa', state: 'answered' } as const;
     const { operations, calls } = scene({ tracked: [sampleTracked, closed] });
     await operations.ack(sampleId, 'cli:ann');
-    expect(calls).toEqual([['acknowledge', 'k7mf', 'cli:ann']]);
+    expect(calls).toEqual([['acknowledge', sampleId, 0, 'cli:ann']]);
   });
 
   test('an ack by queue id of two open ones is refused, naming both', async () => {

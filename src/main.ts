@@ -1,0 +1,304 @@
+// The composition root: the only file that names concrete adapters. It puts the parts together, starts them in the
+// order in which they need each other, and stops them in the opposite one.
+import { readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { exitCodes } from './cli/exit.ts';
+import { runProgram } from './cli/program.ts';
+import { loadConfig } from './cli/setup.ts';
+import { processTerminal, type Terminal } from './cli/terminal.ts';
+import { type Clock, type Random, systemClock, systemRandom } from './clock.ts';
+import type { Config } from './config.ts';
+import { createApi } from './console/api.ts';
+import { createHealth } from './console/health.ts';
+import { createMetrics } from './console/metrics.ts';
+import { controlSocketIn, type Listening, serveControl, serveHealth } from './console/server.ts';
+import { type FaultPoint, noFaults, windows } from './fault-point.ts';
+import { createLog, type Log, logStory } from './log.ts';
+import { describeError } from './mail/error.ts';
+import type { Notifier } from './notify/notifier.ts';
+import { createOperations } from './operate.ts';
+import type { Operations } from './operations.ts';
+import { neverSeen } from './presence/presence.ts';
+import type { Watcher } from './presence/watcher.ts';
+import { createRelay } from './relay.ts';
+import { loadRules } from './routing/load.ts';
+import { formatProblem } from './routing/problem.ts';
+import type { Problem, Rules } from './routing/rules.ts';
+import { createRuleBook, type RuleBook } from './rule-book.ts';
+import { runSandbox } from './sandbox/sandbox.ts';
+import { composeReport } from './smtp/report.ts';
+import { createFrontDoor, type FrontDoor } from './smtp/server.ts';
+import { createTransport } from './smtp/transport.ts';
+import { openSqliteStore } from './store/sqlite/open.ts';
+import type { StoryEvent } from './tracking/event.ts';
+import { createXmpp } from './xmpp/adapter.ts';
+
+export const version: string = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
+
+export interface StartOptions {
+  readonly log: Log;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly reach?: FaultPoint;
+  /** Every event of every story, once it is durable. */
+  readonly onEvent?: (event: StoryEvent) => void;
+  /** The store's worker has died: the process should end, and be started again. */
+  readonly onFatal?: (error: Error) => void;
+  /** The sandbox's sample rules may lie in a checkout that others may write. */
+  readonly anyRuleMode?: boolean;
+}
+
+export interface Pointsman {
+  readonly smtp: readonly { readonly host: string; readonly port: number }[];
+  readonly http: { readonly host: string; readonly port: number };
+  readonly operations: Operations;
+  readonly rules: RuleBook;
+  readonly watcher: Watcher;
+  reload(): Promise<{ version: string; problems: readonly Problem[] }>;
+  /** Finishes what is in hand; nothing accepted is lost. */
+  stop(): Promise<void>;
+}
+
+/** What is wrong with the configuration or the rules: nothing was started. */
+export class RefusedToStart extends Error {
+  readonly problems: readonly Problem[];
+  constructor(problems: readonly Problem[]) {
+    super(problems.map(formatProblem).join('\n'));
+    this.name = 'RefusedToStart';
+    this.problems = problems;
+  }
+}
+
+/** @throws RefusedToStart, AlreadyRunningError, or what an address in use throws; nothing is left running then. */
+export async function startPointsman(config: Config, options: StartOptions): Promise<Pointsman> {
+  const clock = options.clock ?? systemClock;
+  const random = options.random ?? systemRandom;
+  const { log } = options;
+  const undo: (() => Promise<unknown>)[] = [];
+  try {
+    const rules = await openRules(config, options);
+    const metrics = createMetrics();
+    const store = await openSqliteStore({
+      folder: config.state,
+      keepContent: config.queue.keepContent,
+      onWarning: (text) => log.warn({}, text),
+      onFatal: (error) => {
+        log.error({ err: error }, 'the store has failed');
+        options.onFatal?.(error);
+      },
+    });
+    undo.push(() => store.close());
+    const freed = await store.releaseLeases();
+    if (freed > 0) log.info({ leases: freed }, 'taking up what was in hand when the last process ended');
+    const xmpp = config.xmpp ? createXmpp(config.xmpp, { clock, random, log, version }) : null;
+    const watcher: Watcher = xmpp ?? nobodyWatches(clock);
+    const transport = createTransport({ hostname: config.hostname, log, clock });
+    undo.push(() => transport.close());
+    const tell = (event: StoryEvent) => {
+      metrics.observe(event);
+      logStory(log, event);
+      options.onEvent?.(event);
+    };
+    const relay = await createRelay({
+      config,
+      clock,
+      random,
+      store,
+      rules,
+      watcher,
+      notifier: xmpp,
+      transport,
+      composeReport: (data) => composeReport(data),
+      log,
+      tell,
+      reach: options.reach ?? noFaults,
+    });
+    const frontDoor = createFrontDoor({
+      listen: config.listen,
+      hostname: config.hostname,
+      size: config.size,
+      intake: relay,
+      peers: config.peers,
+      log,
+      clock,
+    });
+    let draining = false;
+    const operations = createOperations({
+      store,
+      watcher,
+      rules,
+      relay,
+      reload: () => rules.reload(),
+      hindrances: () => (draining ? ['it is shutting down'] : []),
+      clock,
+      version,
+    });
+    const follow = (current: Rules) => followRules(current, watcher, xmpp);
+    follow(rules.current());
+    rules.onChange(follow);
+
+    const control = await serveControl(controlSocketIn(config.state), createApi(operations, log));
+    undo.push(() => control.close());
+    relay.start();
+    undo.push(() => relay.drain());
+    xmpp?.start();
+    undo.push(async () => xmpp?.stop());
+    const smtp = await frontDoor.start();
+    undo.push(() => frontDoor.close());
+    const health = await serveHealth(config.http, createHealth(operations, metrics, clock, log));
+    undo.push(() => health.close());
+    log.info({ smtp: smtp.map(({ host, port }) => `${host}:${port}`), rules: rules.current().version }, 'ready');
+    const stop = stopper({ frontDoor, relay, xmpp, transport, store, control, health });
+    return {
+      smtp,
+      http: { host: config.http.host, port: health.port },
+      operations,
+      rules,
+      watcher,
+      reload: () => rules.reload(),
+      stop() {
+        draining = true;
+        return stop();
+      },
+    };
+  } catch (error) {
+    for (const step of undo.reverse())
+      await step().catch((also: unknown) => log.warn({ err: also }, 'while giving up'));
+    throw error;
+  }
+}
+
+/** In at the front is closed first, what is in hand ends, then the links out, the store last. Once, however often asked. */
+function stopper(running: {
+  frontDoor: FrontDoor;
+  relay: { drain(): Promise<void> };
+  xmpp: { stop(): Promise<void> } | null;
+  transport: { close(): Promise<void> };
+  store: { close(): Promise<void> };
+  control: Listening;
+  health: Listening;
+}): () => Promise<void> {
+  let stopped: Promise<void> | null = null;
+  const stop = async () => {
+    await running.frontDoor.close();
+    await running.relay.drain();
+    await running.xmpp?.stop();
+    await running.transport.close();
+    await running.control.close();
+    await running.health.close();
+    await running.store.close();
+  };
+  return () => {
+    stopped ??= stop();
+    return stopped;
+  };
+}
+
+async function openRules(config: Config, options: StartOptions): Promise<RuleBook> {
+  const load = () => loadRules(config.rules, options.anyRuleMode ? { anyMode: true } : {});
+  const first = await load();
+  if (!first.rules) throw new RefusedToStart(first.problems);
+  for (const problem of first.problems)
+    options.log.warn({ problem: formatProblem(problem) }, 'the rules could be better');
+  return createRuleBook(first.rules, first.problems, load);
+}
+
+/** Everybody the rules name is watched, every room they name is joined. */
+function followRules(rules: Rules, watcher: Watcher, notifier: Notifier | null): void {
+  watcher.watch([...rules.people.values()].flatMap(({ jid }) => (jid === null ? [] : [jid])));
+  const steps = [...rules.policies.values()].flatMap((policy) => policy.steps);
+  notifier?.join([...new Set(steps.flatMap(({ to }) => (to.kind === 'room' ? [to.room] : [])))]);
+}
+
+/** Without an XMPP account nothing is known of anybody: the stated fallbacks apply. */
+function nobodyWatches(clock: Clock): Watcher {
+  const since = clock.now();
+  return {
+    presenceOf: () => neverSeen,
+    onChange: () => undefined,
+    watch: () => undefined,
+    link: () => ({ state: 'off', since }),
+  };
+}
+
+/** `POINTSMAN_KILL_AT=chosen:3`: dies by SIGKILL the third time that window is reached. For tests of crashes alone. */
+function faultPointFrom(setting: string | undefined): FaultPoint {
+  const parts = /^([a-z-]+):(\d+)$/.exec(setting ?? '');
+  const window = windows.find((each) => each === parts?.[1]);
+  if (!window) return noFaults;
+  let left = Number(parts?.[2]);
+  return (reached) => {
+    if (reached !== window) return;
+    left -= 1;
+    if (left === 0) process.kill(process.pid, 'SIGKILL');
+  };
+}
+
+async function serve(options: { config: string }, terminal: Terminal): Promise<number> {
+  const loaded = await loadConfig(options.config);
+  if (!loaded.config) {
+    for (const problem of loaded.problems) terminal.complain(`${formatProblem(problem)}\n`);
+    return exitCodes.configuration;
+  }
+  const { config } = loaded;
+  const log = createLog({ level: config.log.level, pretty: config.log.pretty ?? process.stdout.isTTY });
+  const fatal = Promise.withResolvers<Error>();
+  let pointsman: Pointsman;
+  try {
+    pointsman = await startPointsman(config, {
+      log,
+      reach: faultPointFrom(process.env.POINTSMAN_KILL_AT),
+      onFatal: fatal.resolve,
+    });
+  } catch (error) {
+    terminal.complain(`pointsman: ${describeError(error)}\n`);
+    return error instanceof RefusedToStart ? exitCodes.configuration : exitCodes.problem;
+  }
+  process.on('SIGHUP', () => {
+    pointsman.reload().then(
+      ({ version: inForce, problems }) => {
+        for (const problem of problems)
+          log[problem.severity === 'error' ? 'error' : 'warn']({ problem: formatProblem(problem) }, 'rules reloaded');
+        log.info(
+          { rules: inForce },
+          pointsman.rules.rejected() ? 'the last good rules stay in force' : 'rules in force',
+        );
+      },
+      (error: unknown) => log.error({ err: error }, 'the rules could not be read; the last good ones stay in force'),
+    );
+  });
+  const died = await Promise.race([signalled(), fatal.promise]);
+  log.info({}, died ? 'ending: the store has failed' : 'draining');
+  await pointsman.stop();
+  return died ? exitCodes.problem : exitCodes.fine;
+}
+
+/** Resolves at the first SIGTERM or SIGINT. */
+function signalled(): Promise<null> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(null));
+  });
+}
+
+export async function main(argv: readonly string[]): Promise<void> {
+  // Nothing we create may be read by others.
+  process.umask(0o077);
+  const terminal = processTerminal();
+  process.exitCode = await runProgram(argv, {
+    version,
+    terminal,
+    clock: systemClock,
+    user: userInfo().username,
+    folder: process.cwd(),
+    serve: (options) => serve(options, terminal),
+    sandbox: (options) =>
+      runSandbox(options, {
+        start: startPointsman,
+        clock: systemClock,
+        terminal,
+        signalled,
+        sampleRules: join(import.meta.dirname, '..', 'rules'),
+      }),
+  });
+}

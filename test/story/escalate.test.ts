@@ -1,0 +1,219 @@
+// Nothing unread falls through: silence, a pass, an owner who leaves, and what comes after.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { minute, second } from '../../src/clock.ts';
+import { Story } from '../support/story.ts';
+import { rules } from './rules.ts';
+
+let story: Story;
+beforeEach(async () => {
+  story = await Story.begin(rules);
+  story.presence('alice', 'available');
+  story.presence('bob', 'available');
+});
+afterEach(() => story.end());
+
+async function nudged(who: string): Promise<string> {
+  const { text } = await story.hears(who, /Answer: ack/);
+  return /ack (\w{4})/.exec(text)?.[1] ?? '';
+}
+
+describe('silence', () => {
+  it('moves the mail to the next member, then to the room, then to the supervisor, then it expires', async () => {
+    const queueId = await story.mail('support@example.org');
+    await nudged('alice');
+    await story.clock.advance(10 * minute);
+    await story.ships('bob@example.org');
+    await nudged('bob');
+    await story.hears('alice', /has moved on to bob \(you: had it for 10m without an answer\)/);
+    // Nobody else is there: the second "next" has no target, and the room comes at once.
+    await story.clock.advance(10 * minute);
+    const { text } = await story.hears('duty@rooms.example.org', /Nobody has taken it for 20m/);
+    expect(text).toMatch(/alice had it for 10m without an answer; bob has it and has not answered/);
+    await story.clock.advance(10 * minute);
+    await story.ships('carol@example.org');
+    await story.clock.advance(10 * minute);
+    expect(await story.event('closed')).toMatchObject({ queueId, state: 'expired' });
+    expect(await story.event('fault')).toMatchObject({ fault: 'escalation-exhausted' });
+    const steps = story.events.flatMap((event) => (event.event === 'escalated' ? [`${event.step}: ${event.to}`] : []));
+    expect(steps).toEqual(['next: bob', 'room: duty@rooms.example.org', 'boss: carol']);
+    expect(story.shipped.map(({ to }) => to[0])).toEqual(['alice@example.org', 'bob@example.org', 'carol@example.org']);
+  });
+
+  it('chooses by presence at the step’s instant', async () => {
+    await story.mail('support@example.org');
+    await nudged('alice');
+    story.presence('bob', 'dnd');
+    story.presence('dave', 'chat');
+    await story.clock.advance(10 * minute);
+    await story.ships('dave@example.org');
+  });
+});
+
+describe('the owner', () => {
+  it('goes offline: the next at once', async () => {
+    const queueId = await story.mail('support@example.org');
+    await nudged('alice');
+    await story.clock.advance(5 * second);
+    story.presence('alice', 'offline');
+    await story.ships('bob@example.org');
+    expect(await story.event('escalated')).toMatchObject({
+      queueId,
+      trigger: 'owner offline',
+      from: 'alice',
+      to: 'bob',
+    });
+  });
+
+  it('is merely no longer known (the link went down): nothing moves', async () => {
+    await story.mail('support@example.org');
+    await nudged('alice');
+    story.presence('alice', 'unknown');
+    await story.clock.advance(9 * minute);
+    expect(story.shipped).toHaveLength(1);
+  });
+
+  it('passes: the next at once, and it never comes back to them', async () => {
+    await story.mail('support@example.org');
+    const id = await nudged('alice');
+    await story.says('alice', `pass ${id}`);
+    await story.ships('bob@example.org');
+    await story.hears('alice', /off your hands; bob is asked now/);
+    await nudged('bob');
+    await story.says('bob', 'pass');
+    await story.hears('duty@rooms.example.org', /alice has passed; bob has passed/);
+  });
+
+  it('whose mailbox refuses it is passed over, and the sender is not bothered', async () => {
+    story.outcomes.set('alice@example.org', [
+      { kind: 'permanent', reply: { code: 550, enhanced: '5.2.1', text: 'mailbox disabled' }, cause: '' },
+    ]);
+    const queueId = await story.mail('support@example.org');
+    await story.ships('bob@example.org');
+    await nudged('bob');
+    const decisions = await story.store.decisions(queueId);
+    expect(decisions.at(-1)?.choice.considered[0]?.reason).toMatch(
+      /their mailbox refused it \(550 5\.2\.1 mailbox disabled\)/,
+    );
+    expect(story.events.filter(({ event }) => event === 'reported')).toEqual([]);
+  });
+});
+
+describe('an ack', () => {
+  it('by another candidate, from the room, closes it; the owner is told who has it', async () => {
+    await story.mail('support@example.org');
+    const id = await nudged('alice');
+    await story.clock.advance(10 * minute);
+    await nudged('bob');
+    await story.clock.advance(10 * minute);
+    await story.hears('duty@rooms.example.org', /Nobody has taken it/);
+    await story.says('dave', `ack ${id}`, { room: 'duty@rooms.example.org' as never });
+    expect(await story.event('closed')).toMatchObject({ by: 'dave' });
+    await story.hears('bob', /is taken by dave/);
+    await story.hears('duty@rooms.example.org', /is taken by dave/);
+  });
+
+  it('that comes late says so and changes nothing', async () => {
+    await story.mail('support@example.org');
+    const id = await nudged('alice');
+    await story.says('alice', 'ack');
+    await story.event('closed');
+    await story.clock.advance(3 * minute);
+    await story.says('bob', `ack ${id}`);
+    await story.hears('bob', /already acknowledged by alice 3m ago/);
+    expect(story.events.filter(({ event }) => event === 'closed')).toHaveLength(1);
+  });
+
+  it('crossing with the step changes hands once: whoever is first wins, the other is told', async () => {
+    await story.mail('support@example.org');
+    const id = await nudged('alice');
+    await Promise.all([story.says('alice', `ack ${id}`), story.clock.advance(10 * minute)]);
+    await story.event('closed');
+    const tracked = (await story.store.listTracked({ limit: 1 }))[0];
+    expect(tracked).toMatchObject({ state: 'acknowledged', owner: 'alice', nextStepAt: null });
+  });
+
+  it('by a stranger is refused, logged, and changes nothing', async () => {
+    await story.mail('support@example.org');
+    const id = await nudged('alice');
+    await story.says('mallory@evil.example', `ack ${id}`);
+    await story.hears('mallory@evil.example', /I do not know you/);
+    await story.says('mallory@evil.example', `ack ${id}`);
+    await story.says('alice', 'list');
+    await story.hears('alice', /#\w{4} Mail for support/);
+    expect(story.said.filter(({ to }) => to.startsWith('mallory'))).toHaveLength(1);
+    expect(
+      story.events
+        .filter(({ event }) => event === 'closed' || event === 'evidence')
+        .filter((event) => event.event === 'closed'),
+    ).toEqual([]);
+    expect(story.logged).toContainEqual(
+      expect.objectContaining({ level: 'warn', message: 'command from a stranger refused' }),
+    );
+  });
+
+  it('that was stored while its writer was offline is answered, not executed', async () => {
+    await story.mail('support@example.org');
+    const id = await nudged('alice');
+    await story.says('alice', `ack ${id}`, { delayed: true });
+    await story.hears('alice', /reached me late/);
+    expect(story.events.filter(({ event }) => event === 'closed')).toEqual([]);
+  });
+
+  it('without an id where several are open asks which', async () => {
+    await story.mail('support@example.org', { subject: 'One' });
+    await story.hears('alice', /“One”/);
+    await story.mail('support@example.org', { subject: 'Two' });
+    await story.hears('alice', /“Two”/);
+    await story.says('alice', 'ack');
+    const { text } = await story.hears('alice', /Which one\?/);
+    expect(text.split('\n')).toHaveLength(3);
+  });
+});
+
+describe('a reply in the thread', () => {
+  const reply = { headers: '', subject: 'Re: The printer is on fire' };
+
+  it('by the owner, through a listener that carries members’ mail, closes it as answered', async () => {
+    const queueId = await story.mail('support@example.org');
+    await nudged('alice');
+    const messageId = (await story.store.message(queueId))?.message.facts.messageId;
+    await story.mail('ann@example.net', {
+      ...reply,
+      from: 'alice@example.org',
+      headers: `In-Reply-To: ${messageId}\r\n`,
+      client: { carriesMembers: true },
+    });
+    expect(await story.event('closed')).toMatchObject({ queueId, state: 'answered', by: 'alice' });
+  });
+
+  it.each([
+    ['by any other path', { client: { carriesMembers: false } }],
+    ['by a stranger', { from: 'mallory@example.net', client: { carriesMembers: true } }],
+  ])('%s is recorded and changes nothing', async (_name, more) => {
+    const queueId = await story.mail('support@example.org');
+    await nudged('alice');
+    const messageId = (await story.store.message(queueId))?.message.facts.messageId;
+    await story.mail('ann@example.net', {
+      from: 'alice@example.org',
+      ...reply,
+      headers: `References: ${messageId}\r\n`,
+      ...more,
+    });
+    expect(await story.event('evidence', ({ source }) => source === 'reply')).toMatchObject({ trusted: false });
+    expect(story.events.filter(({ event }) => event === 'closed')).toEqual([]);
+  });
+
+  it('by an automatic responder is nobody’s answer', async () => {
+    const queueId = await story.mail('support@example.org');
+    await nudged('alice');
+    const messageId = (await story.store.message(queueId))?.message.facts.messageId;
+    await story.mail('ann@example.net', {
+      from: 'alice@example.org',
+      headers: `In-Reply-To: ${messageId}\r\nAuto-Submitted: auto-replied\r\n`,
+      client: { carriesMembers: true },
+    });
+    expect(await story.event('evidence', ({ source }) => source === 'automatic reply')).toMatchObject({
+      trusted: false,
+    });
+  });
+});

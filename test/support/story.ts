@@ -1,0 +1,291 @@
+// One Pointsman for a story: the real relay, rules and SQLite store; time, people, next hops and instant messages are
+// scripted. A fake fails the test on what it does not expect.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { day, hour, type Instant, minute } from '../../src/clock.ts';
+import { noFaults } from '../../src/fault-point.ts';
+import type { Client } from '../../src/intake.ts';
+import type { Fields, Log } from '../../src/log.ts';
+import type { Envelope, ForwardPath } from '../../src/mail/envelope.ts';
+import { expectMailbox, nullReversePath } from '../../src/mail/path.ts';
+import type { QueueId } from '../../src/mail/queue-id.ts';
+import type { IncomingMessage, Notifier, NotifyTarget } from '../../src/notify/notifier.ts';
+import { type BareJid, expectBareJid } from '../../src/presence/jid.ts';
+import { neverSeen, type Presence, type PresenceChange, type State } from '../../src/presence/presence.ts';
+import type { Watcher } from '../../src/presence/watcher.ts';
+import { createRelay, type Relay } from '../../src/relay.ts';
+import { parseRules } from '../../src/routing/parse.ts';
+import type { Rules } from '../../src/routing/rules.ts';
+import { composeReport } from '../../src/smtp/report.ts';
+import { openSqliteStore } from '../../src/store/sqlite/open.ts';
+import type { Store } from '../../src/store/store.ts';
+import type { EventKind, StoryEvent } from '../../src/tracking/event.ts';
+import type { Outcome, Shipment, Transport } from '../../src/transport.ts';
+import { settle, TestClock } from './clock.ts';
+
+export interface Shipped {
+  readonly hop: string;
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly shipment: Shipment;
+  /** Prepended headers and content as text. */
+  readonly text: string;
+}
+
+export interface Said {
+  readonly to: string;
+  readonly text: string;
+  readonly id: string;
+}
+
+const accepted: Outcome = { kind: 'accepted', reply: { code: 250, enhanced: '2.0.0', text: 'Ok' } };
+const nextHop = { name: 'default', host: '127.0.0.1', port: 10026, tls: 'none', maxConnections: 5 } as const;
+
+export class Story {
+  readonly clock = new TestClock();
+  readonly folder = mkdtempSync(join(tmpdir(), 'pointsman-story-'));
+  readonly events: StoryEvent[] = [];
+  readonly shipped: Shipped[] = [];
+  readonly said: Said[] = [];
+  readonly logged: { level: string; fields: Fields; message: string }[] = [];
+  store!: Store;
+  relay!: Relay;
+  rules: Rules;
+  /** Outcomes by mailbox, used up in order; the last one stays. Who is not named accepts. */
+  readonly outcomes = new Map<string, Outcome[]>();
+  /** While set, instant messages fail. */
+  mute = false;
+  readonly #presence = new Map<BareJid, Presence>();
+  readonly #changes: ((change: PresenceChange) => void)[] = [];
+  readonly #hearers: ((message: IncomingMessage) => void)[] = [];
+  readonly #waiting: { fits: () => unknown; done: (value: unknown) => void }[] = [];
+  #random = 1;
+
+  constructor(rules: string) {
+    const loaded = parseRules([{ name: 'rules/test.yaml', text: rules }]);
+    if (!loaded.rules) throw new Error(loaded.problems.map(({ message }) => message).join('\n'));
+    this.rules = loaded.rules;
+  }
+
+  static async begin(rules: string): Promise<Story> {
+    const story = new Story(rules);
+    await story.#open();
+    return story;
+  }
+
+  async #open(): Promise<void> {
+    this.store = await openSqliteStore({ folder: this.folder, keepContent: hour });
+    await this.store.releaseLeases();
+    this.#changes.length = 0;
+    this.#hearers.length = 0;
+    this.relay = await createRelay({
+      config: {
+        hostname: 'mx.example.org',
+        peers: [{ network: '127.0.0.0/8', carriesMembers: false }],
+        domains: ['example.org', 'example.net'],
+        nextHops: { default: nextHop, byDomain: new Map([['elsewhere.example', { ...nextHop, name: 'elsewhere' }]]) },
+        queue: { lifetime: 5 * day, firstRetry: 5 * minute, longestRetry: 4 * hour, keepContent: hour },
+      },
+      clock: this.clock,
+      random: () => {
+        // Park and Miller's minimal generator: repeatable chance.
+        this.#random = (this.#random * 48_271) % 2_147_483_647;
+        return this.#random / 2_147_483_647;
+      },
+      store: this.store,
+      rules: { current: () => this.rules },
+      watcher: this.#watcher(),
+      notifier: this.#notifier(),
+      transport: this.#transport(),
+      composeReport,
+      log: this.#log(),
+      tell: (event) => {
+        this.events.push(event);
+        this.#look();
+      },
+      reach: noFaults,
+    });
+    this.relay.start();
+  }
+
+  /** The process ends without warning and is started again on the same state. Nothing in hand is settled. */
+  async crash(): Promise<void> {
+    await this.store.close();
+    await this.#open();
+  }
+
+  async end(): Promise<void> {
+    await this.relay.drain();
+    await this.store.close();
+    rmSync(this.folder, { recursive: true, force: true });
+    const errors = this.logged.filter(({ level }) => level === 'error');
+    if (errors.length > 0) throw new Error(`unexpected errors in the log: ${JSON.stringify(errors, errorAsText)}`);
+  }
+
+  /** Errors in the log that this story provokes. */
+  expectErrors(pattern: RegExp): void {
+    const rest = this.logged.filter(({ level, message }) => !(level === 'error' && pattern.test(message)));
+    if (rest.length === this.logged.length) throw new Error(`no error in the log matches ${pattern}`);
+    this.logged.splice(0, this.logged.length, ...rest);
+  }
+
+  // People
+
+  presence(person: string, state: State, at: Instant = this.clock.now()): void {
+    const jid = expectBareJid(`${person}@example.org`);
+    const before = this.#presence.get(jid) ?? neverSeen;
+    const presence: Presence = {
+      state,
+      since: at,
+      asOf: at,
+      ...(state === 'unknown' ? { reason: 'link-down' as const } : {}),
+    };
+    this.#presence.set(jid, presence);
+    for (const listener of this.#changes) listener({ jid, at, before: before.state, presence });
+  }
+
+  /** Somebody writes to the bot, or in a room. */
+  async says(from: string, body: string, more: Partial<IncomingMessage> = {}): Promise<void> {
+    const message = {
+      from: expectBareJid(from.includes('@') ? from : `${from}@example.org`),
+      body,
+      at: this.clock.now(),
+      delayed: false,
+      ...more,
+    };
+    for (const listener of this.#hearers) listener(message);
+    await settle();
+  }
+
+  // Mail
+
+  async mail(
+    to: string | readonly (string | ForwardPath)[],
+    more: {
+      from?: string;
+      subject?: string;
+      headers?: string;
+      envelope?: Partial<Envelope>;
+      client?: Partial<Client>;
+    } = {},
+  ): Promise<QueueId> {
+    const recipients = typeof to === 'string' ? [to] : to;
+    const from = more.from ?? 'ann@example.net';
+    const envelope: Envelope = {
+      reversePath: from === nullReversePath ? nullReversePath : expectMailbox(from),
+      forwardPaths: recipients.map((each) => (typeof each === 'string' ? { mailbox: expectMailbox(each) } : each)),
+      body: '7BIT',
+      smtputf8: false,
+      ...more.envelope,
+    };
+    const content = `From: Ann <${from}>\r\nTo: ${recipients.map((each) => (typeof each === 'string' ? each : each.mailbox)).join(', ')}\r\nSubject: ${more.subject ?? 'The printer is on fire'}\r\nMessage-ID: <${this.clock.now()}.${this.events.length}@example.net>\r\n${more.headers ?? ''}\r\nPlease come.\r\n`;
+    const client: Client = {
+      address: '127.0.0.1',
+      port: 4711,
+      helo: 'mta.example.net',
+      tls: false,
+      carriesMembers: false,
+      ...more.client,
+    };
+    return this.relay.accept(client, envelope, Buffer.from(content));
+  }
+
+  // Waiting: for what is there already or comes; never for time.
+
+  /** The first event of this kind (and of this message) that is there or comes. */
+  event<Kind extends EventKind>(
+    kind: Kind,
+    fits: (event: Extract<StoryEvent, { event: Kind }>) => boolean = () => true,
+  ): Promise<Extract<StoryEvent, { event: Kind }>> {
+    type Wanted = Extract<StoryEvent, { event: Kind }>;
+    return this.#until(() =>
+      this.events.find((event): event is Wanted => event.event === kind && fits(event as Wanted)),
+    );
+  }
+
+  /** The first thing said to them (a person's name or a JID) that matches. */
+  hears(who: string, pattern: RegExp): Promise<Said> {
+    const jid = who.includes('@') ? who : `${who}@example.org`;
+    return this.#until(() => this.said.find(({ to, text }) => to === jid && pattern.test(text)));
+  }
+
+  ships(to: string): Promise<Shipped> {
+    return this.#until(() => this.shipped.find((each) => each.to.includes(to)));
+  }
+
+  #until<Found>(find: () => Found | undefined): Promise<Found> {
+    return new Promise((resolve) => {
+      this.#waiting.push({ fits: find, done: resolve as (value: unknown) => void });
+      this.#look();
+    });
+  }
+
+  #look(): void {
+    for (const waiting of [...this.#waiting]) {
+      const found = waiting.fits();
+      if (found === undefined) continue;
+      this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+      waiting.done(found);
+    }
+  }
+
+  #watcher(): Watcher {
+    return {
+      presenceOf: (jid) => this.#presence.get(jid) ?? neverSeen,
+      onChange: (listener) => void this.#changes.push(listener),
+      watch: () => undefined,
+      link: () => ({ state: 'up', since: 0 }),
+    };
+  }
+
+  #notifier(): Notifier {
+    return {
+      send: async (target: NotifyTarget, text, id) => {
+        if (this.mute) throw new Error('the link is down');
+        this.said.push({ to: target.kind === 'room' ? target.room : target.jid, text, id });
+        this.#look();
+      },
+      join: () => undefined,
+      onMessage: (listener) => void this.#hearers.push(listener),
+      onReceipt: () => undefined,
+    };
+  }
+
+  #transport(): Transport {
+    return {
+      ship: async (hop, shipment, { onFinalDot }) => {
+        const outcomes = shipment.recipients.map(({ mailbox }) => {
+          const script = this.outcomes.get(mailbox) ?? [];
+          return (script.length > 1 ? script.shift() : script[0]) ?? accepted;
+        });
+        if (outcomes.some(({ kind }) => kind === 'accepted')) await onFinalDot();
+        this.shipped.push({
+          hop: hop.name,
+          from: shipment.envelope.reversePath,
+          to: shipment.recipients.map(({ mailbox }) => mailbox),
+          shipment,
+          text: shipment.prepend + Buffer.from(shipment.content).toString('latin1'),
+        });
+        this.#look();
+        return outcomes;
+      },
+      close: async () => undefined,
+    };
+  }
+
+  #log(): Log {
+    const line = (level: string) => (fields: Fields, message: string) =>
+      void this.logged.push({ level, fields, message });
+    const log: Log = {
+      debug: line('debug'),
+      info: line('info'),
+      warn: line('warn'),
+      error: line('error'),
+      child: () => log,
+    };
+    return log;
+  }
+}
+
+const errorAsText = (_key: string, value: unknown): unknown => (value instanceof Error ? value.stack : value);
