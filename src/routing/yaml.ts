@@ -46,7 +46,6 @@ const maxSyntaxProblems = 10;
 const hints: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: 'indent with spaces, not with tabs',
   BLOCK_AS_IMPLICIT_KEY: 'a value that holds ": " must be in quotes',
-  MULTIPLE_DOCS: 'one file holds one document: remove the line ---',
   RESOURCE_EXHAUSTION: `maps and lists may be at most ${maxDepth} deep`,
 };
 
@@ -81,7 +80,8 @@ export function readYaml(text: string, file: string): { readonly root?: Node; re
     uniqueKeys: false,
     merge: false,
     prettyErrors: false,
-    logLevel: 'silent',
+    // With 'silent' a second document is dropped without a word.
+    logLevel: 'error',
   });
   const placeAt = (offset: number): Place => {
     const { line, col } = lines.linePos(offset);
@@ -89,7 +89,11 @@ export function readYaml(text: string, file: string): { readonly root?: Node; re
   };
   for (const problem of [...document.errors, ...document.warnings].slice(0, maxSyntaxProblems)) {
     const hint = hints[problem.code];
-    report.error(placeAt(problem.pos[0]), `cannot be read as YAML: ${problem.message}${hint ? `; ${hint}` : ''}`);
+    const what =
+      problem.code === 'MULTIPLE_DOCS'
+        ? 'a second document begins here, but one file holds one: remove the line ---'
+        : `cannot be read as YAML: ${problem.message}${hint ? `; ${hint}` : ''}`;
+    report.error(placeAt(problem.pos[0]), what);
   }
   if (report.failed || document.contents === null) return { problems: report.problems };
   const root = new TreeBuilder(document, placeAt, report).build(document.contents, 0, placeAt(0));
