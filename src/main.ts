@@ -26,7 +26,6 @@ import { loadRules } from './routing/load.ts';
 import { formatProblem } from './routing/problem.ts';
 import type { Problem, Rules } from './routing/rules.ts';
 import { createRuleBook, type RuleBook } from './rule-book.ts';
-import { runSandbox } from './sandbox/sandbox.ts';
 import { composeReport } from './smtp/report.ts';
 import { createFrontDoor, type FrontDoor } from './smtp/server.ts';
 import { createTransport } from './smtp/transport.ts';
@@ -292,13 +291,16 @@ export async function main(argv: readonly string[]): Promise<void> {
     user: userInfo().username,
     folder: process.cwd(),
     serve: (options) => serve(options, terminal),
-    sandbox: (options) =>
-      runSandbox(options, {
+    async sandbox(options) {
+      // Only here: a server needs neither the stand-ins nor what they are made of.
+      const { runSandbox } = await import('./sandbox/sandbox.ts');
+      return runSandbox(options, {
         start: startPointsman,
         clock: systemClock,
         terminal,
         signalled,
         sampleRules: join(import.meta.dirname, '..', 'rules'),
-      }),
+      });
+    },
   });
 }
