@@ -4,7 +4,6 @@
 import { isUtf8 } from 'node:buffer';
 import libmime from 'libmime';
 import type { Instant } from '../clock.ts';
-import type { Client } from '../intake.ts';
 import type { Envelope } from './envelope.ts';
 import type { MailFacts } from './facts.ts';
 import { mailboxKey, parseMailbox } from './path.ts';
@@ -60,7 +59,7 @@ export interface Head {
   readonly receivedAt: Instant;
   readonly envelope: Envelope;
   readonly content: Uint8Array;
-  readonly client: Pick<Client, 'address' | 'carriesMembers'>;
+  readonly client: { readonly address: string; readonly carriesMembers: boolean };
 }
 
 /** Taken once, at acceptance, and kept with the message. */

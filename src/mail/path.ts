@@ -14,7 +14,7 @@ import ipaddr from 'ipaddr.js';
 /** `local@domain`, fit for an envelope, exactly as it was given. */
 export type Mailbox = string & { readonly __brand: 'Mailbox' };
 /** RFC 5321 §4.5.5: the reverse-path of reports. A value of its own, never the empty string. */
-export const nullReversePath = '<>';
+export const nullReversePath = '<>' as const;
 export type NullReversePath = typeof nullReversePath;
 export type ReversePath = Mailbox | NullReversePath;
 

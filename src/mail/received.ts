@@ -2,7 +2,6 @@
 // It tells the real peer, never what XFORWARD said, and its words from outside (HELO name, recipient) cannot start a
 // line or another clause.
 import type { Instant } from '../clock.ts';
-import type { Client } from '../intake.ts';
 import type { Envelope } from './envelope.ts';
 import type { QueueId } from './queue-id.ts';
 
@@ -10,7 +9,7 @@ export interface Trace {
   readonly queueId: QueueId;
   readonly at: Instant;
   readonly hostname: string;
-  readonly client: Client;
+  readonly client: { readonly address: string; readonly helo: string; readonly tls: boolean };
   readonly envelope: Envelope;
 }
 
