@@ -15,6 +15,8 @@ export type ServerEvent =
     }
   /** A new session: a resource was bound. */
   | { readonly kind: 'session'; readonly jid: string }
+  /** Stream management is on for it, from now on. */
+  | { readonly kind: 'managed'; readonly jid: string; readonly resumable: boolean }
   /** The connection is gone, the session waits to be resumed. */
   | { readonly kind: 'detached'; readonly jid: string }
   | { readonly kind: 'resumed'; readonly jid: string }

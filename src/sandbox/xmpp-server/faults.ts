@@ -10,6 +10,7 @@ import { type Element, parseXml } from './xml.ts';
 export class Faults {
   readonly #world: World;
   readonly #streams: ReadonlySet<Stream>;
+  #stalled: Set<Stream> | undefined;
   /** New connections are accepted and never answered, like a server whose process hangs. */
   silent = false;
   /** Every login fails with this SASL condition (RFC 6120 §6.5), such as `not-authorized` or `temporary-auth-failure`. */
@@ -22,13 +23,25 @@ export class Faults {
     this.#streams = streams;
   }
 
-  /** Stops reading from and writing to these sessions, or to every connection; the returned function goes on. */
+  /**
+   * Stops reading from and writing to these sessions; the returned function goes on. Without `jid` it is every
+   * connection, those to come too, as if the server's process were stopped: the kernel still accepts.
+   */
   stall(jid?: string): () => void {
-    const stalled = this.#of(jid);
+    const stalled = new Set(this.#of(jid));
     for (const stream of stalled) stream.stall();
+    if (jid === undefined) this.#stalled = stalled;
     return () => {
+      if (this.#stalled === stalled) this.#stalled = undefined;
       for (const stream of stalled) stream.goOn();
     };
+  }
+
+  /** For the server: a connection that comes while everything is stalled is stalled too. */
+  adopt(stream: Stream): void {
+    if (!this.#stalled) return;
+    this.#stalled.add(stream);
+    stream.stall();
   }
 
   /** Ends the TCP connection without a goodbye. Sessions with stream management wait to be resumed. */
@@ -39,8 +52,8 @@ export class Faults {
   /** Forgets the resumable sessions that wait, and those yet connected: their next resumption fails. */
   forgetResumptions(): void {
     for (const session of this.#world.sessions()) {
-      if (session.link) session.sm = undefined;
-      else session.waiting?.abort('overflow');
+      if (session.sm) session.sm.resumable = false;
+      session.waiting?.abort('given-up');
     }
   }
 

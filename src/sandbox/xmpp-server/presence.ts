@@ -64,8 +64,8 @@ function welcome(world: World, session: Session): void {
 
 function current(of: Session, to: string): Element {
   const presence = of.presence ?? el('presence', { xmlns: ns.client, from: of.jid, type: 'unavailable' });
+  // XEP-0203 §4: the stamp says since when it holds.
   return readdress(withChild(presence, delayElement(of.jid, of.presenceSince)), { to });
-  // (XEP-0203: the stamp says since when it holds.)
 }
 
 /** §4.3.2: the contact's available resources, to one who may see them. */
@@ -148,7 +148,10 @@ function receiveSubscription(world: World, from: Account, to: string, verb: Subs
   change(world, account, before, item);
   if (show) for (const session of availableSessions(account)) world.send(session, stanza);
   const back = { xmlns: ns.client, from: account.bare, to: from.bare };
-  if (answer) receiveSubscription(world, account, from.bare, answer, el('presence', { ...back, type: answer }));
+  if (answer) {
+    receiveSubscription(world, account, from.bare, answer, el('presence', { ...back, type: answer }));
+    answerProbe(world, account.bare, from.bare);
+  }
   if (verb === 'unsubscribe' && before.from) {
     // §3.3.3: they no longer see us.
     for (const session of availableSessions(account)) {

@@ -102,7 +102,7 @@ export class Router {
     this.#world.events.emit({ kind: 'detached', jid: session.jid });
     const clock = this.#world.clock;
     void clock.sleepUntil(clock.now() + waitFor, waiting.signal).then(() => {
-      const resumed = waiting.signal.aborted && waiting.signal.reason !== 'overflow';
+      const resumed = waiting.signal.aborted && waiting.signal.reason !== 'given-up';
       if (!resumed && session.waiting === waiting) this.end(session);
     });
   }

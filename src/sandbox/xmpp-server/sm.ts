@@ -6,7 +6,8 @@ const modulus = 2 ** 32; // XEP-0198 §4: h wraps at 2^32
 
 export class StreamManagement {
   readonly id: string;
-  readonly resumable: boolean;
+  /** A fault may take it back. */
+  resumable: boolean;
   /** Stanzas of the client's that we handled: our h. */
   handled = 0;
   /** An <r/> is on its way. */

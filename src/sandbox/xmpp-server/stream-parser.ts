@@ -21,6 +21,8 @@ export class StreamFault extends Error {
 }
 
 const maxDepth = 64;
+/** The tokeniser tells no positions, so a stanza may exceed the limit by less than one piece unnoticed. */
+const pieceBytes = 1_024;
 // XML 1.0 §2.3, without the letters of exotic scripts that no XMPP name uses.
 const nameShape = /^[A-Za-z_][\w.-]*(?::[A-Za-z_][\w.-]*)?$/;
 const illegal = /[\x00-\x08\x0B\x0C\x0E-\x1F\uFFFE\uFFFF]/; // XML 1.0 §2.2
@@ -34,6 +36,8 @@ export class StreamParser {
   #root: Element | undefined;
   #current: Element | undefined;
   #depth = 0;
+  // COMPAT(ltx, 3.1.2): `?>` or `-->` cut in two between writes is not recognised, and everything after is swallowed.
+  #heldBack = '';
   /** Bytes since the last complete stanza. */
   #pending = 0;
   #closed = false;
@@ -63,7 +67,12 @@ export class StreamParser {
 
   /** Throws StreamFault. */
   write(bytes: Buffer): void {
-    if (this.#closed) return;
+    for (let at = 0; at < bytes.length && !this.#closed; at += pieceBytes) {
+      this.#writePiece(bytes.subarray(at, at + pieceBytes));
+    }
+  }
+
+  #writePiece(bytes: Buffer): void {
     let text: string;
     try {
       text = this.#utf8.decode(bytes, { stream: true });
@@ -72,8 +81,10 @@ export class StreamParser {
     }
     if (illegal.test(text)) throw new StreamFault('not-well-formed', 'a character that XML forbids');
     this.#pending += bytes.length;
+    text = this.#heldBack + text;
+    this.#heldBack = /[?\-\]]{0,2}$/.exec(text)?.[0] ?? '';
     try {
-      this.#sax.write(text);
+      this.#sax.write(text.slice(0, text.length - this.#heldBack.length));
     } catch (error) {
       if (error instanceof StreamFault) throw error;
       // ltx throws plain errors, for entities it does not know and for characters written as such.
@@ -101,21 +112,25 @@ export class StreamParser {
     }
     if (++this.#depth > maxDepth) throw new StreamFault('policy-violation', `nested deeper than ${maxDepth}`);
     element.parent = this.#current ?? this.#root;
-    this.#checkPrefix(element);
+    this.#checkPrefixes(element);
     if (this.#current) this.#current.append(element);
     this.#current = element;
   }
 
   // A prefix bound on the stream header would be lost when the stanza travels on; only `stream:` and `xml:` may be.
-  #checkPrefix(element: Element): void {
-    const colon = element.name.indexOf(':');
-    if (colon < 0) return;
-    const prefix = element.name.slice(0, colon);
-    for (let at: Element | null = element; at && at !== this.#root; at = at.parent) {
-      if (at.attrs[`xmlns:${prefix}`] !== undefined) return;
+  #checkPrefixes(element: Element): void {
+    for (const word of [element.name, ...Object.keys(element.attrs)]) {
+      const prefix = word.slice(0, Math.max(0, word.indexOf(':')));
+      const known = ['', 'xml', 'xmlns'].includes(prefix) || this.#bound(element, prefix);
+      if (!known) throw new StreamFault('bad-namespace-prefix', `unbound prefix ${prefix}`);
     }
-    const ofStream = prefix === 'stream' && this.#root?.attrs['xmlns:stream'] === ns.stream;
-    if (!ofStream) throw new StreamFault('bad-namespace-prefix', `unbound prefix ${prefix}`);
+  }
+
+  #bound(element: Element, prefix: string): boolean {
+    for (let at: Element | null = element; at && at !== this.#root; at = at.parent) {
+      if (at.attrs[`xmlns:${prefix}`] !== undefined) return true;
+    }
+    return prefix === 'stream' && this.#root?.attrs['xmlns:stream'] === ns.stream;
   }
 
   #end(name: string): void {

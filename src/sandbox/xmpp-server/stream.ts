@@ -4,14 +4,18 @@ import type { Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import { parseAddress } from './address.ts';
 import type { Faults } from './faults.ts';
+import { Login } from './login.ts';
 import { defaultResumeTimeout, limits } from './options.ts';
 import type { Router } from './router.ts';
-import { type Mechanism, mechanisms, type SaslExchange, type SaslStep, startExchange } from './sasl.ts';
+import { mechanisms } from './sasl.ts';
 import type { Account, Link, Session } from './session.ts';
 import { StreamManagement } from './sm.ts';
 import { StreamFault, StreamParser } from './stream-parser.ts';
 import type { World } from './world.ts';
 import { type Element, el, errorReply, isStanza, ns, resultOf, serialise } from './xml.ts';
+
+/** How long the client may take to close its side, by the real clock: it is about a real socket. */
+const closeTimeout = 1_000;
 
 export class Stream implements Link {
   readonly id: number;
@@ -23,10 +27,11 @@ export class Stream implements Link {
   #headerSent = false;
   #secure = false;
   #closing = false;
-  #exchange: SaslExchange | undefined;
-  #failedLogins = 0;
+  readonly #login: Login;
   #account: Account | undefined;
   #session: Session | undefined;
+  /** Of the session it had, for the events. */
+  #jid: string | undefined;
   /** While stalled: what we would have written. */
   #held: (string | Buffer)[] | undefined;
 
@@ -36,6 +41,7 @@ export class Stream implements Link {
     this.#router = router;
     this.#faults = faults;
     this.#socket = socket;
+    this.#login = new Login(world, faults, this, id);
     this.#parser = this.#newParser();
     this.#attach(socket);
   }
@@ -102,6 +108,10 @@ export class Stream implements Link {
     return this.#world.options.tls !== undefined && !this.#secure && !this.#faults.starttlsStripped;
   }
 
+  #needsTls(): boolean {
+    return this.#world.options.tls?.required === true && !this.#secure && !this.#faults.starttlsStripped;
+  }
+
   #features(): Element {
     const features = el('stream:features');
     if (this.#account) {
@@ -112,7 +122,7 @@ export class Stream implements Link {
       );
       return features;
     }
-    const required = this.#world.options.tls?.required === true && !this.#secure && !this.#faults.starttlsStripped;
+    const required = this.#needsTls();
     if (this.#offersTls()) features.append(el('starttls', { xmlns: ns.tls }, ...(required ? [el('required')] : [])));
     if (!required) {
       features.append(el('mechanisms', { xmlns: ns.sasl }, ...mechanisms.map((name) => el('mechanism', {}, name))));
@@ -147,58 +157,13 @@ export class Stream implements Link {
     this.#attach(secured);
   }
 
-  #onSasl(element: Element) {
-    const refused = this.#faults.refusedAuth;
-    if (refused) return this.#refuseLogin(refused);
-    if (this.#world.options.tls?.required && !this.#secure && !this.#faults.starttlsStripped) {
-      return this.#refuseLogin('encryption-required');
-    }
-    if (element.name === 'abort') return this.#refuseLogin('aborted');
-    if (element.name === 'auth') {
-      const mechanism = mechanisms.find((name) => name === element.attrs.mechanism);
-      if (!mechanism) return this.#refuseLogin('invalid-mechanism');
-      this.#exchange = this.#start(mechanism);
-      // RFC 6120 §6.4.2: without initial response the first challenge is empty.
-      if (element.getText().trim() === '') return this.send(el('challenge', { xmlns: ns.sasl }));
-    }
-    const text = element.getText().trim();
-    if (!this.#exchange) return this.#refuseLogin('malformed-request');
-    if (text !== '=' && !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return this.#refuseLogin('incorrect-encoding');
-    this.#afterSasl(this.#exchange.step(text === '=' ? '' : Buffer.from(text, 'base64').toString()));
-  }
-
-  #start(mechanism: Mechanism): SaslExchange {
-    const accountOf = (user: string) => this.#world.accountOf(`${user}@${this.#world.domain}`);
-    return startExchange(mechanism, {
-      passwordOf: (user) => accountOf(user)?.password,
-      mayActAs: (user, authzid) => parseAddress(authzid)?.bare === accountOf(user)?.bare,
-    });
-  }
-
-  #afterSasl(step: SaslStep) {
-    const base64 = (text: string) => Buffer.from(text).toString('base64');
-    switch (step.kind) {
-      case 'challenge':
-        return this.send(el('challenge', { xmlns: ns.sasl }, base64(step.data)));
-      case 'success':
-        this.#exchange = undefined;
-        this.#account = this.#world.accountOf(`${step.user}@${this.#world.domain}`);
-        this.#parser.limit = limits.stanzaBytes;
-        this.#parser.restart();
-        return this.send(el('success', { xmlns: ns.sasl }, ...(step.data ? [base64(step.data)] : [])));
-      case 'failure':
-        return this.#refuseLogin(step.condition);
-      default:
-        return step satisfies never;
-    }
-  }
-
-  // RFC 6120 §6.4.5, §6.5
-  #refuseLogin(condition: string): void {
-    this.#exchange = undefined;
-    this.#world.events.emit({ kind: 'auth-failed', connection: this.id, condition });
-    this.send(el('failure', { xmlns: ns.sasl }, el(condition)));
-    if (++this.#failedLogins >= limits.loginAttempts) this.fail('policy-violation', 'too many failed logins');
+  #onSasl(element: Element): void {
+    const done = this.#login.take(element, !this.#needsTls());
+    if (!done) return;
+    this.#account = done.account;
+    this.#parser.limit = limits.stanzaBytes;
+    this.#parser.restart();
+    this.send(done.success);
   }
 
   #onUnboundElement(account: Account, element: Element) {
@@ -210,6 +175,7 @@ export class Stream implements Link {
     const session = this.#router.bind(account, request.getChildText('resource')?.trim() || undefined);
     if (typeof session === 'string') return this.send(errorReply(element, 'modify', session));
     this.#session = session;
+    this.#jid = session.jid;
     session.link = this;
     this.send(resultOf(element, el('bind', { xmlns: ns.bind }, el('jid', {}, session.jid))));
     this.#world.events.emit({ kind: 'session', jid: session.jid });
@@ -228,6 +194,7 @@ export class Stream implements Link {
     previous.waiting = undefined;
     older?.fail('conflict', 'resumed by another connection');
     this.#session = previous;
+    this.#jid = previous.jid;
     previous.link = this;
     sm.asked = false;
     this.#parser.limit = limits.stanzaBytes;
@@ -263,7 +230,9 @@ export class Stream implements Link {
         session.sm = new StreamManagement(this.#world.newId(), resume, limits.unackedStanzas);
         const max = String(Math.floor((this.#world.options.resumeTimeout ?? defaultResumeTimeout) / 1000));
         const resumption = resume ? { id: session.sm.id, resume: 'true', max } : {};
-        return this.send(el('enabled', { xmlns: ns.sm, ...resumption }));
+        this.send(el('enabled', { xmlns: ns.sm, ...resumption }));
+        this.#world.events.emit({ kind: 'managed', jid: session.jid, resumable: resume });
+        return;
       }
       case 'r':
         return this.send(el('a', { xmlns: ns.sm, h: String(sm?.handled ?? 0) }));
@@ -306,7 +275,7 @@ export class Stream implements Link {
 
   fail(condition: string, text?: string): void {
     if (this.#closing) return;
-    const jid = this.#session?.jid;
+    const jid = this.#jid;
     this.#world.log(`${jid ?? `connection ${this.id}`}: stream error ${condition}${text ? `: ${text}` : ''}`);
     if (!this.#headerSent) this.#sendHeader(); // RFC 6120 §4.9.1.2
     const error = el('stream:error', {}, el(condition, { xmlns: ns.streamErrors }));
@@ -321,7 +290,11 @@ export class Stream implements Link {
     if (this.#closing) return;
     if (this.#headerSent) this.write('</stream:stream>');
     this.#closing = true;
-    this.#socket.end();
+    const socket = this.#socket;
+    socket.end();
+    // A client that never closes its side keeps no connection of ours. RFC 6120 §4.4
+    const impatient = setTimeout(() => socket.destroy(), closeTimeout);
+    socket.once('close', () => clearTimeout(impatient));
     this.#release();
   }
 
@@ -358,7 +331,7 @@ export class Stream implements Link {
     const session = this.#session;
     this.#session = undefined;
     this.#closing = true;
-    this.#world.events.emit({ kind: 'disconnected', connection: this.id, jid: session?.jid });
+    this.#world.events.emit({ kind: 'disconnected', connection: this.id, jid: this.#jid });
     if (session?.link !== this) return;
     this.#router.detach(session, this.#world.options.resumeTimeout ?? defaultResumeTimeout);
   }

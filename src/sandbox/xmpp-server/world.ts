@@ -80,9 +80,8 @@ export class World {
     this.interceptors.pass('out', session.jid, stanza, () => {
       if (session.sm && !session.sm.keep(stanza)) {
         this.log(`${session.jid} left more than ${limits.unackedStanzas} stanzas unacknowledged`);
-        // A session that waits to be resumed has no link; its time runs out by itself, at most after resumeTimeout.
         session.link?.fail('policy-violation', 'too many unacknowledged stanzas');
-        session.waiting?.abort('overflow');
+        session.waiting?.abort('given-up');
         return;
       }
       this.events.emit({ kind: 'stanza', direction: 'out', jid: session.jid, stanza });

@@ -68,6 +68,7 @@ export function createXmppServer(options: XmppServerOptions): XmppServer {
   const router = new Router(world);
   const streams = new Set<Stream>();
   const sockets = new Set<Socket>();
+  const spoken = new WeakSet<Socket>();
   const faults = new Faults(world, streams);
   let port = options.port ?? 0;
   let connections = 0;
@@ -88,6 +89,8 @@ export function createXmppServer(options: XmppServerOptions): XmppServer {
     }
     const stream = new Stream(id, socket, world, router, faults);
     streams.add(stream);
+    spoken.add(socket);
+    faults.adopt(stream);
     socket.on('close', () => streams.delete(stream));
   });
 
@@ -115,12 +118,8 @@ export function createXmppServer(options: XmppServerOptions): XmppServer {
       });
       if (how === 'politely') for (const stream of streams) stream.fail('system-shutdown');
       else faults.cut();
-      // What was written still leaves: a socket is destroyed once its last bytes are with the kernel, or at once.
-      for (const socket of sockets) {
-        if (how === 'politely' && socket.writableLength > 0) socket.once('finish', () => socket.destroy());
-        else if (how === 'politely' && !socket.destroyed) socket.end(() => socket.destroy());
-        else socket.destroy();
-      }
+      // Streams close by themselves, by their time limit at the latest; what never became one has nobody to tell.
+      for (const socket of sockets) if (how === 'abruptly' || !spoken.has(socket)) socket.destroy();
       await closed;
       for (const session of world.sessions()) router.end(session);
     },
