@@ -105,11 +105,12 @@ describe('SQLite', () => {
     });
 
     it('has everything it acknowledged after kill -9 in the middle of the flow', async () => {
-      for (let round = 0; round < 3; round += 1) {
-        const child = spawn(process.execPath, [childScript, folder, String(round)], {
+      for (const [round, count] of [7, 153, 400].entries()) {
+        const child = spawn(process.execPath, [childScript, folder, String(round), String(count)], {
           stdio: ['ignore', 'pipe', 'inherit'],
         });
-        const acknowledged = await killAfter(child, 200 + 137 * round);
+        const acknowledged = await untilKilled(child);
+        expect(acknowledged.length).toBe(count);
         await using store = disposable(await open());
         await store.releaseLeases();
         for (const queueId of acknowledged) {
@@ -121,9 +122,9 @@ describe('SQLite', () => {
         const check = database();
         expect(check.pragma('integrity_check', { simple: true })).toBe('ok');
         expect(check.pragma('foreign_key_check')).toEqual([]);
-        const count = (table: string) => check.prepare(`SELECT count(*) FROM ${table}`).pluck().get();
+        const rows = (table: string) => check.prepare(`SELECT count(*) FROM ${table}`).pluck().get();
         const queued = (await store.counts()).deliveries.queued;
-        expect([count('messages'), count('message_content'), count('timers')]).toEqual([queued, queued, queued]);
+        expect([rows('messages'), rows('message_content'), rows('timers')]).toEqual([queued, queued, queued]);
         check.close();
         expect(queued).toBeGreaterThanOrEqual(acknowledged.length);
       }
@@ -271,15 +272,12 @@ describe('SQLite', () => {
 
 const childScript = fileURLToPath(new URL('./accept-forever.ts', import.meta.url));
 
-/** Reads acknowledged queue ids from the child, and kills it at the count: more are in flight then. */
-async function killAfter(child: ChildProcess, count: number): Promise<QueueId[]> {
-  const acknowledged: QueueId[] = [];
+/** The queue ids that the child was told are safe, up to its death. */
+async function untilKilled(child: ChildProcess): Promise<QueueId[]> {
   const exited = new Promise((resolve) => child.once('exit', (_code, signal) => resolve(signal)));
   if (!child.stdout) throw new Error('no stdout');
-  for await (const line of createInterface(child.stdout)) {
-    acknowledged.push(line as QueueId);
-    if (acknowledged.length === count) child.kill('SIGKILL');
-  }
+  const acknowledged: QueueId[] = [];
+  for await (const line of createInterface(child.stdout)) acknowledged.push(line as QueueId);
   expect(await exited).toBe('SIGKILL');
   return acknowledged;
 }
