@@ -1,5 +1,5 @@
 // A message's story as a person reads it: one line an event, with the time and how long after the first.
-import { formatDuration } from '../clock.ts';
+import { formatDuration, second } from '../clock.ts';
 import { printable } from '../printable.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import { dateAndTime, timeOfDay, widthOf } from './terminal.ts';
@@ -13,7 +13,7 @@ export function timeline(events: readonly StoryEvent[], width: number | null): s
       const today = dateAndTime(event.at).slice(0, 10);
       const heading = today === day ? '' : `${today}\n`;
       day = today;
-      const after = event.at === first.at ? '' : `+${formatDuration(event.at - first.at)}`;
+      const after = event.at - first.at < second ? '' : `+${formatDuration(event.at - first.at)}`;
       const lead = `  ${timeOfDay(event.at)}  ${after.padEnd(8)}  `;
       return heading + wrap(lead, printable(tell(event)), width);
     })

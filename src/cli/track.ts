@@ -1,4 +1,5 @@
 // `pointsman track list | show | ack`: messages somebody has to take care of.
+import { printable } from '../printable.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { type Context, clientFor, type Target, writeJson } from './context.ts';
 import { exitCodes } from './exit.ts';
@@ -93,7 +94,7 @@ export async function trackAck(
 ): Promise<number> {
   const outcome = await (await clientFor(context, options)).ack(id, context.by);
   if (options.json) writeJson(context, outcome);
-  else if (outcome.kind === 'late') context.terminal.complain(`${fields([['too late', outcome.text]])}`);
+  else if (outcome.kind === 'late') context.terminal.complain(`nothing changed: ${printable(outcome.text)}\n`);
   else context.terminal.write(`${outcome.tracked.shortId} is ${outcome.tracked.state}\n`);
   return outcome.kind === 'late' ? exitCodes.problem : exitCodes.fine;
 }
