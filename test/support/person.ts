@@ -3,7 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import { Child } from './child.ts';
 import { Journal } from './journal.ts';
-import type { Prosody } from './prosody.ts';
+import type { Prosody } from './prosody-server.ts';
 
 export type Show = 'chat' | 'available' | 'away' | 'xa' | 'dnd';
 
@@ -104,6 +104,10 @@ export class Person {
 
   say(to: string, body: string): void {
     this.#do({ do: 'say', to, body });
+  }
+
+  shout(room: string, body: string): void {
+    this.#do({ do: 'shout', room, body });
   }
 
   async join(room: string, nick = this.name): Promise<void> {

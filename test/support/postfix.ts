@@ -40,7 +40,6 @@ export class Postfix implements AsyncDisposable {
   }
 
   static async start(options: PostfixOptions): Promise<Postfix> {
-    if (process.getuid?.() !== 0) throw new Error('Postfix must be started by root: its live tests cannot run here');
     const folder = await tempFolder(`postfix-${options.name}`, { open: true });
     const postfix = new Postfix(options, folder);
     try {
@@ -173,3 +172,12 @@ anvil     unix  -       -       n       -       1       anvil
 scache    unix  -       -       n       -       1       scache
 postlog   unix-dgram n  -       n       -       1       postlogd
 `;
+
+/** Postfix's master is root's. Says so and answers false elsewhere; with CI=true that is a failure. */
+export function postfixMayRun(): boolean {
+  if (process.getuid?.() === 0) return true;
+  const reason = 'Postfix can only be started by root: the live suites with it cannot run here';
+  if (process.env.CI === 'true') throw new Error(reason);
+  process.stderr.write(`SKIPPED live suite, ${reason}\n`);
+  return false;
+}

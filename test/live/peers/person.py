@@ -6,6 +6,7 @@ Commands, one object a line, "as" names the person:
   login   {jid, password, host, port, ca, resource?}      -> {"event": "online"} or {"event": "refused", "why"}
   show    {show: chat|available|away|xa|dnd, status?, priority?}
   say     {to, body}                                       a chat message
+  shout   {room, body}                                     to everybody in a room
   join    {room, nick}                                     -> {"event": "joined"}
   logout  {}                                               with a goodbye -> {"event": "offline"}
   vanish  {}                                               the line is cut -> {"event": "offline"}
@@ -70,6 +71,9 @@ class Person(slixmpp.ClientXMPP):
 
     def say(self, command):
         self.send_message(mto=command["to"], mbody=command["body"], mtype="chat")
+
+    def shout(self, command):
+        self.send_message(mto=command["room"], mbody=command["body"], mtype="groupchat")
 
     def join(self, command):
         async def enter():
