@@ -126,7 +126,7 @@ export class HopConnection extends SMTPConnection {
         } else resolve();
       };
       const aborted = (): void => finish({ cause: 'no greeting in time' });
-      const failed = (error: Error): void => finish(describe(error));
+      const failed = (error: Error): void => finish({ ...describe(error), ...(this.upgrading ? { tls: true } : {}) });
       const ended = (): void => finish({ cause: 'connection closed before the greeting' });
       this.on('error', failed);
       this.on('end', ended);

@@ -10,7 +10,7 @@ import { type Clock, minute, second, systemClock } from '../clock.ts';
 import { type Log, silentLog } from '../log.ts';
 import { describeError } from '../mail/error.ts';
 import { isInternationalised, nullReversePath } from '../mail/path.ts';
-import { isPermanent, type Reply, replies } from '../mail/reply.ts';
+import { isPermanent, isPositive, type Reply, replies } from '../mail/reply.ts';
 import type { NextHop, Outcome, Shipment, Transport } from '../transport.ts';
 import {
   type Extensions,
@@ -279,7 +279,12 @@ function judge(result: Result, dot: { written: boolean; error: unknown }, dsn: b
   const several = result.refused.length > 1;
   return result.refused.map((reply): Outcome => {
     if (reply) return answered(reply, 'recipient refused', several && reply.code === 552);
-    if (result.kind === 'done') return { kind: 'accepted', reply: result.reply, dsn };
+    if (result.kind === 'done') {
+      // nodemailer takes whatever begins with a 2 for a yes; only a reply is one.
+      return isPositive(result.reply)
+        ? { kind: 'accepted', reply: result.reply, dsn }
+        : temporary({ cause: `${result.reply.text}; after the final dot: possible duplicate` });
+    }
     const { failure } = result;
     if (failure.reply) return answered(failure.reply, failure.cause, false);
     if (dot.error !== undefined) return temporary({ cause: `final dot withheld: ${describeError(dot.error)}` });
