@@ -47,7 +47,12 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const wake = () => {
     for (const loop of loops) loop.wake();
   };
-  const stage: Stage = { ...parts, ledger: new Ledger(await parts.store.history()), wake };
+  const stage: Stage = {
+    ...parts,
+    ledger: new Ledger(await parts.store.history()),
+    startedAt: parts.clock.now(),
+    wake,
+  };
   const peers = peersOf(parts.config);
   const answering = createAnswering(stage);
   const cutOff = new AbortController();
@@ -59,7 +64,14 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     content: Uint8Array,
   ): Promise<QueueId> {
     const accepted = await keepSafe(stage, client, envelope, content);
-    await watchForReply(accepted, client.carriesMembers || peers.carriesMembers(client.address));
+    // The mail is safe, and the peer must hear so, even when what it says as a reply cannot be stored just now.
+    await watchForReply(accepted, client.carriesMembers || peers.carriesMembers(client.address)).catch(
+      (error: unknown) =>
+        stage.log.error(
+          { err: error, queueId: accepted.queueId },
+          'a reply could not be weighed; the escalation goes on',
+        ),
+    );
     return accepted.queueId;
   }
 
@@ -123,10 +135,11 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       for (const tracked of await stage.store.openTracked({ owner: person.name })) {
         if (chosenByPresence(tracked)) await escalate(stage, tracked, { trigger: 'owner offline', owner: person.name });
       }
-      return;
     }
+    // Also when they are now known to be away: the last one we waited for may have been heard of.
+    if (state === 'unknown') return;
     for (const group of rules.groups.values()) {
-      if (group.hold === null || !group.members.includes(person.name) || !group.eligible.includes(state)) continue;
+      if (!group.members.includes(person.name)) continue;
       if ((await stage.store.wakeHeld(group.name, stage.clock.now())) > 0) wake();
     }
   }

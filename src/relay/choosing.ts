@@ -1,7 +1,9 @@
 // Choose, at the moment of dispatch: the plan of one delivery meets a snapshot of presence, load and history.
 
+import { type Duration, type Instant, second } from '../clock.ts';
 import type { Mailbox } from '../mail/path.ts';
 import { newQueueId } from '../mail/queue-id.ts';
+import { neverSeen } from '../presence/presence.ts';
 import { type Choice, choose, type Snapshot } from '../routing/choose.ts';
 import type { GroupPlan, Plan } from '../routing/plan.ts';
 import type { PersonName } from '../routing/rules.ts';
@@ -42,7 +44,7 @@ async function chooseMember(stage: Stage, work: Work, plan: GroupPlan): Promise<
     const snapshot = stage.ledger.snapshot(plan, stage.watcher, {
       now,
       excluded: tracked?.tried ?? {},
-      holdUntil: plan.hold === null ? null : message.acceptedAt + plan.hold,
+      holdUntil: holdUntil(stage, plan, message, now),
     });
     const choice = choose(plan, snapshot);
     const decision = decided(stage, ref, delivery.attempts > 0 ? 'retry' : 'dispatch', plan, snapshot, choice);
@@ -61,6 +63,25 @@ async function chooseMember(stage: Stage, work: Work, plan: GroupPlan): Promise<
     return { mailbox: choice.mailbox, person, because: choice.because };
   }
   throw new Error(`choosing for ${delivery.queueId} was overtaken ${casTries} times`);
+}
+
+/**
+ * After a start, and after a new session with the chat server, nobody has been heard of yet; that says nothing about
+ * them. Mail for which nobody is eligible waits this long for word, and not longer: mail flows without XMPP, too.
+ */
+const learningTime: Duration = 15 * second;
+
+function holdUntil(stage: Stage, plan: GroupPlan, message: Message, now: Instant): Instant | null {
+  const byRule = plan.hold === null ? [] : [message.acceptedAt + plan.hold];
+  const link = stage.watcher.link();
+  const learnt = (link.state === 'up' ? link.since : stage.startedAt) + learningTime;
+  const unheard = plan.candidates.some(({ jid }) => {
+    const { state, reason } = jid === null ? neverSeen : stage.watcher.presenceOf(jid);
+    return jid !== null && state === 'unknown' && reason !== 'not-subscribed' && reason !== 'error';
+  });
+  const byLearning = link.state !== 'off' && unheard && now < learnt ? [learnt] : [];
+  const holds = [...byRule, ...byLearning];
+  return holds.length === 0 ? null : Math.max(...holds);
 }
 
 /** Held until somebody becomes eligible or the hold runs out. False when somebody else changed the message meanwhile. */

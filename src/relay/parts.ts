@@ -1,5 +1,5 @@
 // What the relay is made of: handed in by main.ts, replaced by scripted ones in the story tests.
-import type { Clock, Random } from '../clock.ts';
+import type { Clock, Instant, Random } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { FaultPoint } from '../fault-point.ts';
 import type { Log } from '../log.ts';
@@ -33,6 +33,7 @@ export interface Parts {
 /** What the stages of the story share. */
 export interface Stage extends Parts {
   readonly ledger: Ledger;
+  readonly startedAt: Instant;
   /** Something became due: the loops look again. */
   readonly wake: () => void;
 }

@@ -13,7 +13,7 @@ import type { QueueId } from '../../src/mail/queue-id.ts';
 import type { IncomingMessage, Notifier, NotifyTarget } from '../../src/notify/notifier.ts';
 import { type BareJid, expectBareJid } from '../../src/presence/jid.ts';
 import { neverSeen, type Presence, type PresenceChange, type State } from '../../src/presence/presence.ts';
-import type { Watcher } from '../../src/presence/watcher.ts';
+import type { LinkStatus, Watcher } from '../../src/presence/watcher.ts';
 import { createRelay, type Relay } from '../../src/relay.ts';
 import { parseRules } from '../../src/routing/parse.ts';
 import type { Rules } from '../../src/routing/rules.ts';
@@ -54,6 +54,7 @@ export class Story {
   rules: Rules;
   /** Outcomes by mailbox, used up in order; the last one stays. Who is not named accepts. */
   readonly outcomes = new Map<string, Outcome[]>();
+  link: LinkStatus = { state: 'up', since: 0 };
   /** While set, instant messages fail. */
   mute = false;
   readonly #presence = new Map<BareJid, Presence>();
@@ -235,7 +236,7 @@ export class Story {
       presenceOf: (jid) => this.#presence.get(jid) ?? neverSeen,
       onChange: (listener) => void this.#changes.push(listener),
       watch: () => undefined,
-      link: () => ({ state: 'up', since: 0 }),
+      link: () => this.link,
     };
   }
 
