@@ -47,6 +47,8 @@ describe('table', () => {
   });
 });
 
+const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
+
 describe('text', () => {
   test.each([
     ['plain', 'plain'],
@@ -57,6 +59,21 @@ describe('text', () => {
     ['Grüße 漢字 👍', 'Grüße 漢字 👍'],
   ])('%j is shown as %j', (text, shown) => {
     expect(printable(text)).toBe(shown);
+  });
+
+  test('none of the characters that steer a terminal or the direction of text comes through', () => {
+    const steering = [
+      ...range(0, 8),
+      ...range(0xb, 0xc),
+      ...range(0xe, 0x1f),
+      ...range(0x7f, 0x9f),
+      0x61c,
+      0x200e,
+      0x200f,
+    ];
+    for (const code of [...steering, ...range(0x2028, 0x202e), ...range(0x2066, 0x2069), 0xfeff]) {
+      expect(printable(`a${String.fromCodePoint(code)}b`), code.toString(16)).toBe('a\ufffdb');
+    }
   });
 
   test('lines of ours stay lines', () => {

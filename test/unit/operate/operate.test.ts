@@ -66,7 +66,7 @@ function scene({ store, link, problems, hindrances, tracked = [sampleTracked] }:
     rules: { current: () => rules, problems: () => problems ?? [] },
     relay: {
       acknowledge: async (ref, by) => {
-        calls.push(['acknowledge', ref.queueId, by]);
+        calls.push(['acknowledge', ref.queueId, ref.seq, by]);
         return { kind: 'done', tracked: sampleTracked };
       },
       wake: () => void calls.push(['wake']),
@@ -117,7 +117,7 @@ describe('acting', () => {
   });
 
   test('an ack by queue id goes to the one that is open', async () => {
-    const closed = { ...sampleTracked, shortId: 'aaaa', state: 'answered' } as const;
+    const closed = { ...sampleTracked, shortId: 'aaaa', seq: 1, state: 'answered' } as const;
     const { operations, calls } = scene({ tracked: [sampleTracked, closed] });
     await operations.ack(sampleId, 'cli:ann');
     expect(calls).toEqual([['acknowledge', sampleId, 0, 'cli:ann']]);
