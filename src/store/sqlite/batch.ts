@@ -38,8 +38,9 @@ export class BatchRunner {
 
   run(requests: readonly VerbRequest[]): BatchResult {
     if (requests.every((request) => reads.has(request.verb))) {
-      const answers = requests.map((request) => this.#read(request));
-      return { answers, committed: 0, fatal: undefined };
+      const errors: unknown[] = [];
+      const answers = requests.map((request) => this.#read(request, errors));
+      return { answers, committed: 0, fatal: errors.find(isBeyondRepair) };
     }
     try {
       this.#sql.run('BEGIN IMMEDIATE');
@@ -50,20 +51,40 @@ export class BatchRunner {
       const committed = requests.filter((request) => !reads.has(request.verb)).length;
       return { answers, committed, fatal: undefined };
     } catch (error) {
-      // Also what the batch's reads have answered is void: they may have seen what was not kept.
       const fatal = this.#rollBack() ?? (isBeyondRepair(error) ? error : undefined);
-      const failure = failureOf(error);
-      return { answers: requests.map(({ id }) => ({ id, ok: false, failure })), committed: 0, fatal };
+      this.#counted.clear();
+      if (fatal === undefined && requests.length > 1) return this.#oneByOne(requests);
+      return { answers: requests.map((request) => failed(request, error)), committed: 0, fatal };
     } finally {
       this.#counted.clear();
     }
   }
 
-  #read(request: VerbRequest): Answer {
+  /**
+   * Nothing of the batch was kept, so each may be done again, alone: on a full disk one large mail must not take with
+   * it the settlement of another, which would be sent twice for that. What the reads had answered is void likewise.
+   */
+  #oneByOne(requests: readonly VerbRequest[]): BatchResult {
+    const answers: Answer[] = [];
+    let committed = 0;
+    for (const [index, request] of requests.entries()) {
+      const result = this.run([request]);
+      answers.push(...result.answers);
+      committed += result.committed;
+      if (result.fatal !== undefined) {
+        answers.push(...requests.slice(index + 1).map((rest) => failed(rest, result.fatal)));
+        return { answers, committed, fatal: result.fatal };
+      }
+    }
+    return { answers, committed, fatal: undefined };
+  }
+
+  #read(request: VerbRequest, errors: unknown[]): Answer {
     try {
       return { id: request.id, ok: true, value: this.#perform(request) };
     } catch (error) {
-      return { id: request.id, ok: false, failure: failureOf(error) };
+      errors.push(error);
+      return failed(request, error);
     }
   }
 
@@ -80,7 +101,7 @@ export class BatchRunner {
       this.#sql.run('ROLLBACK TO verb');
       this.#sql.run('RELEASE verb');
       if (error instanceof Stale) return { id: request.id, ok: true, value: 'stale' };
-      return { id: request.id, ok: false, failure: failureOf(error) };
+      return failed(request, error);
     }
   }
 
@@ -127,4 +148,8 @@ export class BatchRunner {
       return error;
     }
   }
+}
+
+function failed(request: VerbRequest, error: unknown): Answer {
+  return { id: request.id, ok: false, failure: failureOf(error) };
 }
