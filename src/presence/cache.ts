@@ -89,6 +89,10 @@ export class PresenceCache {
         // RFC 6121 §4.5: from a full JID that resource has gone, from the bare JID all of them.
         if (fact.jid.resource === undefined) entry.resources.clear();
         else entry.resources.delete(fact.jid.resource);
+        // COMPAT(Prosody 0.12): it also answers a request for a subscription with `unavailable`, of people who may be there.
+        if (entry.resources.size === 0 && (entry.subscription === 'none' || entry.subscription === 'from')) {
+          return this.#forget(fact.jid.bare, entry, now, 'not-subscribed');
+        }
         return this.#roll(fact.jid.bare, entry, now, fact.since, fact.status);
       }
       case 'error':
