@@ -122,8 +122,7 @@ type ConfigFile = NonNullable<ReturnType<typeof configFileSchema.read>>;
 
 /** A relay that others can reach but that lets nobody in is a mistake; so is one with no listener at all. */
 function checkListeners({ listen, peers, place }: ConfigFile, report: Report): void {
-  if (listen?.value.length === 0)
-    report.error(listen.place, 'the list is empty; name at least one address to listen on');
+  if (listen?.count === 0) report.error(listen.place, 'the list is empty; name at least one address to listen on');
   const seen = new Set<string>();
   for (const { value, place } of listen?.value ?? []) {
     if (value.address === undefined) continue;
@@ -133,7 +132,7 @@ function checkListeners({ listen, peers, place }: ConfigFile, report: Report): v
     seen.add(key);
   }
   const open = listen?.value.find(({ value }) => value.address !== undefined && !isLoopback(value.address.host));
-  if (open && (peers === undefined || peers.value.length === 0)) {
+  if (open && (peers === undefined || peers.count === 0)) {
     const host = open.value.address?.host ?? '';
     const message = `${quote(host)} can be reached from other machines, but there are no peers, so nobody may relay; list the addresses of your mail servers under "peers"`;
     report.error(peers?.place ?? open.place ?? place, message);

@@ -6,6 +6,7 @@ import { isDomain } from '../mail/path.ts';
 import { parseJid } from '../presence/jid.ts';
 import type { Place } from '../routing/rules.ts';
 import {
+  counted,
   describe,
   duration,
   fields,
@@ -183,9 +184,9 @@ export const configFileSchema = fields('the configuration', {
   ),
   state: required(text('the path of a folder')),
   rules: required(text('the path of a folder')),
-  listen: optional(located(list(listen, `a list of listeners, each ${expectsListen}`))),
+  listen: optional(counted(list(listen, `a list of listeners, each ${expectsListen}`))),
   http: optional(loopbackOnly),
-  peers: optional(located(list(peer, `a list of peers, each ${expectsNetwork}`))),
+  peers: optional(counted(list(peer, `a list of peers, each ${expectsNetwork}`))),
   domains: optional(list(domain, 'a list of domains')),
   nextHops: required(
     record('a map from "default" and domains to next hops', nextHop, (key) =>

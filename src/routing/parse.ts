@@ -166,7 +166,7 @@ class Builder {
 
   #policy({ name, place, value }: Named<PolicyEntry>, people: ReadonlyMap<string, Person>): Policy | undefined {
     if (value?.steps === undefined) return undefined;
-    if (value.steps.value.length === 0)
+    if (value.steps.count === 0)
       this.#report.error(value.steps.place, `the policy ${quote(name)} has no steps; leave it out, or give it one`);
     const names = new Map<string, Place>();
     for (const step of value.steps.value) {
@@ -209,7 +209,7 @@ class Builder {
         value.place,
         `the group ${quote(name)} has both "address" and "addresses"; put all in "addresses"`,
       );
-    else if (!said.has('address') && (!said.has('addresses') || value.addresses?.length === 0))
+    else if (!said.has('address') && (!said.has('addresses') || value.addresses?.count === 0))
       this.#report.error(place, `the group ${quote(name)} needs an address (or a list of addresses)`);
     if (!said.has('policy'))
       this.#report.warning(
@@ -236,7 +236,7 @@ class Builder {
 
   #members(group: string, { members }: GroupEntry): PersonName[] {
     if (members === undefined) return [];
-    if (members.value.length === 0) this.#report.error(members.place, `the group ${quote(group)} has no members`);
+    if (members.count === 0) this.#report.error(members.place, `the group ${quote(group)} has no members`);
     const seen = new Set<PersonName>();
     for (const member of members.value) {
       const known = this.#known('person', member);
@@ -356,7 +356,7 @@ class Builder {
 }
 
 function addressesOf(group: GroupEntry): readonly Located<Mailbox>[] {
-  return group.address ? [group.address] : (group.addresses ?? []);
+  return group.address ? [group.address] : (group.addresses?.value ?? []);
 }
 
 function statesOf(entries: readonly Located<State>[] | undefined): readonly State[] {

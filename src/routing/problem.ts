@@ -1,10 +1,11 @@
 // Problems in what admins write: how they are worded, ordered and shown. Every reader of ours collects all of them
 // before it gives up, each with its place, quoting what was read and saying what would be right.
+import { printable } from '../printable.ts';
 import type { Place, Problem } from './rules.ts';
 
 /** `rules/20-groups.yaml:4:13: error: …` */
 export function formatProblem(problem: Problem): string {
-  return `${formatPlace(problem.place)}:${problem.place.column}: ${problem.severity}: ${problem.message}`;
+  return printable(`${formatPlace(problem.place)}:${problem.place.column}: ${problem.severity}: ${problem.message}`);
 }
 
 /** `rules/20-groups.yaml:4` */
@@ -45,8 +46,10 @@ export class Report {
     return hasErrors([...this.#found.values()]);
   }
 
-  #add(problem: Problem): void {
-    this.#found.set(`${formatPlace(problem.place)}:${problem.place.column} ${problem.message}`, Object.freeze(problem));
+  #add(found: Problem): void {
+    // Libraries and the system put what they read into their messages as it is.
+    const problem = Object.freeze({ ...found, message: printable(found.message) });
+    this.#found.set(`${formatPlace(problem.place)}:${problem.place.column} ${problem.message}`, problem);
   }
 }
 

@@ -7,6 +7,7 @@ import { strategies, type TextTest } from './rules.ts';
 import {
   bareJid,
   bool,
+  counted,
   describe,
   duration,
   fields,
@@ -44,8 +45,8 @@ const groupSchema = fields(
   'a group',
   {
     address: optional(located(mailbox)),
-    addresses: optional(list(located(mailbox))),
-    members: required(located(list(reference))),
+    addresses: optional(counted(list(located(mailbox)))),
+    members: required(counted(list(reference))),
     strategy: optional(strategy),
     eligible: optional(eligible),
     hold: optional(orNone(duration(second, 7 * day))),
@@ -70,7 +71,7 @@ const stepSchema = fields('a step', {
 
 const policySchema = fields('a policy', {
   until: optional(oneOf(['read', 'taken', 'answered'])),
-  steps: required(located(list(stepSchema, 'a list of steps'))),
+  steps: required(counted(list(stepSchema, 'a list of steps'))),
 });
 
 const tests = oneOrMore(textTest());

@@ -133,6 +133,21 @@ export const located = <T>(schema: Schema<T>): Schema<Located<T>> => ({
   },
 });
 
+/** A list that must not be empty, for those who say it in their own words: items that were reported count too. */
+export interface Counted<T> extends Located<readonly T[]> {
+  readonly count: number;
+}
+
+export const counted = <T>(schema: Schema<readonly T[]>): Schema<Counted<T>> => ({
+  expects: schema.expects,
+  read(node, report) {
+    const value = schema.read(node, report);
+    return value === undefined
+      ? undefined
+      : { value, place: node.place, count: node.kind === 'list' ? node.items.length : 0 };
+  },
+});
+
 /** The word `none`, read as null, or what `schema` reads. */
 export const orNone = <T>(schema: Schema<T>): Schema<T | null> => ({
   expects: `${schema.expects}, or none`,

@@ -180,6 +180,14 @@ const route = (text: string) => `${group('')}routes:\n- ${text}\n`;
 // Each: the rules, and every problem that must be found in them.
 const mistakes: readonly (readonly [title: string, text: string, problems: readonly string[]])[] = [
   [
+    'a list whose only item is wrong is not empty',
+    bare('addresses: [g], members: [A]'),
+    [
+      'a.yaml:3:55: error: "g" is not a mail address such as alice@example.org',
+      'a.yaml:3:69: error: "A" is not a name: lower-case letters, digits, "-", "_" and "." only, at most 64',
+    ],
+  ],
+  [
     'an unknown section',
     'peple: {}\n',
     ['a.yaml:1:1: error: unknown key "peple" in a rule file (did you mean "people"?)'],

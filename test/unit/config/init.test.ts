@@ -1,0 +1,47 @@
+// What init writes must be good in itself, and stay good when an admin takes the comment signs away.
+import { expect, test } from 'vitest';
+import { parseConfig } from '../../../src/config.ts';
+import { initFiles } from '../../../src/init.ts';
+import { parseRules } from '../../../src/routing/parse.ts';
+
+const files = initFiles({ domain: 'example.net' });
+const config = files.find(({ path }) => path === 'pointsman.yaml')?.content ?? '';
+const rules = files.filter(({ path }) => path.startsWith('rules/'));
+const surroundings = {
+  file: 'pointsman.yaml',
+  folder: '/etc/pointsman',
+  readSecret: () => ({ value: 'x' }),
+  readFile: () => ({ wrong: 'cannot be read' }),
+};
+
+test('check finds nothing to say', () => {
+  expect(parseConfig(config, surroundings)).toMatchObject({
+    config: { hostname: 'pointsman.example.net', domains: ['example.net'], xmpp: null },
+    problems: [],
+  });
+  const { rules: loaded, problems } = parseRules(rules.map(({ path, content }) => ({ name: path, text: content })));
+  expect(problems).toEqual([]);
+  expect(loaded?.groups.get('support')?.policy?.steps.map(({ name }) => name)).toEqual(['remind', 'next', 'lead']);
+});
+
+test('nothing it writes may be written by others', () => {
+  expect(files.map(({ mode }) => mode & 0o022)).toEqual(files.map(() => 0));
+});
+
+test('every commented setting is right once it is uncommented', () => {
+  // A setting is a comment sign without a space after it, or with the indentation of the line it stands for.
+  const uncommented = config.replace(/^#(?=\S| {2})/gm, '');
+  expect(uncommented).not.toBe(config);
+  expect(parseConfig(uncommented, surroundings)).toMatchObject({
+    config: { xmpp: { server: { host: 'chat.example.net', port: 5222 } } },
+    problems: [],
+  });
+  const everything = rules.map(({ path, content }) => ({
+    name: path,
+    text: content.replace(/^#(?=\S| {2})/gm, '').replace('group: accounting', 'group: support'),
+  }));
+  const { rules: loaded, problems } = parseRules(everything);
+  expect(problems).toEqual([]);
+  expect(loaded?.routes).toHaveLength(3);
+  expect(loaded?.groups.get('support')?.policy?.steps).toHaveLength(4);
+});
