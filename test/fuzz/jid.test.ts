@@ -1,0 +1,50 @@
+// No text breaks the parser; and what it gives is a fixed point: one address, one key.
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { parseJid } from '../../src/presence/jid.ts';
+
+const odd = fc.constantFrom(
+  '@',
+  '/',
+  '.',
+  'ß',
+  'İ',
+  'ſ',
+  '\u0301',
+  '\u200b',
+  'ａ',
+  '＠',
+  '／',
+  'xn--',
+  '\ud800',
+  'Ω',
+  'ǆ',
+  '。',
+  ' ',
+);
+const text = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.array(fc.oneof(odd, fc.string({ unit: 'grapheme', maxLength: 3 }))).map((parts) => parts.join('')),
+  fc.tuple(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' })).map(([a, b]) => `${a}@${b}.test`),
+);
+
+it('a parsed JID parses to itself', () => {
+  let parsed = 0;
+  fc.assert(
+    fc.property(text, (input) => {
+      const jid = parseJid(input);
+      if (!jid) return;
+      parsed += 1;
+      const written = jid.resource === undefined ? jid.bare : `${jid.bare}/${jid.resource}`;
+      expect(parseJid(written)).toEqual(jid);
+      expect(parseJid(jid.bare)).toEqual({ bare: jid.bare });
+      const [local = '', ...domain] = jid.bare.split('@');
+      expect(domain).toHaveLength(1);
+      expect(local).not.toMatch(/[\s\p{C}/<>&"']/u);
+      expect(jid.bare).not.toMatch(/[/<>&"'\p{Cc}]/u);
+    }),
+    { numRuns: 5_000 },
+  );
+  // Else the property would hold for want of anything parsed.
+  expect(parsed).toBeGreaterThan(300);
+});
