@@ -1,0 +1,219 @@
+// Whatever the octets: the parsers of mail do not throw, do not hang, and what they let through is what they promise.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { maxField, maxFields, readFacts, readFields } from '../../src/mail/header.ts';
+import { mailboxKey, maxPath, parseMailbox } from '../../src/mail/path.ts';
+import type { QueueId } from '../../src/mail/queue-id.ts';
+import { receivedField } from '../../src/mail/received.ts';
+import { formatReply, parseReply } from '../../src/mail/reply.ts';
+import { parseMail, parseRcpt, parseXforward } from '../../src/smtp/command.ts';
+import { decodeUtf8Address, decodeXtext, encodeUtf8Address, encodeXtext } from '../../src/smtp/xtext.ts';
+
+/** Text made of the pieces that matter to a grammar, and of anything. */
+const textOf = (...pieces: string[]): fc.Arbitrary<string> =>
+  fc
+    .array(fc.oneof(fc.constantFrom(...pieces), fc.string({ unit: 'binary', maxLength: 3 })), { maxLength: 24 })
+    .map((all) => all.join(''));
+
+const controls = /[\x00-\x1f\x7f]/;
+
+describe('a path', () => {
+  test('that is taken has no controls and a bounded length, and is the key of itself', () => {
+    fc.assert(
+      fc.property(
+        textOf('@', '.', '"', '\\', 'a', 'example.com', '[', ']', 'IPv6:', '::1', ' ', '<', '>', 'ü', '\r\n'),
+        (text) => {
+          const mailbox = parseMailbox(text);
+          if (mailbox === undefined) return;
+          expect(mailbox).toBe(text);
+          expect(mailbox).not.toMatch(controls);
+          expect(Buffer.byteLength(mailbox)).toBeLessThanOrEqual(maxPath);
+          expect(mailbox.isWellFormed()).toBe(true);
+          const key = mailboxKey(mailbox);
+          const again = parseMailbox(key);
+          if (again !== undefined) expect(mailboxKey(again)).toBe(key);
+        },
+      ),
+      { numRuns: 3_000 },
+    );
+  });
+});
+
+describe('a reply', () => {
+  test('that is read is one line, and reads back as itself', () => {
+    fc.assert(
+      fc.property(textOf('250', '550', '-', ' ', '5.1.1', '2.0.0', '\r\n', '\n', 'text'), (text) => {
+        const reply = parseReply(text);
+        if (reply === undefined) return;
+        expect(reply.code).toBeGreaterThanOrEqual(200);
+        expect(reply.code).toBeLessThan(600);
+        expect(reply.text).not.toMatch(/[\r\n]/);
+        // A text that begins like an enhanced code of its class would be taken for one the second time.
+        if (reply.enhanced !== undefined) expect(parseReply(formatReply(reply))).toEqual(reply);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+});
+
+describe('a header', () => {
+  const facts = (content: Uint8Array): ReturnType<typeof readFacts> =>
+    readFacts({
+      queueId: '0123456789ABC' as QueueId,
+      receivedAt: 0,
+      envelope: { reversePath: '<>', forwardPaths: [], body: '7BIT', smtputf8: false },
+      content,
+      client: { address: '192.0.2.1', carriesMembers: false },
+    });
+  const clean = (content: Uint8Array): void => {
+    const { headers, subject, from, messageId, references } = facts(content);
+    expect(headers.length).toBeLessThanOrEqual(maxFields);
+    for (const text of [...headers.flat(), subject ?? '', from ?? '', messageId ?? '', ...references]) {
+      expect(text).not.toMatch(/[\x00-\x1f\x7f-\x9f]/);
+      expect(text.length).toBeLessThanOrEqual(maxField);
+      expect(text.isWellFormed()).toBe(true);
+    }
+  };
+
+  test('of any octets gives clean facts', () => {
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), clean), { numRuns: 1_000 });
+  });
+
+  test('of almost-mail gives clean facts', () => {
+    const mail = textOf(
+      'Subject: ',
+      'From: ',
+      'Message-ID: <',
+      'References: ',
+      '<a@b>',
+      '=?utf-8?B?',
+      '=?iso-2022-jp?Q?',
+      'w7w=',
+      '=0D=0A',
+      '?=',
+      '\r\n',
+      '\r\n ',
+      ':',
+      '\x00',
+    );
+    fc.assert(
+      fc.property(mail, (text) => clean(Buffer.from(text))),
+      { numRuns: 3_000 },
+    );
+  });
+
+  test.each([
+    ['encoded words without end', '=?utf-8?B?'],
+    ['encoded words', '=?utf-8?B?w7w=?= '],
+    ['question marks', '=?'],
+    ['white space', ' \t'],
+    ['brackets', '<a'],
+    ['folds', 'x\r\n '],
+    ['fields', '\r\nA: =?utf-8?Q?=C3=BC?='],
+  ])('of a megabyte of %s is read in time', (_, piece) => {
+    const content = Buffer.from(`Subject: ${piece.repeat(1_048_576 / piece.length)}\r\n\r\n`);
+    const before = performance.now();
+    clean(content);
+    // Milliseconds in fact; what is looked for is a regular expression that takes minutes.
+    expect(performance.now() - before).toBeLessThan(3_000);
+  });
+
+  test('stays one field when it is a Received field of ours, whatever the HELO name', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (helo, address) => {
+        const field = receivedField({
+          queueId: '0123456789ABC' as QueueId,
+          at: 0,
+          hostname: 'relay.example',
+          client: { address, helo, tls: false },
+          envelope: { reversePath: '<>', forwardPaths: [], body: '7BIT', smtputf8: false },
+        });
+        expect(readFields(Buffer.from(field)).map(({ name }) => name)).toEqual(['received']);
+        expect(field).toMatch(/^[\x20-\x7e\r\n\t]+$/);
+        for (const line of field.split('\r\n')) expect(line.length).toBeLessThan(998);
+      }),
+    );
+  });
+});
+
+describe('a command', () => {
+  const command = textOf(
+    'MAIL FROM:',
+    'RCPT TO:',
+    '<',
+    '>',
+    'a@example.com',
+    '"',
+    '\\',
+    ' ',
+    'SIZE=',
+    'BODY=8BITMIME',
+    'RET=FULL',
+    'ENVID=',
+    'NOTIFY=NEVER',
+    'ORCPT=rfc822;',
+    'SMTPUTF8',
+    '+2B',
+    '=',
+    'ü',
+    '\x00',
+  );
+
+  test('is parsed or refused with a reply that is one line', () => {
+    fc.assert(
+      fc.property(command, fc.boolean(), (text, smtputf8) => {
+        for (const prefix of ['MAIL FROM:<a@b> ', 'RCPT TO:<a@b> ', '']) {
+          const line = Buffer.from(prefix + text);
+          for (const parsed of [parseMail(line), parseRcpt(line, smtputf8, 'relay.example'), parseXforward(line)]) {
+            if (parsed.ok) continue;
+            expect(parsed.reply.code).toBeGreaterThanOrEqual(500);
+            expect(parsed.reply.text).toMatch(/^[\x20-\x7e]+$/);
+          }
+          const mail = parseMail(line);
+          if (mail.ok) expect(JSON.stringify(mail.value)).not.toMatch(/\\u00[01]|\\[nrt]/);
+          const rcpt = parseRcpt(line, smtputf8, 'relay.example');
+          if (rcpt.ok) expect(rcpt.value.orcpt ?? '').not.toMatch(controls);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test('of any octets too', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (octets) => {
+        for (const verb of ['MAIL FROM:', 'RCPT TO:', 'XFORWARD ']) {
+          const line = Buffer.concat([Buffer.from(verb), octets]);
+          parseMail(line);
+          parseRcpt(line, true, 'relay.example');
+          parseXforward(line);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});
+
+describe('xtext', () => {
+  test('carries any printable text', () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[\x20-\x7e]*$/), (text) => {
+        const encoded = encodeXtext(text);
+        expect(encoded).toMatch(/^[\x21-\x7e]*$/);
+        expect(encoded).not.toMatch(/[=]/);
+        expect(decodeXtext(encoded)).toBe(text);
+      }),
+    );
+  });
+
+  test('of UTF-8 addresses carries any text without controls', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), fc.boolean(), (text, smtputf8) => {
+        if (/[\x00-\x1f\x7f-\x9f]/.test(text)) return;
+        const encoded = encodeUtf8Address(text, smtputf8);
+        expect(encoded).not.toMatch(smtputf8 ? /[\x00-\x20\x7f+=]/ : /[^\x21-\x7e]|[+=]/);
+        expect(decodeUtf8Address(encoded, smtputf8)).toBe(text);
+      }),
+    );
+  });
+});
