@@ -1,0 +1,128 @@
+// Prints the story as it happens. Two sources: the events of Pointsman, and what really goes over XMPP (who is there,
+// what is said), so that humans who log in are in the story like everybody else. What needs a look-up is looked up in
+// order: nothing overtakes what happened before it.
+import type { Clock, Instant } from '../clock.ts';
+import { describeError } from '../mail/error.ts';
+import type { QueueId } from '../mail/queue-id.ts';
+import type { State } from '../presence/presence.ts';
+import { states } from '../presence/presence.ts';
+import type { Considered } from '../routing/choose.ts';
+import type { StoryEvent } from '../tracking/event.ts';
+import type { Cast } from './cast.ts';
+import { Layout } from './layout.ts';
+import type { Messages } from './messages.ts';
+import { splitJid } from './people.ts';
+import { quoteSubject, shorten, tellEvent, tellPresence } from './telling.ts';
+import type { Element } from './xmpp-server/xmpp-server.ts';
+
+export interface StorytellerOptions {
+  readonly cast: Cast;
+  readonly startedAt: Instant;
+  readonly clock: Clock;
+  /** Of the terminal; null when nobody looks. */
+  readonly columns: number | null;
+  readonly messages: Messages;
+  readonly consideredIn: (queueId: QueueId, decision: string) => Promise<readonly Considered[]>;
+  readonly write: (text: string) => void;
+}
+
+export class Storyteller {
+  readonly #options: StorytellerOptions;
+  readonly #layout: Layout;
+  readonly #owners: ReadonlyMap<string, string>;
+  readonly #names: ReadonlyMap<string, string>;
+  readonly #moods = new Map<string, State>();
+  #last: Promise<void> = Promise.resolve();
+  #nudgeShown = false;
+
+  constructor(options: StorytellerOptions) {
+    this.#options = options;
+    this.#layout = new Layout(options.columns);
+    this.#owners = new Map(options.cast.players.map(({ mailbox, name }) => [mailbox, name]));
+    this.#names = new Map(options.cast.players.map(({ jid, name }) => [jid, name]));
+  }
+
+  /** Resolves when all that has happened so far is printed. */
+  settled(): Promise<void> {
+    return this.#last;
+  }
+
+  heading(text: string): void {
+    this.#then(async () => this.#options.write(this.#layout.heading(text)));
+  }
+
+  note(shortId: string | null, text: string): void {
+    const at = this.#options.clock.now();
+    this.#then(async () => this.#line(at, shortId, text));
+  }
+
+  event(event: StoryEvent): void {
+    const { messages, consideredIn } = this.#options;
+    this.#then(async () => {
+      const considered = 'decision' in event ? await consideredIn(event.queueId, event.decision) : [];
+      const message = messages.about(event.queueId);
+      const sentences = tellEvent(event, { message, considered, owners: this.#owners });
+      if (sentences.length === 0) return;
+      const shortId = await messages.shortIdOf(event.queueId, event.seq);
+      for (const sentence of sentences) this.#line(event.at, shortId, sentence);
+    });
+  }
+
+  /** A stanza that a client has sent. */
+  stanza(stanza: Element, from: string): void {
+    const [bare] = splitJid(from);
+    const at = this.#options.clock.now();
+    if (stanza.getName() === 'presence') this.#presence(at, bare, stanza);
+    const body = stanza.getName() === 'message' ? stanza.getChildText('body') : null;
+    if (!body) return;
+    const { cast } = this.#options;
+    const [to] = splitJid(stanza.attrs.to ?? '');
+    const bot = `${cast.bot}@${cast.domain}`;
+    if (bare === bot) this.#said(at, to, body);
+    else if (to === bot || stanza.attrs.type === 'groupchat') this.#answered(at, bare, to === bot ? null : to, body);
+  }
+
+  #presence(at: Instant, bare: string, stanza: Element): void {
+    const name = this.#names.get(bare);
+    if (name === undefined || stanza.attrs.to !== undefined) return;
+    const { type } = stanza.attrs;
+    if (type !== undefined && type !== 'unavailable') return;
+    const show = stanza.getChildText('show') ?? 'available';
+    const state = type === 'unavailable' ? 'offline' : (states.find((known) => known === show) ?? 'available');
+    if (this.#moods.get(name) === state) return;
+    this.#moods.set(name, state);
+    this.#then(async () => this.#line(at, null, tellPresence(name, state)));
+  }
+
+  /** Pointsman says something to a person or in a room. */
+  #said(at: Instant, to: string, body: string): void {
+    const whom = this.#names.get(to) ?? `the room ${to}`;
+    const shortId = /#([0-9a-z]{4})\b/.exec(body)?.[1] ?? null;
+    const asks = /\banswer\b[^\n]*: ack [0-9a-z]+/i.test(body);
+    this.#then(async () => {
+      // The first question in full, so that it is seen once what an IM of Pointsman looks like.
+      if (asks && this.#nudgeShown && this.#names.has(to))
+        return this.#line(at, shortId, `${whom} is asked by IM: ack, pass, or help?`);
+      this.#line(at, shortId, `${asks ? 'IM' : 'IM,'} to ${whom}${asks ? ', asking:' : ' for information:'}`);
+      this.#options.write(this.#layout.quoted(shorten(body, 1_000)));
+      if (asks && this.#names.has(to)) this.#nudgeShown = true;
+    });
+  }
+
+  #answered(at: Instant, from: string, room: string | null, body: string): void {
+    const who = this.#names.get(from) ?? from;
+    const shortId = /\b(?:ack|pass)\s+#?([0-9a-z]{4})\b/i.exec(body)?.[1]?.toLowerCase() ?? null;
+    const where = room === null ? '' : ' in the room';
+    this.#then(async () => this.#line(at, shortId, `${who} answers${where}: ${quoteSubject(body)}`));
+  }
+
+  #line(at: Instant, shortId: string | null, text: string): void {
+    this.#options.write(this.#layout.line(at - this.#options.startedAt, shortId, text));
+  }
+
+  #then(step: () => Promise<void>): void {
+    this.#last = this.#last.then(step).catch((error: unknown) => {
+      this.#options.write(this.#layout.quoted(`(this could not be told: ${describeError(error)})`));
+    });
+  }
+}
