@@ -51,17 +51,21 @@ function normaliseLocal(text: string): string | undefined {
 // Of ASCII a name has letters, digits, hyphen, dot, and in practice the underscore; nothing invisible of the rest.
 const notInDomain = /[\x00-\x2c\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]|[\p{C}\p{Z}]/u;
 
+function isName(domain: string): boolean {
+  return !notInDomain.test(domain) && domain.split('.').every((label) => label !== '');
+}
+
 /** RFC 7622 §3.2: the Unicode form of an internationalised name is the one that counts. */
 function normaliseDomain(text: string): string | undefined {
   const name = text.normalize('NFC').toLowerCase().replace(/\.$/, '');
   if (/^\[[0-9a-f:.]{2,45}\]$/.test(name)) return name;
-  if (notInDomain.test(name)) return undefined;
-  if (name.split('.').some((label) => label === '')) return undefined;
+  if (!isName(name)) return undefined;
   // Plain names are left as they are: the URL rules behind domainToASCII would read 1.2.3 as 1.2.0.3.
   if (/^[\x21-\x7e]+$/.test(name) && !name.includes('xn--')) return fits(name);
-  const domain = domainToUnicode(domainToASCII(name));
+  // The ideographic full stop is a dot too.
+  const domain = domainToUnicode(domainToASCII(name)).replace(/\.$/, '');
   // What it cannot read it gives back as nothing; what it shows differently the next time is no name either.
-  if (domain === '' || notInDomain.test(domain) || domainToUnicode(domainToASCII(domain)) !== domain) return undefined;
+  if (!isName(domain) || domainToUnicode(domainToASCII(domain)) !== domain) return undefined;
   return fits(domain);
 }
 
