@@ -35,15 +35,16 @@ test('asking, accepting, seeing, and taking it back', async (test) => {
 });
 
 test('a request waits for who is offline; a second one is not shown again', async (test) => {
-  const { enter } = await stage(test);
+  const { enter, bind } = await stage(test);
   const bob = await enter('bob', 'home');
   bob.say(`<presence type='subscribe' to='alice@localhost'/>`);
   await bob.hearsUntilPong();
-  const alice = await enter('alice', 'desk').catch(() => undefined);
-  expect(alice).toBeDefined();
+  const alice = await bind('alice', 'desk');
+  alice.say('<presence/>');
+  await alice.hears('<presence type="subscribe" from="bob@localhost" to="alice@localhost"/>');
   bob.say(`<presence type='subscribe' to='alice@localhost'/>`);
   await bob.hearsUntilPong();
-  expect(await alice?.hearsUntilPong()).not.toContain('type="subscribe"');
+  expect(await alice.hearsUntilPong()).not.toContain('type="subscribe"');
 });
 
 test('removing a contact cancels both ways', async (test) => {
@@ -117,6 +118,16 @@ test('to the bare JID: the highest priority that is not negative', async (test) 
   await never.hears('<body>two</body>');
   bob.say(`<message type='chat' to='alice@localhost/gone'><body>three</body></message>`);
   await high.hears('<body>three</body>');
+});
+
+test('with only a negative priority there, a message to the bare JID is stored', async (test) => {
+  const { enter, server } = await stage(test);
+  const alice = await enter('alice', 'phone', '<presence><priority>-1</priority></presence>');
+  const bob = await enter('bob', 'home');
+  bob.say(`<message type='chat' to='alice@localhost'><body>for later</body></message>`);
+  await bob.hearsUntilPong();
+  expect(await alice.hearsUntilPong()).not.toContain('for later');
+  expect(server.offlineMessages('alice')).toHaveLength(1);
 });
 
 test('who is offline gets it later, stamped; a chat state or a no-store hint is not kept', async (test) => {

@@ -97,6 +97,8 @@ test('all stalled: who comes then is accepted and waits too', async (test) => {
   const newcomer = await connect();
   newcomer.say(open);
   await connected;
+  const elsewhere = await stage(test); // a whole login at another server: time enough for an answer from this one
+  await elsewhere.enter('alice', 'desk');
   server.faults.inject('alice@localhost', `<message from='bob@localhost'><body>late</body></message>`);
   expect([alice.unread, newcomer.unread]).toEqual(['/>', '']); // the end of her last answer
   goOn();
