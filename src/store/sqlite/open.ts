@@ -128,6 +128,9 @@ class WorkerLink {
         case 'answers':
           this.#answer(message);
           return;
+        case 'failed':
+          this.#die(new Error(message.message));
+          return;
         default:
           message satisfies never;
       }

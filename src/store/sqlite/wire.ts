@@ -22,7 +22,9 @@ export type FromWorker =
   | { readonly kind: 'ready'; readonly warnings: readonly string[] }
   | { readonly kind: 'refused'; readonly message: string }
   /** One batch; `committed` is how many verbs one commit made durable, 0 for a batch that only read. */
-  | { readonly kind: 'answers'; readonly answers: readonly Answer[]; readonly committed: number };
+  | { readonly kind: 'answers'; readonly answers: readonly Answer[]; readonly committed: number }
+  /** The last word, after the answers of the batch in which it happened. */
+  | { readonly kind: 'failed'; readonly message: string };
 
 /** An error in a form that a thread boundary does not flatten. */
 export type Failure =

@@ -36,7 +36,13 @@ function serve(port: MessagePort, options: WorkerOptions): void {
     if (batch.length > 0) {
       const { answers, committed, fatal } = runner.run(batch);
       tell(port, { kind: 'answers', answers, committed });
-      if (fatal !== undefined) throw fatal;
+      if (fatal !== undefined) {
+        // Not thrown: an uncaught error goes another way, and may overtake the answers. Nor is the database closed,
+        // which would write to it: the thread's end lets go of it.
+        tell(port, { kind: 'failed', message: describeError(fatal) });
+        port.close();
+        return;
+      }
     }
     if (closing !== undefined) {
       opened.close();
