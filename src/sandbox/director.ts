@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { createTransport } from 'nodemailer';
 import type { Clock, Duration } from '../clock.ts';
 import { second } from '../clock.ts';
+import { describeError } from '../mail/error.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { Player } from './cast.ts';
 import { type Episode, type Programme, strangersDomain } from './episodes.ts';
@@ -53,6 +54,7 @@ export interface DirectorOptions {
   readonly scripts: Map<string, readonly Reaction[]>;
   readonly clock: Clock;
   readonly heading: (text: string) => void;
+  readonly note: (text: string) => void;
   readonly signal: AbortSignal;
 }
 
@@ -64,7 +66,7 @@ export class Director {
     this.#options = options;
   }
 
-  /** Until the signal aborts. Rejects when a mail could not be sent. */
+  /** Until the signal aborts. */
   async run(): Promise<void> {
     const { programme, signal } = this.#options;
     for (const episode of programme.opening) await this.#play(episode, firstPause);
@@ -79,7 +81,7 @@ export class Director {
   }
 
   async #play(episode: Episode, pause: Duration): Promise<void> {
-    const { people, mailer, scripts, clock, heading, signal } = this.#options;
+    const { people, scripts, clock, heading, signal } = this.#options;
     if (signal.aborted) return;
     heading(episode.title);
     await people.become(episode.moods);
@@ -92,7 +94,7 @@ export class Director {
     const [oldest] = scripts.keys();
     if (scripts.size > 500 && oldest !== undefined) scripts.delete(oldest);
     try {
-      await mailer.send({ ...episode.mail, messageId });
+      if (!(await this.#send({ ...episode.mail, messageId }))) return;
       const sentAt = clock.now();
       const { later } = episode;
       if (later) {
@@ -102,8 +104,19 @@ export class Director {
       await clock.sleepUntil(sentAt + episode.atMost, AbortSignal.any([signal, over.signal]));
     } finally {
       this.#closed.delete(messageId);
+      await this.#wait(pause);
     }
-    await this.#wait(pause);
+  }
+
+  /** Other rules than the samples may refuse it: that is a story, too. */
+  async #send(mail: Parameters<Mailer['send']>[0]): Promise<boolean> {
+    try {
+      await this.#options.mailer.send(mail);
+      return true;
+    } catch (error) {
+      this.#options.note(`The mail “${mail.subject}” for ${mail.to} was not taken: ${describeError(error)}`);
+      return false;
+    }
   }
 
   #wait(time: Duration): Promise<void> {

@@ -96,8 +96,7 @@ export class People {
 
   async #hear(name: string, heard: HeardMessage): Promise<void> {
     const { messages, scriptOf, clock, signal } = this.#options;
-    // What Pointsman asks ends in "answer …: ack ID"; all else it says needs no answer.
-    const shortId = /\banswer\b[^\n]*: ack ([0-9a-z]+)/i.exec(heard.body)?.[1];
+    const shortId = askedAbout(heard.body);
     const role = this.#roles.get(name);
     if (shortId === undefined || !role) return;
     const message = await messages.byShortId(shortId);
@@ -198,6 +197,13 @@ export class People {
 function isOwnPresence({ direction, stanza }: Extract<ServerEvent, { kind: 'stanza' }>): boolean {
   return direction === 'in' && stanza.getName() === 'presence' && stanza.attrs.to === undefined;
 }
+
+/** What Pointsman asks has a line "answer …: ack ID"; all else that it says needs no answer. */
+function askedAbout(body: string): string | undefined {
+  return /^(?:answer|whoever takes it, answer)\b[^\n]*: ack ([0-9a-z]+)/im.exec(body)?.[1];
+}
+
+export const asksForAnswer = (body: string): boolean => askedAbout(body) !== undefined;
 
 export function splitJid(jid: string): [bare: string, resource: string] {
   const slash = jid.indexOf('/');

@@ -81,6 +81,8 @@ export async function runSandbox(options: SandboxOptions, deps: SandboxDeps): Pr
   // Asked for before anything is started: a Ctrl-C in the middle of starting is heard, too.
   const ended = new AbortController();
   deps.signalled().then(() => ended.abort());
+  // `pointsman sandbox | head`: whoever reads has left, so the play is over; what is started must still be ended.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => ended.abort());
   const undo: (() => Promise<unknown>)[] = [];
   try {
     const scratch = await mkdtemp(join(tmpdir(), 'pointsman-sandbox-'));
@@ -175,6 +177,7 @@ async function play({ options, deps, rules, folder, scratch, undo, ended }: Play
   await people.start(programme.opening[0]?.moods ?? {});
 
   let director: Director | undefined;
+  let early: string[] | null = [];
   await mkdir(join(scratch, 'state'), { mode: 0o700 });
   const config = sandboxConfig(cast, {
     folder: scratch,
@@ -194,7 +197,10 @@ async function play({ options, deps, rules, folder, scratch, undo, ended }: Play
       storyteller?.event(event);
       director?.hear(event);
       const line = options.json ? eventLine(event, messages.about(event.queueId)) : undefined;
-      if (line !== undefined) terminal.write(`${line}\n`);
+      if (line === undefined) return;
+      // The first line is "ready", also when somebody was quick with a mail.
+      if (early) early.push(line);
+      else terminal.write(`${line}\n`);
     },
   });
   undo.push(async () => pointsman?.stop());
@@ -217,7 +223,9 @@ async function play({ options, deps, rules, folder, scratch, undo, ended }: Play
       mailbox: mail,
     })),
   };
-  if (options.json) terminal.write(`${readyLine(ready)}\n`);
+  const waiting: readonly string[] = early;
+  early = null;
+  if (options.json) terminal.write([readyLine(ready), ...waiting].map((line) => `${line}\n`).join(''));
   else
     terminal.write(
       welcome({
@@ -244,9 +252,10 @@ async function play({ options, deps, rules, folder, scratch, undo, ended }: Play
     scripts,
     clock,
     heading: (text) => storyteller?.heading(text),
+    note: (text) => (storyteller ? storyteller.note(null, text) : terminal.complain(`pointsman: ${text}\n`)),
     signal,
   });
-  director.run().catch(fail('a mail could not be sent'));
+  director.run().catch(fail('the play has failed'));
   await clock.sleepUntil(options.for === null ? Number.POSITIVE_INFINITY : clock.now() + options.for, signal);
   await storyteller?.settled();
   if (signal.reason instanceof SandboxFailed) throw signal.reason;

@@ -91,6 +91,8 @@ export class SimulatedPerson {
     if (mood === this.#mood) return;
     const before = this.#mood;
     this.#mood = mood;
+    // Without a link it is announced when there is one again.
+    if (this.#link.status().state !== 'up') return;
     if (mood === 'offline') await this.#link.send(xml('presence', { type: 'unavailable' }));
     else await this.#announce(before === 'offline');
   }

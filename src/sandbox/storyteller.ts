@@ -11,7 +11,7 @@ import type { StoryEvent } from '../tracking/event.ts';
 import type { Cast } from './cast.ts';
 import { Layout } from './layout.ts';
 import type { Messages } from './messages.ts';
-import { splitJid } from './people.ts';
+import { asksForAnswer, splitJid } from './people.ts';
 import { quoteSubject, shorten, tellEvent, tellPresence } from './telling.ts';
 import type { Element } from './xmpp-server/xmpp-server.ts';
 
@@ -33,7 +33,7 @@ export class Storyteller {
   readonly #names: ReadonlyMap<string, string>;
   readonly #moods = new Map<string, State>();
   #last: Promise<void> = Promise.resolve();
-  #nudgeShown = false;
+  readonly #shown = new Set<'person' | 'room'>();
 
   constructor(options: StorytellerOptions) {
     this.#options = options;
@@ -96,16 +96,19 @@ export class Storyteller {
 
   /** Pointsman says something to a person or in a room. */
   #said(at: Instant, to: string, body: string): void {
-    const whom = this.#names.get(to) ?? `the room ${to}`;
+    const person = this.#names.get(to);
+    const whom = person ?? `The room ${splitJid(to)[0]}`;
     const shortId = /#([0-9a-z]{4})\b/.exec(body)?.[1] ?? null;
-    const asks = /\banswer\b[^\n]*: ack [0-9a-z]+/i.test(body);
+    const kind = person === undefined ? 'room' : 'person';
+    const asks = asksForAnswer(body);
     this.#then(async () => {
-      // The first question in full, so that it is seen once what an IM of Pointsman looks like.
-      if (asks && this.#nudgeShown && this.#names.has(to))
-        return this.#line(at, shortId, `${whom} is asked by IM: ack, pass, or help?`);
-      this.#line(at, shortId, `${asks ? 'IM' : 'IM,'} to ${whom}${asks ? ', asking:' : ' for information:'}`);
-      this.#options.write(this.#layout.quoted(shorten(body, 1_000)));
-      if (asks && this.#names.has(to)) this.#nudgeShown = true;
+      if (!asks)
+        return this.#line(at, shortId, `${whom} is told: ${quoteSubject(body.replaceAll(/\s+/g, ' ').trim())}`);
+      // The first one in full, so that it is seen once what an IM of Pointsman looks like.
+      const first = !this.#shown.has(kind);
+      this.#shown.add(kind);
+      this.#line(at, shortId, first ? `${whom} gets this IM:` : `${whom} gets an IM: ack, pass or help?`);
+      if (first) this.#options.write(this.#layout.quoted(shorten(body, 1_000)));
     });
   }
 

@@ -66,8 +66,8 @@ function tellChoice(
   const fellBack = reasons.some((reason) => reason.startsWith('fallback: '));
   const to = event.person ?? owners.get(event.mailbox) ?? event.mailbox;
   const chosen = fellBack
-    ? `Nobody can take it${why === '' ? '' : ` (${why})`}: it goes to ${to}.`
-    : `So: ${to} (${why}).`;
+    ? `→ ${to}, the fallback: nobody can take it${why === '' ? '' : `, ${why}`}`
+    : `→ ${to} (${why})`;
   return [...standings(considered), chosen];
 }
 
@@ -75,7 +75,7 @@ function tellChoice(
 function standings(considered: readonly Considered[]): readonly string[] {
   if (considered.length === 0) return [];
   const each = considered.map(
-    ({ person, reason }) => `${person} ${reason.split(';')[0]?.replace(/^has had/, 'had') ?? ''}`,
+    ({ person, reason }) => `${person} ${(reason.split(';')[0] ?? '').replace(/ for 0s$/, '')}`,
   );
   return [`${each.join('; ')}.`];
 }
