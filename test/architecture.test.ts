@@ -57,7 +57,7 @@ const layers: readonly Layer[] = [
     packages: ['libmime', 'ipaddr.js'],
     builtin: ['node:buffer', 'node:crypto', 'node:url'],
   },
-  { name: 'presence', files: /^src\/presence\//, imports: vocabulary },
+  { name: 'presence', files: /^src\/presence\//, imports: vocabulary, builtin: ['node:url'] },
   {
     name: 'routing',
     files: /^src\/routing\//,
