@@ -125,6 +125,12 @@ export class Person {
     return this.#leave('vanish');
   }
 
+  /** The server went away. */
+  async lost(): Promise<void> {
+    this.#online = false;
+    await this.#next('loss of the line', ({ event }) => event === 'offline');
+  }
+
   async #leave(how: 'logout' | 'vanish'): Promise<void> {
     if (!this.#online) return;
     this.#online = false;
