@@ -193,9 +193,8 @@ class Listener extends SMTPServer {
       closeTimeout: limits.drain,
       hideDSN: false,
       hideENHANCEDSTATUSCODES: false,
-      // smtp-server brings a certificate whose key everyone can read: without one of our own there is no STARTTLS.
-      hideSTARTTLS: options.tls === undefined,
       ...(options.tls ? { key: options.tls.key, cert: options.tls.cert } : {}),
+      // smtp-server brings a certificate whose key everyone can read: without one of our own there is no STARTTLS.
       disabledCommands: ['AUTH', 'XCLIENT', 'WIZ', 'SHELL', 'KILL', ...(options.tls ? [] : ['STARTTLS'])],
       onConnect: (_session, callback) => callback(),
     });
