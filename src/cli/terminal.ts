@@ -14,6 +14,12 @@ export interface Terminal {
 
 export function processTerminal(): Terminal {
   const { stdout, stderr } = process;
+  // `pointsman queue list | head`: who reads has enough. What else can fail here ends the process, as it should.
+  for (const stream of [stdout, stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
   return {
     write: (text) => stdout.write(text),
     complain: (text) => stderr.write(text),
