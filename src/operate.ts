@@ -115,7 +115,9 @@ export function createOperations(options: OperateOptions): Operations {
     listTracked: (filter) => store.listTracked(filter),
     async ack(id, by) {
       const tracked = await trackedBy(id);
-      return tracked === null ? { kind: 'unknown' } : relay.acknowledge(tracked, by, 'operator');
+      if (tracked === null) return { kind: 'unknown' };
+      // The reference alone: whatever else hangs on it would end up in the story.
+      return relay.acknowledge({ queueId: tracked.queueId, seq: tracked.seq }, by, 'operator');
     },
     presence: async () => people(options),
     async explain(id) {

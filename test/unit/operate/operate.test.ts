@@ -66,7 +66,7 @@ function scene({ store, link, problems, hindrances, tracked = [sampleTracked] }:
     rules: { current: () => rules, problems: () => problems ?? [] },
     relay: {
       acknowledge: async (ref, by) => {
-        calls.push(['acknowledge', ref.queueId, ref.seq, by]);
+        calls.push(['acknowledge', ref, by]);
         return { kind: 'done', tracked: sampleTracked };
       },
       wake: () => void calls.push(['wake']),
@@ -120,7 +120,7 @@ describe('acting', () => {
     const closed = { ...sampleTracked, shortId: 'aaaa', seq: 1, state: 'answered' } as const;
     const { operations, calls } = scene({ tracked: [sampleTracked, closed] });
     await operations.ack(sampleId, 'cli:ann');
-    expect(calls).toEqual([['acknowledge', sampleId, 0, 'cli:ann']]);
+    expect(calls).toEqual([['acknowledge', { queueId: sampleId, seq: 0 }, 'cli:ann']]);
   });
 
   test('an ack by queue id of two open ones is refused, naming both', async () => {
