@@ -22,10 +22,21 @@ const odd = fc.constantFrom(
   '。',
   ' ',
 );
+// Mostly what names are made of, so that most of it is parsed.
+const letter = fc.constantFrom(...'abzABZ019-_éÉßİſΩǆñйЯ日本한글ａＺﬁ①ªñ\u0301');
+const letters = fc.array(fc.oneof({ weight: 9, arbitrary: letter }, { weight: 1, arbitrary: odd }), {
+  minLength: 1,
+  maxLength: 8,
+});
+const named = fc
+  .tuple(letters, letters, fc.option(letters, { nil: [] }))
+  .map(([local, domain, resource]) =>
+    `${local.join('')}@${domain.join('')}.test/${resource.join('')}`.replace(/\/$/, ''),
+  );
 const text = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.array(fc.oneof(odd, fc.string({ unit: 'grapheme', maxLength: 3 }))).map((parts) => parts.join('')),
-  fc.tuple(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' })).map(([a, b]) => `${a}@${b}.test`),
+  named,
 );
 
 it('a parsed JID parses to itself', () => {
