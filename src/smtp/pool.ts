@@ -25,7 +25,6 @@ export class Pool {
   readonly #clock: Clock;
   readonly #kept: Kept[] = [];
   readonly #waiting: (() => void)[] = [];
-  readonly #busy = new Set<HopConnection>();
   #open = 0;
   #closed = false;
 
@@ -52,7 +51,6 @@ export class Pool {
 
   /** Gives the connection back. `fit`: the last transaction ended cleanly. */
   release(connection: HopConnection, fit: boolean): void {
-    this.#busy.delete(connection);
     if (!fit || this.#closed || connection.destroyed || connection.uses >= maxUses) {
       this.#discard(connection);
       return;
@@ -75,10 +73,7 @@ export class Pool {
   #take(): HopConnection | undefined {
     for (let kept = this.#kept.pop(); kept; kept = this.#kept.pop()) {
       kept.timer.abort();
-      if (!kept.connection.destroyed) {
-        this.#busy.add(kept.connection);
-        return kept.connection;
-      }
+      if (!kept.connection.destroyed) return kept.connection;
       this.#forget();
     }
     return undefined;
@@ -87,9 +82,7 @@ export class Pool {
   async #dial(signal: AbortSignal): Promise<HopConnection> {
     this.#open++;
     try {
-      const connection = await this.#connect(signal);
-      this.#busy.add(connection);
-      return connection;
+      return await this.#connect(signal);
     } catch (error) {
       this.#forget();
       throw error;

@@ -124,13 +124,13 @@ class SmtpFrontDoor implements FrontDoor, Hall {
   }
 
   admit(address: string): Reply | undefined {
-    const refusal = this.intake.admitClient(address);
+    const refusal = this.#askAbout(address);
     const [all, same] = this.#count(address);
     const perPeer = refusal ? this.#limits.strangers : this.#limits.connectionsPerPeer;
     const busy = all > this.#limits.connections || same > perPeer;
     const outcome = busy ? 'busy' : refusal ? 'refused' : 'admitted';
     if (outcome !== 'admitted') this.log.warn({ peer: address, outcome, all, same }, 'client not admitted');
-    this.#options.onEvent?.({ kind: 'connection', outcome });
+    this.#tell({ kind: 'connection', outcome });
     return busy ? replies.tooManyConnections : refusal;
   }
 
@@ -149,7 +149,25 @@ class SmtpFrontDoor implements FrontDoor, Hall {
   }
 
   onMessage(reply: Reply): void {
-    this.#options.onEvent?.({ kind: 'message', reply });
+    this.#tell({ kind: 'message', reply });
+  }
+
+  /** Nobody is admitted by a mistake of ours, and nobody is told that he may never come. */
+  #askAbout(address: string): Reply | undefined {
+    try {
+      return this.intake.admitClient(address);
+    } catch (error) {
+      this.log.error({ peer: address, cause: describeError(error) }, 'could not decide about a client');
+      return { ...replies.localError, code: 421 };
+    }
+  }
+
+  #tell(event: FrontDoorEvent): void {
+    try {
+      this.#options.onEvent?.(event);
+    } catch (error) {
+      this.log.error({ cause: describeError(error) }, 'a listener to front door events failed');
+    }
   }
 
   #count(address: string): readonly [all: number, same: number] {

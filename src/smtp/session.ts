@@ -180,10 +180,19 @@ export class Session extends SMTPConnection {
     // The same octets with the same parameters are the same wish, said twice.
     if (transaction.forwardPaths.some((path) => isSame(path, parsed.value))) return ok;
     if (transaction.forwardPaths.length >= this.#hall.maxRecipients) return replies.tooManyRecipients;
-    const refusal = this.#hall.intake.admitRecipient(this.#client(), parsed.value);
+    const refusal = this.#askAbout(parsed.value);
     if (refusal) return refusal;
     transaction.forwardPaths.push(parsed.value);
     return ok;
+  }
+
+  #askAbout(path: ForwardPath): Reply | undefined {
+    try {
+      return this.#hall.intake.admitRecipient(this.#client(), path);
+    } catch (error) {
+      this.#hall.log.error({ session: this.id, cause: describeError(error) }, 'could not decide about a recipient');
+      return named(replyFor(error), this.id);
+    }
   }
 
   override handler_DATA(command: Buffer, callback: Done): void {

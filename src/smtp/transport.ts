@@ -134,8 +134,17 @@ class SmtpTransport implements Transport {
     onFinalDot: () => Promise<void>,
   ): Promise<Result> {
     const content = Readable.from(pieces(shipment, onFinalDot), { objectMode: false, highWaterMark: pieceSize });
-    const result = await lease.connection.transfer(parameters, content, signal);
-    content.destroy();
+    let result: Result;
+    try {
+      result = await lease.connection.transfer(parameters, content, signal);
+    } catch (error) {
+      // A mistake of ours or of nodemailer's must not cost the pool a connection for good.
+      lease.connection.abandon();
+      pool.release(lease.connection, false);
+      throw error;
+    } finally {
+      content.destroy();
+    }
     const clean = result.kind === 'done' || result.reusable;
     if (clean && result.kind === 'failed') {
       // MAIL may have been accepted: the transaction is cleared before the connection serves another message.

@@ -15,7 +15,7 @@
 //   D:                        the server closed the connection
 //
 // Settings: peer refused · busy (max connections 0) · size N · recipients N · refuse local@domain (550 5.1.1 at RCPT) ·
-// accept fails temporarily|permanently|strangely · members (the listener carries members' mail) · tls
+// accept fails temporarily|permanently|strangely · members (the listener carries members' mail)
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { expect } from 'vitest';

@@ -92,10 +92,14 @@ describe('the delivery status', () => {
     expect(status).not.toContain('Remote-MTA');
   });
 
-  test('cannot be given another field by a reply, an envelope id or an original recipient', () => {
+  test.each([
+    'x@example.com',
+    'ü@example.com',
+  ])('about %s cannot be given another field by anything from outside', (address) => {
     const evil = 'x\r\nAction: delivered\r\n\r\nFinal-Recipient: evil';
+    const mailbox = expectMailbox(address);
     const status = deliveryStatus(
-      report([recipient({ orcpt: `rfc822;${evil}`, reply: { code: 550, text: evil }, remote: evil })], {
+      report([recipient({ mailbox, orcpt: `rfc822;${evil}`, reply: { code: 550, text: evil }, remote: evil })], {
         envelope: { smtputf8: false, envid: evil },
       }),
     );

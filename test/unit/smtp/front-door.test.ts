@@ -163,6 +163,19 @@ describe('a connection', () => {
   });
 });
 
+test('an Intake that fails costs the client a retry and nobody else anything', async () => {
+  const broken = (): never => {
+    throw new TypeError('undefined is not a function');
+  };
+  const one = await start({ intake: { ...takeAll, admitClient: broken }, onEvent: broken });
+  expect(await one.connect().reply()).toMatch(/^421 /);
+  const two = await start({ intake: { ...takeAll, admitRecipient: broken }, onEvent: broken });
+  const peer = two.connect();
+  peer.write('EHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<x@example.com>\r\n');
+  for (let count = 0; count < 3; count++) await peer.reply();
+  expect(await peer.reply()).toMatch(/^451 4\.3\.0 Local error, try again later \(session /);
+});
+
 describe('content', () => {
   test('of dot-stuffed lines costs no more than other content', async () => {
     // smtp-server takes a turn of the event loop for each such line: 0.65 s of CPU per MiB.
