@@ -237,8 +237,12 @@ export class Outbox {
     if (acks && (this.#waiting.length === 0 || this.#inFlight.size % 10 === 0)) this.#wire.requestAck();
   }
 
-  /** How long until the next may go: two seconds' worth may go at once. */
+  /** How long until the next may go: two seconds' worth may go at once, or one stanza that is larger than that. */
   #owed(): Duration {
-    return Math.max(0, Math.ceil(this.#paidUntil - this.#clock.now() - 2 * second));
+    const [next] = this.#waiting;
+    if (!next) return 0;
+    const now = this.#clock.now();
+    const cost = (next.octets / this.#rate) * second;
+    return Math.max(0, Math.ceil(Math.max(this.#paidUntil, now) + cost - now - Math.max(2 * second, cost)));
   }
 }

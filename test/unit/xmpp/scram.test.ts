@@ -13,7 +13,7 @@ describe('SCRAM', () => {
       'c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=',
     );
     expect(scram.serverProved('v=rmF9pqV8S7suAoZWja4dJRkFsKQ=')).toBe(true);
-    expect(scram.serverProved('v=rmF9pqV8S7suAoZWja4dJRkFsKR=')).toBe(false);
+    expect(scram.serverProved('v=rmF9pqV8S7suAoZWja4dJRkFsLQ=')).toBe(false);
     expect(scram.serverProved('')).toBe(false);
   });
 
