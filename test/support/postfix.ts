@@ -1,6 +1,7 @@
 // Postfix instances of the test's own, from the installed package: own queue, data and configuration in a temp folder,
 // loopback ports, the system's instance left alone. The parts an admin copies come from docs/operate/postfix.md, so
 // what the page says is what runs here.
+import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -32,6 +33,7 @@ export class Postfix implements AsyncDisposable {
   readonly #folder: TempFolder;
   readonly #maildirs = new Map<string, Maildir>();
   #master: Child | undefined;
+  #guard: ChildProcess | undefined;
 
   private constructor(options: PostfixOptions, folder: TempFolder) {
     this.#options = options;
@@ -82,6 +84,7 @@ export class Postfix implements AsyncDisposable {
     const config = join(this.#folder.path, 'config');
     const master = new Child(`postfix ${this.#options.name}`, ['/usr/lib/postfix/sbin/master', '-c', config, '-s']);
     this.#master = master;
+    this.#guard = guardOf(master.pid);
     try {
       await untilListening(this.port, { within: 20_000, signal: master.gone, greeting: true });
     } catch (error) {
@@ -90,6 +93,7 @@ export class Postfix implements AsyncDisposable {
   }
 
   async stop(): Promise<void> {
+    this.#guard?.kill('SIGKILL');
     await this.#master?.stop();
     this.#master = undefined;
   }
@@ -111,6 +115,15 @@ export class Postfix implements AsyncDisposable {
     await this.stop();
     await this.#folder.remove();
   }
+}
+
+/**
+ * Ends master when the test's process dies: master changes its user for a moment, which slips the leash that Child puts
+ * on everybody else (prctl(2), PR_SET_PDEATHSIG). The end of standard input says that the test is gone.
+ */
+function guardOf(master: number): ChildProcess {
+  const script = 'read -r _; kill -TERM "$0"';
+  return spawn('sh', ['-c', script, String(master)], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
 }
 
 /** The block of docs/operate/postfix.md marked `<!-- live: NAME -->`, with the test's ports for those of the page. */
