@@ -181,6 +181,36 @@ describe('who may not log in', () => {
   });
 });
 
+it('a server that does not know the password is not believed when it says success', async () => {
+  // It plays SCRAM to its end with a signature it cannot have.
+  const server = createServer((socket) => {
+    const base64 = (text: string): string => Buffer.from(text).toString('base64');
+    socket.on('error', () => undefined);
+    socket.on('data', (data) => {
+      const said = String(data);
+      const sasl = "xmlns='urn:ietf:params:xml:ns:xmpp-sasl'";
+      if (said.includes('<response')) {
+        socket.write(`<success ${sasl}>${base64(`v=${Buffer.alloc(32, 7).toString('base64')}`)}</success>`);
+      } else if (said.includes('<auth')) {
+        const nonce = /r=(.*)$/.exec(Buffer.from(/>([^<]+)<\/auth/.exec(said)?.[1] ?? '', 'base64').toString())?.[1];
+        socket.write(`<challenge ${sasl}>${base64(`r=${nonce}x,s=QSXCR+Q6sek8bf92,i=4096`)}</challenge>`);
+      } else {
+        socket.write(
+          "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' id='1' version='1.0'>" +
+            `<stream:features><mechanisms ${sasl}><mechanism>SCRAM-SHA-256</mechanism></mechanisms></stream:features>`,
+        );
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await using site = await openSite();
+  const bot = site.bot({ server: { host: '127.0.0.1', port: (server.address() as AddressInfo).port } });
+  bot.xmpp.start();
+  const { reason } = await bot.link(({ state }) => state === 'down');
+  expect(reason).toBe('the server did not prove that it knows our password');
+  server.close();
+});
+
 describe('TLS', () => {
   let certificate: ReturnType<typeof makeCertificate>;
   let other: ReturnType<typeof makeCertificate>;
