@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import type { Duration } from './clock.ts';
 import { configFileSchema, defaults, isLoopback, type NextHopEntry } from './config/config-file.ts';
+import { domainKey } from './mail/path.ts';
 import type { BareJid } from './presence/jid.ts';
 import { quote, Report } from './routing/problem.ts';
 import type { Place, Problem } from './routing/rules.ts';
@@ -151,7 +152,7 @@ function nextHopsOf({ nextHops, place }: ConfigFile, report: Report): Config['ne
   for (const entry of nextHops ?? []) {
     const hop = nextHopOf(entry);
     if (entry.name === 'default') standard = hop ?? placeholder;
-    else if (hop) byDomain.set(entry.name.toLowerCase(), hop);
+    else if (hop) byDomain.set(domainKey(entry.name), hop);
   }
   if (nextHops !== undefined && standard === undefined)
     report.error(

@@ -16,9 +16,10 @@ import { casTries, type Stage, tellAll } from './parts.ts';
 /** @param cause `owner`: only if the message is still theirs. Does nothing when the message has moved on meanwhile. */
 export async function escalate(
   stage: Stage,
-  ref: DeliveryRef,
+  of: DeliveryRef,
   cause: { trigger: Trigger; owner?: PersonName | null },
 ): Promise<Tracked | null> {
+  const ref = bareRef(of);
   for (let attempt = 1; attempt <= casTries; attempt += 1) {
     const before = await stage.store.tracked(ref);
     const now = stage.clock.now();
@@ -152,10 +153,11 @@ export interface Weighed {
 /** Evidence for one tracked message: recorded always, and whatever follows from it. */
 export async function weigh(
   stage: Stage,
-  ref: DeliveryRef,
+  of: DeliveryRef,
   evidence: Omit<Evidence, 'at'>,
   by: string,
 ): Promise<Weighed> {
+  const ref = bareRef(of);
   for (let attempt = 1; attempt <= casTries; attempt += 1) {
     const before = await stage.store.tracked(ref);
     const now = stage.clock.now();
@@ -219,3 +221,6 @@ async function tellOthers(
       : notice(stage, tracked, to.person, text, now);
   });
 }
+
+/** Callers may hand over a whole tracked message; what is stored names the delivery and no more. */
+const bareRef = ({ queueId, seq }: DeliveryRef): DeliveryRef => ({ queueId, seq });

@@ -24,17 +24,10 @@ interface Load {
 /** All claimed deliveries of one message. */
 export async function dispatch(stage: Stage, works: readonly Work[], signal: AbortSignal): Promise<void> {
   stage.reach('claimed');
+  await settleRefused(stage, works);
   const loads: Load[] = [];
   for (const work of works) {
-    if (work.delivery.plan.kind === 'reject') {
-      await settle(
-        stage,
-        [{ work, target: { mailbox: work.delivery.path.mailbox, person: null, because: [] } }],
-        [{ kind: 'permanent', reply: work.delivery.plan.reply, cause: work.delivery.plan.because.join('; ') }],
-        null,
-      );
-      continue;
-    }
+    if (work.delivery.plan.kind === 'reject') continue;
     if (await overtaken(stage, work)) continue;
     const target = await chooseFor(stage, work);
     if (target) loads.push(loadOf(stage, work, target));
@@ -43,12 +36,26 @@ export async function dispatch(stage: Stage, works: readonly Work[], signal: Abo
   await Promise.all(together(loads).map((each) => ship(stage, each, signal)));
 }
 
+/** Recipients that a rule refuses, of a message that others were to have: reported together, without an attempt. */
+async function settleRefused(stage: Stage, works: readonly Work[]): Promise<void> {
+  const refused = works.flatMap((work) => {
+    const { plan, path } = work.delivery;
+    if (plan.kind !== 'reject') return [];
+    const outcome: Outcome = { kind: 'permanent', reply: plan.reply, cause: plan.because.join('; ') };
+    return [{ work, target: { mailbox: path.mailbox, person: null, because: [] }, outcome }];
+  });
+  if (refused.length === 0) return;
+  const outcomes = refused.map(({ outcome }) => outcome);
+  await settle(stage, refused, outcomes, null);
+}
+
 /** A forward that an escalation asked for, while somebody has answered or the mail has moved on: not sent any more. */
 async function overtaken(stage: Stage, { delivery }: Work): Promise<boolean> {
   if (delivery.forwardOf === null) return false;
   const tracked = await stage.store.tracked({ queueId: delivery.queueId, seq: delivery.forwardOf });
-  const wanted =
-    tracked?.state === 'tracked' && (delivery.chosen?.person == null || tracked.owner === delivery.chosen.person);
+  // Expired is no end for a forward that is still on its way to the last one who was asked.
+  const current = tracked?.state === 'tracked' || tracked?.state === 'expired';
+  const wanted = current && (delivery.chosen?.person == null || tracked.owner === delivery.chosen.person);
   if (wanted) return false;
   const { queueId, seq } = delivery;
   const now = stage.clock.now();
