@@ -37,20 +37,18 @@ export function readyLine(ready: Ready): string {
   return JSON.stringify({ event: 'ready', smtp, xmpp, http, sink, groups, people });
 }
 
-/** Undefined for the kinds that are not printed. */
+/** Undefined for the kinds that are not printed. Only what the schema names leaves: programs rely on it. */
 export function eventLine(event: StoryEvent, message: KnownMessage | undefined): string | undefined {
-  if (!printedKinds.some((kind) => kind === event.event)) return undefined;
-  const { event: kind, at, queueId, seq, ...rest } = event;
-  return JSON.stringify({
-    event: kind,
-    at: moment(at),
-    queueId,
-    ...(seq === undefined ? {} : { seq }),
-    ...rest,
+  const shape = shapes.get(event.event);
+  if (!shape) return undefined;
+  const all: Readonly<Record<string, unknown>> = {
+    ...event,
+    at: moment(event.at),
     ...(event.event === 'held' ? { until: moment(event.until) } : {}),
     subject: message?.subject ?? null,
     messageId: message?.messageId ?? null,
-  });
+  };
+  return JSON.stringify(Object.fromEntries(Object.keys(shape.properties).map((key) => [key, all[key]])));
 }
 
 const moment = (at: number): string => new Date(at).toISOString();
@@ -149,3 +147,10 @@ export const schema = {
     }),
   ],
 } as const;
+
+const shapes = new Map(
+  printedKinds.map((kind) => [
+    kind as string,
+    schema.oneOf.find(({ properties }) => (properties.event as { const?: unknown }).const === kind),
+  ]),
+);

@@ -65,6 +65,12 @@ test('a mail without them, and one that is not known any more, has null', () => 
   }
 });
 
+test('nothing that is not documented slips out', () => {
+  const line = eventLine(Object.assign({}, accepted, { secret: 'x' }), undefined) ?? '';
+  expect(line).not.toContain('secret');
+  expect(mismatches(JSON.parse(line), schema)).toEqual([]);
+});
+
 test('whatever a subject holds, an event is one line', () => {
   const nasty = { ...accepted, subject: 'a\nb\r\u2028"\\' } as typeof accepted;
   const few = new Messages(async () => new Map());
