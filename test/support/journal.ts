@@ -63,7 +63,7 @@ export class Journal<T> {
     return this.#all
       .filter(({ taken }) => !taken)
       .slice(-count)
-      .map(({ entry }) => `  ${typeof entry === 'string' ? entry : JSON.stringify(entry)}`)
+      .map(({ entry }) => `  ${(typeof entry === 'string' ? entry : JSON.stringify(entry)).slice(0, 500)}`)
       .join('\n');
   }
 }
