@@ -191,10 +191,15 @@ class XmppAdapter implements Xmpp {
   }
 
   watch(people: readonly BareJid[]): void {
-    this.#cache.watch(people);
-    const added = new Set(people);
-    for (const jid of this.#rechecks.keys()) if (!added.has(jid)) this.#rechecks.delete(jid);
-    this.#roster.watch(added);
+    const wanted = new Set(people);
+    const added = [...wanted].filter((jid) => !this.#cache.watches(jid));
+    this.#cache.watch(wanted);
+    for (const jid of this.#rechecks.keys()) if (!wanted.has(jid)) this.#rechecks.delete(jid);
+    this.#roster.watch(wanted);
+    if (!this.#present) return;
+    // Whoever was in the roster already has told us before anybody listened: silence would now be taken for absence.
+    for (const jid of added) this.#probe(jid);
+    this.#settleLater();
   }
 
   link(): ReturnType<Watcher['link']> {
@@ -330,9 +335,15 @@ class XmppAdapter implements Xmpp {
     for (const [jid, recheck] of this.#rechecks) {
       if (recheck.at > now) continue;
       recheck.at = now + recheck.pause;
-      // RFC 6121 §4.3: a server answers it for those we are subscribed to.
-      this.#outbox.send(xml('presence', { to: jid, type: 'probe' })).catch(() => undefined);
+      this.#probe(jid);
     }
+  }
+
+  /** RFC 6121 §4.3: the server answers it for those we are subscribed to. */
+  #probe(jid: BareJid): void {
+    this.#outbox.send(xml('presence', { to: jid, type: 'probe' })).catch((error: Error) => {
+      this.#log.debug({ err: error, jid }, 'a probe was not sent');
+    });
   }
 
   /** In the order they happened, also when a listener causes a further change. */
