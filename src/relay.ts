@@ -17,7 +17,7 @@ import type { AckOutcome } from './operations.ts';
 import type { PresenceChange } from './presence/presence.ts';
 import { type Accepted, admitRecipient, keepSafe, peersOf } from './relay/accepting.ts';
 import { createAnswering } from './relay/answering.ts';
-import { startDueLoop } from './relay/due-loop.ts';
+import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
 import { dispatch } from './relay/forwarding.ts';
 import { Ledger } from './relay/ledger.ts';
@@ -40,10 +40,16 @@ export interface Relay extends Intake {
   load(person: string): { open: number; lastAssignedAt: number | null };
 }
 
+/** Longer than any transaction with a next hop may last. */
+const attemptLease = 31 * minute;
+
 type DueOf<Kind extends Due['kind']> = Extract<Due, { kind: Kind }>;
 
 export async function createRelay(parts: Parts): Promise<Relay> {
-  const loops: { wake(): void; stop(): Promise<void> }[] = [];
+  const loops: DueLoop[] = [];
+  let attempts: DueLoop | null = null;
+  /** Messages being made durable. */
+  let arriving = 0;
   const wake = () => {
     for (const loop of loops) loop.wake();
   };
@@ -63,7 +69,13 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     envelope: Parameters<Intake['accept']>[1],
     content: Uint8Array,
   ): Promise<QueueId> {
-    const accepted = await keepSafe(stage, client, envelope, content);
+    // With room in hand it is attempted from memory, at once, and never has to be claimed and read back.
+    const atOnce = attempts !== null && attempts.room() > arriving;
+    arriving += 1;
+    const accepted = await keepSafe(stage, client, envelope, content, atOnce ? attemptLease : null).finally(() => {
+      arriving -= 1;
+    });
+    if (atOnce) attempts?.take(dispatch(stage, accepted.works, cutOff.signal, content));
     // The mail is safe, and the peer must hear so, even when what it says as a reply cannot be stored just now.
     await watchForReply(accepted, client.carriesMembers || peers.carriesMembers(client.address)).catch(
       (error: unknown) =>
@@ -183,15 +195,15 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       stage.notifier?.onMessage((message) => inBackground('an instant message', answering.hear(message)));
       stage.notifier?.onReceipt((receipt) => inBackground('a receipt', watchReceipt(receipt)));
       const loop = { store: stage.store, clock: stage.clock, log: stage.log };
+      attempts = startDueLoop({
+        ...loop,
+        kinds: ['attempt'],
+        atOnce: 200,
+        leaseFor: attemptLease,
+        handle: (due) => forward(due.filter((each) => each.kind === 'attempt')),
+      });
       loops.push(
-        // Longer than any transaction with a next hop may last.
-        startDueLoop({
-          ...loop,
-          kinds: ['attempt'],
-          atOnce: 200,
-          leaseFor: 30 * minute,
-          handle: (due) => forward(due.filter((each) => each.kind === 'attempt')),
-        }),
+        attempts,
         startDueLoop({
           ...loop,
           kinds: ['step', 'nudge', 'retire'],

@@ -7,6 +7,10 @@ import type { Due, DueKind, Store } from '../store/store.ts';
 
 export interface DueLoop {
   wake(): void;
+  /** How many more things it would take in hand now; none once it was stopped. */
+  room(): number;
+  /** Work that was leased elsewhere, for as long as `leaseFor`. The caller has seen that there is room. */
+  take(work: Promise<void>): void;
   /** Takes nothing new; resolves when what is in hand is done. */
   stop(): Promise<void>;
 }
@@ -28,6 +32,8 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
   const inHand = new Set<Promise<void>>();
   let stopped = false;
   let calls = 0;
+  /** It slept for want of room. */
+  let full = false;
   let sleeping: AbortController | null = null;
 
   function wake(): void {
@@ -42,13 +48,13 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
     sleeping = null;
   }
 
-  function take(work: Promise<void>): void {
+  function take(work: Promise<void>, claimed: boolean): void {
     const done: Promise<void> = work
       .catch((error: unknown) => log.error({ err: error }, 'work on a due item failed; its lease will bring it back'))
       .finally(() => {
         inHand.delete(done);
-        // Room for more, and what was handled may have made something due.
-        wake();
+        // Room for more, and what was claimed may have made something due.
+        if (claimed || full) wake();
       });
     inHand.add(done);
   }
@@ -60,11 +66,13 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
         const room = atOnce - inHand.size;
         const due = room > 0 ? await store.claimDue({ kinds, now: clock.now(), limit: room, leaseFor }) : [];
         if (due.length > 0) {
-          for (const work of handle(due)) take(work);
+          for (const work of handle(due)) take(work, true);
           continue;
         }
-        const next = room > 0 ? await store.nextDueAt(kinds) : null;
-        await sleep(next ?? clock.now() + 10 * minute, callsSeen);
+        full = room <= 0;
+        const next = full ? null : await store.nextDueAt(kinds);
+        // Not for longer: what is far off (retiring content) is put into the queue without a call.
+        await sleep(Math.min(next ?? Number.POSITIVE_INFINITY, clock.now() + 10 * minute), callsSeen);
       } catch (error) {
         log.error({ err: error }, 'the timer queue could not be read; trying again in 5 s');
         await sleep(clock.now() + 5 * second, callsSeen);
@@ -75,6 +83,8 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
   const running = run();
   return {
     wake,
+    room: () => (stopped ? 0 : atOnce - inHand.size),
+    take: (work) => take(work, false),
     async stop() {
       stopped = true;
       wake();

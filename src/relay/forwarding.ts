@@ -21,8 +21,13 @@ interface Load {
   readonly hop: NextHop;
 }
 
-/** All claimed deliveries of one message. */
-export async function dispatch(stage: Stage, works: readonly Work[], signal: AbortSignal): Promise<void> {
+/** All claimed deliveries of one message. `fresh`: its content, when it was leased at acceptance, a moment ago. */
+export async function dispatch(
+  stage: Stage,
+  works: readonly Work[],
+  signal: AbortSignal,
+  fresh?: Uint8Array,
+): Promise<void> {
   stage.reach('claimed');
   await settleRefused(stage, works);
   const loads: Load[] = [];
@@ -33,7 +38,7 @@ export async function dispatch(stage: Stage, works: readonly Work[], signal: Abo
     if (target) loads.push(loadOf(stage, work, target));
   }
   stage.reach('chosen');
-  await Promise.all(together(loads).map((each) => ship(stage, each, signal)));
+  await Promise.all(together(loads).map((each) => ship(stage, each, signal, fresh)));
 }
 
 /** Recipients that a rule refuses, of a message that others were to have: reported together, without an attempt. */
@@ -108,7 +113,7 @@ function together(loads: readonly Load[]): Load[][] {
   return [...shipments.values()];
 }
 
-async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal): Promise<void> {
+async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal, fresh?: Uint8Array): Promise<void> {
   const [first] = loads;
   if (!first) return;
   const { message } = first.work;
@@ -118,9 +123,11 @@ async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal): 
     envelope: message.envelope,
     recipients: loads.map(({ path }) => path),
     prepend: first.prepend,
-    content: await stage.store.content(message.queueId),
+    content: fresh ?? (await stage.store.content(message.queueId)),
   };
-  if (first.work.delivery.finalDotAt !== null) {
+  // Fresh mail that passes through was stored with its final dot.
+  const dotStored = fresh !== undefined && loads.every(({ work }) => work.delivery.finalDotAt !== null);
+  if (fresh === undefined && first.work.delivery.finalDotAt !== null) {
     stage.log.warn(
       { queueId: message.queueId },
       'an earlier attempt was cut off after its final dot: possible duplicate',
@@ -128,9 +135,12 @@ async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal): 
   }
   const outcomes = await stage.transport.ship(first.hop, shipment, {
     signal,
-    onFinalDot: async () => {
-      await stage.store.recordFinalDot(refs, stage.clock.now());
+    onFinalDot: () => {
+      if (!dotStored) {
+        return stage.store.recordFinalDot(refs, stage.clock.now()).then(() => stage.reach('final-dot-recorded'));
+      }
       stage.reach('final-dot-recorded');
+      return undefined;
     },
   });
   stage.reach('shipped');
@@ -200,7 +210,8 @@ async function settle(
     stage.reach('settled');
     for (const { work } of loads) stage.ledger.settled(work.delivery);
     tellAll(stage, also.events);
-    stage.wake();
+    // A plain delivery makes nothing due but, much later, the retirement of its content.
+    if (following.length > 0 || settlements.some(({ to }) => to !== 'delivered')) stage.wake();
     for (const each of following) await each.afterwards();
     return;
   }
