@@ -11,6 +11,10 @@ import { ContentParser } from './content-parser.ts';
 /** After our last word the peer has this long to close its side. */
 const lingering: Duration = 10_000;
 
+// Session ids: one draw a process, then counted.
+const thisProcess = `${randomUUID().slice(0, 8)}-`;
+let count = 0;
+
 export interface Speaker {
   /** Answers at once or later; `next` asks for the next line. */
   onLine(line: Buffer, next: () => void): void;
@@ -24,7 +28,7 @@ export interface Speaker {
 }
 
 export class Connection {
-  readonly id = randomUUID().slice(-12);
+  readonly id = `${thisProcess}${(++count).toString(36)}`;
   /** As the socket says, never what the peer says. */
   readonly address: string;
   readonly port: number;
@@ -86,13 +90,17 @@ export class Connection {
     else next();
   }
 
-  /** What was said is sent; nothing more is heard. */
-  end(): void {
+  /** What was said is sent; nothing more is heard. `quit`: the peer said its last word first, and sends nothing more. */
+  end(quit = false): void {
     if (this.#ending || this.#closed) return;
     this.#ending = true;
     this.#parser.close();
     if (this.#upgrading) {
       this.#socket.destroy();
+      return;
+    }
+    if (quit) {
+      this.#socket.destroySoon();
       return;
     }
     this.#socket.end();
@@ -150,7 +158,10 @@ export class Connection {
       parser.write(chunk, done);
       if (waiting) socket.pause();
     });
-    socket.on('error', (error) => this.#speaker.onFailure(describeError(error)));
+    socket.on('error', (error) => {
+      // Many close without waiting for our last word.
+      if (!this.#ending) this.#speaker.onFailure(describeError(error));
+    });
     // The peer has said its last word; what it had asked for is still answered.
     socket.on('end', () => this.whenRead(() => this.#socket.end()));
     socket.on('close', () => this.#close());

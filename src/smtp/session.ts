@@ -150,7 +150,7 @@ export class Session implements Speaker {
         this.#starttls(text, next);
         return;
       case 'QUIT':
-        this.#goodbye('221 2.0.0 Bye');
+        this.#goodbye('221 2.0.0 Bye', true);
         break;
       default:
         // A web page made to speak SMTP to us.
@@ -370,9 +370,9 @@ export class Session implements Speaker {
     else this.#wire.say(printable(formatReply(reply)));
   }
 
-  #goodbye(line: string): void {
+  #goodbye(line: string, quit = false): void {
     this.#wire.say(printable(line));
-    this.#wire.end();
+    this.#wire.end(quit);
     this.#onEnd();
   }
 
