@@ -143,6 +143,8 @@ async function play({ options, deps, rules, folder, scratch, undo, ended }: Play
     const story = await storyOf(queueId);
     return new Map(story?.tracked.map(({ seq, shortId }) => [seq, shortId]));
   });
+  const programme = programmeOf(rules, cast);
+  const moods = programme.opening[0]?.moods ?? {};
   const storyteller = options.json
     ? null
     : new Storyteller({
@@ -150,6 +152,7 @@ async function play({ options, deps, rules, folder, scratch, undo, ended }: Play
         startedAt: began,
         clock,
         columns: terminal.columns,
+        moods,
         messages,
         consideredIn: async (queueId, decision) =>
           (await storyOf(queueId))?.decisions.find(({ id }) => id === decision)?.choice.considered ?? [],
@@ -172,9 +175,8 @@ async function play({ options, deps, rules, folder, scratch, undo, ended }: Play
     signal,
   });
   sink.onMail((mail) => people.receive(mail));
-  const programme = programmeOf(rules, cast);
   undo.push(() => people.stop());
-  await people.start(programme.opening[0]?.moods ?? {});
+  await people.start(moods);
 
   let director: Director | undefined;
   let early: string[] | null = [];
