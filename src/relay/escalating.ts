@@ -5,7 +5,7 @@ import { movedOnText, takenText } from '../notify/nudge.ts';
 import type { PersonName } from '../routing/rules.ts';
 import type { Consequences, DeliveryRef, NewNudge } from '../store/store.ts';
 import { type Acknowledged, acknowledge } from '../tracking/acknowledge.ts';
-import { type Advance, advance } from '../tracking/advance.ts';
+import { type Advance, advance, clockFor } from '../tracking/advance.ts';
 import type { StoryEvent, Trigger } from '../tracking/event.ts';
 import type { Evidence } from '../tracking/evidence.ts';
 import { isOpen, type Tracked } from '../tracking/tracked.ts';
@@ -26,6 +26,12 @@ export async function escalate(
     if (before?.state !== 'tracked') return null;
     if (cause.trigger === 'time' && (before.nextStepAt === null || before.nextStepAt > now)) return null;
     if (cause.owner !== undefined && before.owner !== cause.owner) return null;
+    if (cause.trigger === 'time' && (await onItsWay(stage, ref))) {
+      // After a crash or a long stop: nobody can have read what was never sent. Their clock starts anew.
+      const waiting = { ...before, revision: before.revision + 1, nextStepAt: clockFor(before, now) };
+      if ((await stage.store.advance(waiting, {})) === 'stale') continue;
+      return waiting;
+    }
     const snapshot = stage.ledger.snapshot(before.plan, stage.watcher, { now, excluded: {}, holdUntil: null });
     const next = advance(before, cause.trigger, snapshot);
     const also = consequences(stage, before, next, cause.trigger, now);
@@ -39,6 +45,14 @@ export async function escalate(
     return next.tracked;
   }
   throw new Error(`escalating ${ref.queueId} was overtaken ${casTries} times`);
+}
+
+/** Whether a forward that this escalation asked for has not been attempted even once. */
+async function onItsWay(stage: Stage, { queueId, seq }: DeliveryRef): Promise<boolean> {
+  const story = await stage.store.message(queueId);
+  return (
+    story?.deliveries.some((each) => each.forwardOf === seq && each.state === 'queued' && each.attempts === 0) ?? false
+  );
 }
 
 function consequences(stage: Stage, before: Tracked, next: Advance, trigger: Trigger, now: Instant): Consequences {

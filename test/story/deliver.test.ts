@@ -164,6 +164,27 @@ describe('a crash', () => {
   });
 });
 
+describe('downtime while a forward is on its way', () => {
+  it('does not use up the time of somebody who never got the mail', async () => {
+    for (const person of ['alice', 'bob', 'dave']) story.presence(person, 'available');
+    await story.mail('support@example.org');
+    await story.hears('alice', /Answer: ack/);
+    // The forward to bob is stored, and the process ends before it is attempted.
+    const tracked = (await story.store.listTracked({ limit: 1 }))[0];
+    await story.relay.drain();
+    expect(tracked).toBeDefined();
+    await story.clock.advance(10 * minute);
+    await story.giveTo('bob');
+    await story.clock.advance(day);
+    await story.crash();
+    await story.hears('bob', /Answer: ack/);
+    await story.clock.advance(5 * minute);
+    expect(story.shipped.map(({ to }) => to[0])).toEqual(['alice@example.org', 'bob@example.org']);
+    await story.clock.advance(5 * minute);
+    await story.ships('dave@example.org');
+  });
+});
+
 describe('a nudge', () => {
   it('that cannot be sent is tried again while it matters, and then is stale', async () => {
     story.presence('alice', 'available');

@@ -55,6 +55,7 @@ describe('the owner', () => {
     await nudged('alice');
     await story.clock.advance(5 * second);
     story.presence('alice', 'offline');
+    await story.clock.advance(2 * second);
     await story.ships('bob@example.org');
     expect(await story.event('escalated')).toMatchObject({
       queueId,
@@ -62,6 +63,31 @@ describe('the owner', () => {
       from: 'alice',
       to: 'bob',
     });
+  });
+
+  it('reconnects within two seconds: nothing moves', async () => {
+    await story.mail('support@example.org');
+    await nudged('alice');
+    story.presence('alice', 'offline');
+    await story.clock.advance(1 * second);
+    story.presence('alice', 'available');
+    await story.clock.advance(5 * second);
+    story.presence('alice', 'offline');
+    await story.clock.advance(1 * second);
+    expect(story.shipped).toHaveLength(1);
+    await story.clock.advance(1 * second);
+    await story.ships('bob@example.org');
+  });
+
+  it('is offline after the chat server was restarted: they get a minute to come back', async () => {
+    await story.mail('support@example.org');
+    await nudged('alice');
+    for (const person of ['alice', 'bob']) story.presence(person, 'unknown');
+    for (const person of ['alice', 'bob']) story.presence(person, 'offline');
+    await story.clock.advance(30 * second);
+    for (const person of ['alice', 'bob']) story.presence(person, 'available');
+    await story.clock.advance(5 * minute);
+    expect(story.events.filter(({ event }) => event === 'escalated')).toEqual([]);
   });
 
   it('is merely no longer known (the link went down): nothing moves', async () => {
