@@ -98,6 +98,7 @@ describe('a refusal', () => {
     });
     expect(await story.event('fault')).toMatchObject({ queueId, fault: 'dead-letter' });
     expect((await story.store.message(queueId))?.deliveries[0]).toMatchObject({ state: 'dead' });
+    await story.quiet();
     expect(story.shipped).toHaveLength(1);
     story.expectErrors(/dead letter/);
   });
@@ -146,6 +147,7 @@ describe('a crash', () => {
     story.outcomes.clear();
     await story.clock.advanceTo(nextAttemptAt);
     await story.event('forwarded');
+    await story.quiet();
     expect(story.shipped.filter(({ to }) => to[0] === 'alice@example.org')).toHaveLength(2);
   });
 
@@ -160,6 +162,7 @@ describe('a crash', () => {
     await story.crash();
     await story.ships('bob@example.org');
     await story.hears('bob', /Answer: ack/);
+    await story.quiet();
     expect(story.shipped.map(({ to }) => to[0])).toEqual(['alice@example.org', 'bob@example.org']);
   });
 });
@@ -179,6 +182,7 @@ describe('downtime while a forward is on its way', () => {
     await story.crash();
     await story.hears('bob', /Answer: ack/);
     await story.clock.advance(5 * minute);
+    await story.quiet();
     expect(story.shipped.map(({ to }) => to[0])).toEqual(['alice@example.org', 'bob@example.org']);
     await story.clock.advance(5 * minute);
     await story.ships('dave@example.org');
@@ -192,10 +196,12 @@ describe('a nudge', () => {
     await story.mail('support@example.org');
     await story.event('forwarded');
     await story.clock.advance(3 * minute);
+    await story.quiet();
     expect(story.said).toEqual([]);
     story.mute = false;
     await story.clock.advance(2 * minute);
     await story.hears('alice', /Answer: ack/);
+    await story.quiet();
     expect(story.said.filter(({ text }) => /Answer: ack/.test(text))).toHaveLength(1);
   });
 });

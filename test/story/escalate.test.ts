@@ -74,6 +74,7 @@ describe('the owner', () => {
     await story.clock.advance(5 * second);
     story.presence('alice', 'offline');
     await story.clock.advance(1 * second);
+    await story.quiet();
     expect(story.shipped).toHaveLength(1);
     await story.clock.advance(1 * second);
     await story.ships('bob@example.org');
@@ -85,8 +86,10 @@ describe('the owner', () => {
     for (const person of ['alice', 'bob']) story.presence(person, 'unknown');
     for (const person of ['alice', 'bob']) story.presence(person, 'offline');
     await story.clock.advance(30 * second);
+    await story.quiet();
     for (const person of ['alice', 'bob']) story.presence(person, 'available');
     await story.clock.advance(5 * minute);
+    await story.quiet();
     expect(story.events.filter(({ event }) => event === 'escalated')).toEqual([]);
   });
 
@@ -95,6 +98,7 @@ describe('the owner', () => {
     await nudged('alice');
     story.presence('alice', 'unknown');
     await story.clock.advance(9 * minute);
+    await story.quiet();
     expect(story.shipped).toHaveLength(1);
   });
 
@@ -120,6 +124,7 @@ describe('the owner', () => {
     expect(decisions.at(-1)?.choice.considered[0]?.reason).toMatch(
       /their mailbox refused it \(550 5\.2\.1 mailbox disabled\)/,
     );
+    await story.quiet();
     expect(story.events.filter(({ event }) => event === 'reported')).toEqual([]);
   });
 });
@@ -166,6 +171,7 @@ describe('an ack', () => {
     await story.says('mallory@evil.example', `ack ${id}`);
     await story.says('alice', 'list');
     await story.hears('alice', /#\w{4} Mail for support/);
+    await story.quiet();
     expect(story.said.filter(({ to }) => to.startsWith('mallory'))).toHaveLength(1);
     expect(
       story.events
@@ -182,6 +188,7 @@ describe('an ack', () => {
     const id = await nudged('alice');
     await story.says('alice', `ack ${id}`, { delayed: true });
     await story.hears('alice', /reached me late/);
+    await story.quiet();
     expect(story.events.filter(({ event }) => event === 'closed')).toEqual([]);
   });
 
@@ -226,6 +233,7 @@ describe('a reply in the thread', () => {
       ...more,
     });
     expect(await story.event('evidence', ({ source }) => source === 'reply')).toMatchObject({ trusted: false });
+    await story.quiet();
     expect(story.events.filter(({ event }) => event === 'closed')).toEqual([]);
   });
 

@@ -218,6 +218,15 @@ export class Story {
     return this.relay.accept(client, envelope, Buffer.from(content));
   }
 
+  /** Before asserting that nothing happened: whatever was set off so far has run its course through the store. */
+  async quiet(): Promise<void> {
+    // No reaction takes more round trips to the store than this; its verbs are answered in order.
+    for (let trips = 0; trips < 25; trips += 1) {
+      await this.store.counts();
+      await settle();
+    }
+  }
+
   // Waiting: for what is there already or comes; never for time.
 
   /** The first event of this kind (and of this message) that is there or comes. */
