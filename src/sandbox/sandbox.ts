@@ -30,7 +30,7 @@ import { programmeOf, strangersDomain } from './episodes.ts';
 import type { Ready } from './json-lines.ts';
 import { Messages } from './messages.ts';
 import { narrateForPeople, narrateForPrograms } from './narration.ts';
-import { People } from './people.ts';
+import { People, splitJid } from './people.ts';
 import type { Reaction } from './reaction.ts';
 import { everybodyKnown, peoplesPassword, type Scenery, setUp, type Undo } from './scenery.ts';
 import { Storyteller } from './storyteller.ts';
@@ -132,12 +132,17 @@ async function play({ options, deps, rules, folder, scratch, undo, ended }: Play
   );
   const consideredIn = async (queueId: string, decision: string) =>
     (await storyOf(queueId))?.decisions.find(({ id }) => id === decision)?.choice.considered ?? [];
+  const isElsewhere = (bare: string, resource: string) =>
+    scenery.xmpp.sessions().some(({ jid, show }) => {
+      const [whose, where] = splitJid(jid);
+      return show !== undefined && whose === bare && where !== resource;
+    });
   const write = (text: string) => terminal.write(text);
   const { columns } = terminal;
   const narration = options.json
     ? narrateForPrograms(messages, terminal)
     : narrateForPeople(
-        new Storyteller({ cast, startedAt, clock, columns, moods, messages, consideredIn, write }),
+        new Storyteller({ cast, startedAt, clock, columns, moods, isElsewhere, messages, consideredIn, write }),
         terminal,
       );
   const scripts = new Map<string, readonly Reaction[]>();

@@ -23,6 +23,8 @@ export interface StorytellerOptions {
   readonly columns: number | null;
   /** How people are when the story begins; who is not named is available. */
   readonly moods: Readonly<Record<string, State>>;
+  /** Whether this person is also there with another resource. */
+  readonly isElsewhere: (bare: string, resource: string) => boolean;
   readonly messages: Messages;
   readonly consideredIn: (queueId: QueueId, decision: string) => Promise<readonly Considered[]>;
   readonly write: (text: string) => void;
@@ -73,9 +75,9 @@ export class Storyteller {
 
   /** A stanza that a client has sent. */
   stanza(stanza: Element, from: string): void {
-    const [bare] = splitJid(from);
+    const [bare, resource] = splitJid(from);
     const at = this.#options.clock.now();
-    if (stanza.getName() === 'presence') this.#presence(at, bare, stanza);
+    if (stanza.getName() === 'presence') this.#presence(at, bare, resource, stanza);
     const body = stanza.getName() === 'message' ? stanza.getChildText('body') : null;
     if (!body) return;
     const { cast } = this.#options;
@@ -85,7 +87,7 @@ export class Storyteller {
     else if (to === bot || stanza.attrs.type === 'groupchat') this.#answered(at, bare, to === bot ? null : to, body);
   }
 
-  #presence(at: Instant, bare: string, stanza: Element): void {
+  #presence(at: Instant, bare: string, resource: string, stanza: Element): void {
     const name = this.#names.get(bare);
     if (name === undefined || stanza.attrs.to !== undefined) return;
     const { type } = stanza.attrs;
@@ -93,6 +95,8 @@ export class Storyteller {
     const show = stanza.getChildText('show') ?? 'available';
     const state = type === 'unavailable' ? 'offline' : (states.find((known) => known === show) ?? 'available');
     if (this.#moods.get(name) === state) return;
+    // The simulation makes room for a human: the person is still there.
+    if (state === 'offline' && this.#options.isElsewhere(bare, resource)) return;
     this.#moods.set(name, state);
     this.#then(async () => this.#line(at, null, tellPresence(name, state)));
   }

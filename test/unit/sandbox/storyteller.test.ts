@@ -46,6 +46,7 @@ function teller(clock = new TestClock()) {
     clock,
     columns: null,
     moods: {},
+    isElsewhere: (bare) => bare === 'dave@pointsman.test',
     messages,
     consideredIn: async (_, decision) =>
       decision === 'd1'
@@ -98,6 +99,7 @@ test('what goes over XMPP: presence, the first IM in full, later ones short, ans
   const says = (from: string, xml: string) => storyteller.stanza(parseXml(xml), from);
   await clock.advance(2_000);
   says('dave@pointsman.test/simulated', '<presence/>'); // as he was
+  says('dave@pointsman.test/simulated', '<presence type="unavailable"/>'); // a human is there as dave
   says('alice@pointsman.test/simulated', '<presence><show>dnd</show></presence>');
   says('alice@pointsman.test/phone', '<presence><show>dnd</show></presence>');
   says('alice@pointsman.test/phone', '<presence to="duty@rooms.pointsman.test/alice"/>');
