@@ -11,7 +11,7 @@
 // and people coming and going move the message on until somebody has taken it, or every step was taken.
 import { minute } from './clock.ts';
 import type { Client, Intake } from './intake.ts';
-import { mailboxKey, nullReversePath } from './mail/path.ts';
+import { type Mailbox, mailboxKey, nullReversePath } from './mail/path.ts';
 import type { QueueId } from './mail/queue-id.ts';
 import type { AckOutcome } from './operations.ts';
 import type { PresenceChange } from './presence/presence.ts';
@@ -19,11 +19,12 @@ import { type Accepted, admitRecipient, keepSafe, peersOf } from './relay/accept
 import { createAnswering } from './relay/answering.ts';
 import { startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
-import { dispatch } from './relay/forwarding.ts';
+import { dispatch, hopFor } from './relay/forwarding.ts';
 import { Ledger } from './relay/ledger.ts';
 import { refOfNudgeId, sendNudge } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
-import type { DeliveryRef, Due } from './store/store.ts';
+import { requeue } from './relay/requeueing.ts';
+import type { DeliveryRef, Due, Intervened } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
 import type { Trigger } from './tracking/event.ts';
 import { type Grade, grades } from './tracking/evidence.ts';
@@ -35,6 +36,10 @@ export interface Relay extends Intake {
   drain(): Promise<void>;
   /** From the console or the command line. */
   acknowledge(ref: DeliveryRef, by: string, source: string): Promise<AckOutcome>;
+  /** Sends what is left of a message on to another address. @throws RefusedError */
+  requeue(queueId: QueueId, to: Mailbox, by: string): Promise<Intervened>;
+  /** Where mail to this address goes next: a name of the configuration. */
+  nextHopOf(mailbox: Mailbox): string;
   /** Something was made due from outside (an operator's retry). */
   wake(): void;
   load(person: string): { open: number; lastAssignedAt: number | null };
@@ -172,6 +177,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     admitRecipient: (_client, path) => admitRecipient(stage, path),
     accept,
     acknowledge,
+    requeue: (queueId, to, by) => requeue(stage, queueId, to, by),
+    nextHopOf: (mailbox) => hopFor(stage.config.nextHops, mailbox).name,
     wake,
     load: (person) => ({ open: stage.ledger.open(person), lastAssignedAt: stage.ledger.lastAssignedAt(person) }),
 

@@ -2,7 +2,7 @@
 // rather than repeats; what the next hop said decides what follows.
 import type { Instant } from '../clock.ts';
 import type { ForwardPath } from '../mail/envelope.ts';
-import { domainOf, nullReversePath } from '../mail/path.ts';
+import { domainOf, type Mailbox, nullReversePath } from '../mail/path.ts';
 import { formatReply, type Reply } from '../mail/reply.ts';
 import type { Consequences, DeliveryRef, Settlement } from '../store/store.ts';
 import { afterAttempt } from '../tracking/after-attempt.ts';
@@ -81,8 +81,12 @@ function loadOf(stage: Stage, work: Work, target: Target): Load {
     target,
     path: pathTo(delivery.path, target),
     prepend: tracesOf(work) + message.trace,
-    hop: stage.config.nextHops.byDomain.get(domainOf(target.mailbox)) ?? stage.config.nextHops.default,
+    hop: hopFor(stage.config.nextHops, target.mailbox),
   };
+}
+
+export function hopFor(nextHops: Stage['config']['nextHops'], mailbox: Mailbox): NextHop {
+  return nextHops.byDomain.get(domainOf(mailbox)) ?? nextHops.default;
 }
 
 /** RFC 3461 §5.2.7: the group's address stays the original recipient. */
