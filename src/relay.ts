@@ -81,9 +81,20 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   }
 
   // 3 Choose, 4 Forward. What was claimed together and belongs to one message goes together.
+  const inHand = new Set<string>();
   function forward(due: readonly DueOf<'attempt'>[]): Promise<void>[] {
-    const byMessage = Map.groupBy(due, ({ message }) => message.queueId);
-    return [...byMessage.values()].map((works) => dispatch(stage, works, cutOff.signal));
+    const keyOf = ({ delivery }: DueOf<'attempt'>) => `${delivery.queueId} ${delivery.seq}`;
+    // A clock that jumps ends leases early: what is on its way already must not be sent a second time.
+    const fresh = due.filter((each) => !inHand.has(keyOf(each)));
+    const byMessage = Map.groupBy(fresh, ({ message }) => message.queueId);
+    return [...byMessage.values()].map(async (works) => {
+      for (const each of works) inHand.add(keyOf(each));
+      try {
+        await dispatch(stage, works, cutOff.signal);
+      } finally {
+        for (const each of works) inHand.delete(keyOf(each));
+      }
+    });
   }
 
   // 5 Nudge.

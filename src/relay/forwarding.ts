@@ -2,16 +2,16 @@
 // rather than repeats; what the next hop said decides what follows.
 import type { Instant } from '../clock.ts';
 import type { ForwardPath } from '../mail/envelope.ts';
-import { domainOf, type Mailbox, nullReversePath } from '../mail/path.ts';
-import { formatReply, type Reply } from '../mail/reply.ts';
+import { domainOf, type Mailbox } from '../mail/path.ts';
+import { formatReply, type Reply, replies } from '../mail/reply.ts';
 import type { Consequences, DeliveryRef, Settlement } from '../store/store.ts';
-import { afterAttempt } from '../tracking/after-attempt.ts';
+import { afterAttempt, type RetryPolicy } from '../tracking/after-attempt.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { NextHop, Outcome, Shipment } from '../transport.ts';
 import { chooseFor, type Target, type Work } from './choosing.ts';
 import { type Following, followForward, followRefusal, followUndeliverable } from './following.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
-import { type Failure, reportsFor } from './reporting.ts';
+import { isExpanded, isWanted, type Notice, notifyOnward, reportsFor } from './reporting.ts';
 
 interface Load {
   readonly work: Work;
@@ -79,7 +79,7 @@ function loadOf(stage: Stage, work: Work, target: Target): Load {
   return {
     work,
     target,
-    path: pathTo(delivery.path, target),
+    path: pathTo(delivery, target),
     prepend: tracesOf(work) + message.trace,
     hop: hopFor(stage.config.nextHops, target.mailbox),
   };
@@ -90,7 +90,9 @@ export function hopFor(nextHops: Stage['config']['nextHops'], mailbox: Mailbox):
 }
 
 /** RFC 3461 §5.2.7: the group's address stays the original recipient. */
-function pathTo(path: ForwardPath, target: Target): ForwardPath {
+function pathTo(delivery: Work['delivery'], target: Target): ForwardPath {
+  const notify = notifyOnward(delivery);
+  const path = notify === undefined ? delivery.path : { ...delivery.path, notify };
   if (target.mailbox === path.mailbox) return path;
   return { ...path, mailbox: target.mailbox, orcpt: path.orcpt ?? `rfc822;${path.mailbox}` };
 }
@@ -169,7 +171,7 @@ async function settle(
     const now = stage.clock.now();
     const settlements: Settlement[] = [];
     const events: StoryEvent[] = [];
-    const failures: Failure[] = [];
+    const notices: Notice[] = [];
     const following: Following[] = [];
     for (const [index, { work, target }] of loads.entries()) {
       const outcome = outcomes[index] ?? { kind: 'temporary', cause: 'no outcome for this recipient' };
@@ -182,12 +184,12 @@ async function settle(
       const judged = judge(stage, work, target, outcome, hop, now);
       settlements.push(judged.settlement);
       events.push(...judged.events);
-      if (judged.failure) failures.push(judged.failure);
+      notices.push(...judged.notices);
       if (judged.delivered) following.push(await followForward(stage, work, target, now));
       else if (judged.settlement.to === 'failed' && work.delivery.forwardOf !== null)
         following.push(followUndeliverable(stage, work, target));
     }
-    const reports = await reportsFor(stage, failures, now);
+    const reports = await reportsFor(stage, notices, now);
     const also: Consequences = {
       events: [
         ...events,
@@ -217,7 +219,7 @@ async function settle(
 interface Judged {
   readonly settlement: Settlement;
   readonly events: readonly StoryEvent[];
-  readonly failure?: Failure;
+  readonly notices: readonly Notice[];
   readonly delivered: boolean;
 }
 
@@ -228,7 +230,7 @@ function judge(stage: Stage, work: Work, target: Target, outcome: Outcome, hop: 
   const after = afterAttempt(
     { attempts: delivery.attempts, acceptedAt: message.acceptedAt },
     outcome,
-    stage.config.queue,
+    lifetimeFor(stage, message),
     now,
     stage.random(),
   );
@@ -241,9 +243,11 @@ function judge(stage: Stage, work: Work, target: Target, outcome: Outcome, hop: 
         events: [
           { ...base, event: 'forwarded', reply: said, ...(target.person === null ? {} : { person: target.person }) },
         ],
+        notices: successOf(work, outcome, after.reply, hop),
         delivered: true,
       };
-    case 'retry':
+    case 'retry': {
+      const delayed = delayOf(stage, work, outcome, hop, now);
       return {
         settlement: {
           queueId,
@@ -253,15 +257,55 @@ function judge(stage: Stage, work: Work, target: Target, outcome: Outcome, hop: 
           nextHop: base.nextHop,
           nextAttemptAt: after.at,
           counts: true,
+          ...(delayed.length > 0 ? { delayToldAt: now } : {}),
         },
         events: [{ ...base, event: 'deferred', reply: said, nextAttemptAt: after.at }],
+        notices: delayed,
         delivered: false,
       };
+    }
     case 'failed':
       return failed(stage, work, target, after.reply, base, hop, outcome, now);
     default:
       return after satisfies never;
   }
+}
+
+/** A report that cannot be delivered helps nobody after a while; mail that cannot may still be wanted. */
+function lifetimeFor(stage: Stage, message: Work['message']): RetryPolicy {
+  const { queue } = stage.config;
+  return message.kind === 'report' ? { ...queue, lifetime: queue.reportLifetime } : queue;
+}
+
+const remoteOf = (outcome: Outcome, hop: NextHop | null): string | null =>
+  hop && 'reply' in outcome && outcome.reply ? hop.host : null;
+
+/** RFC 3461 §5.2: success that was asked for, and that nobody behind us will report. */
+function successOf({ message, delivery }: Work, outcome: Outcome, reply: Reply, hop: NextHop | null): Notice[] {
+  if (!isWanted(message, delivery, 'success')) return [];
+  const takenOver = outcome.kind === 'accepted' && outcome.dsn === true;
+  const remote = remoteOf(outcome, hop);
+  if (isExpanded(delivery)) return [{ message, delivery, action: 'expanded', reply, remote }];
+  return takenOver ? [] : [{ message, delivery, action: 'relayed', reply, remote }];
+}
+
+/** Once for each delivery, at the first attempt that fails after the time for it. */
+function delayOf(
+  stage: Stage,
+  { message, delivery }: Work,
+  outcome: Outcome,
+  hop: NextHop | null,
+  now: Instant,
+): Notice[] {
+  const { delayNotice, lifetime } = stage.config.queue;
+  if (delayNotice === null || delivery.delayToldAt !== null || now - message.acceptedAt < delayNotice) return [];
+  if (!isWanted(message, delivery, 'delay')) return [];
+  const reply: Reply = ('reply' in outcome ? outcome.reply : undefined) ?? {
+    ...replies.unreachable,
+    text: `${replies.unreachable.text}: ${'cause' in outcome ? outcome.cause : 'no reply'}`,
+  };
+  const willRetryUntil = message.acceptedAt + lifetime;
+  return [{ message, delivery, action: 'delayed', reply, remote: remoteOf(outcome, hop), willRetryUntil }];
 }
 
 /** The end of a delivery that did not get through: a report to the sender, or where none is allowed a dead letter. */
@@ -283,19 +327,19 @@ function failed(
     return {
       settlement: { queueId, seq, to: 'failed', at: now, reply: said, nextHop: base.nextHop },
       events: [event],
+      notices: [],
       delivered: false,
     };
   }
-  const reportable = message.envelope.reversePath !== nullReversePath && delivery.path.notify?.[0] !== 'never';
-  if (reportable) {
+  if (isWanted(message, delivery, 'failure')) {
     return {
       settlement: { queueId, seq, to: 'failed', at: now, reply: said, nextHop: base.nextHop },
       events: [event],
-      failure: { message, delivery, reply, remote: hop && 'reply' in outcome && outcome.reply ? hop.host : null },
+      notices: [{ message, delivery, action: 'failed', reply, remote: remoteOf(outcome, hop) }],
       delivered: false,
     };
   }
-  // RFC 5321 §4.5.5 and RFC 3461 §4.1: no report on a report, none where NOTIFY=NEVER. Kept, and somebody must look.
+  // RFC 5321 §4.5.5 and RFC 3461 §4.1: no report on a report, none where NOTIFY does not ask for it. Kept, and somebody must look.
   stage.log.error({ queueId, reply: said }, 'dead letter: undeliverable, and a report is forbidden');
   return {
     settlement: { queueId, seq, to: 'dead', at: now, reply: said, nextHop: base.nextHop },
@@ -311,6 +355,7 @@ function failed(
         text: `Mail to ${target.mailbox} could not be delivered and must not be reported: ${said}`,
       },
     ],
+    notices: [],
     delivered: false,
   };
 }

@@ -13,7 +13,7 @@ import type { Transport } from '../transport.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface Parts {
-  readonly config: Pick<Config, 'hostname' | 'peers' | 'domains' | 'nextHops' | 'queue'>;
+  readonly config: Pick<Config, 'hostname' | 'peers' | 'domains' | 'nextHops' | 'queue' | 'reports'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly store: Store;

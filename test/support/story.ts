@@ -86,7 +86,15 @@ export class Story {
         peers: [{ network: '127.0.0.0/8', carriesMembers: false }],
         domains: ['example.org', 'example.net'],
         nextHops: { default: nextHop, byDomain: new Map([['elsewhere.example', { ...nextHop, name: 'elsewhere' }]]) },
-        queue: { lifetime: 5 * day, firstRetry: 5 * minute, longestRetry: 4 * hour, keepContent: hour },
+        queue: {
+          lifetime: 5 * day,
+          firstRetry: 5 * minute,
+          longestRetry: 4 * hour,
+          keepContent: hour,
+          reportLifetime: 2 * day,
+          delayNotice: 4 * hour,
+        },
+        reports: { languages: [] },
       },
       clock: this.clock,
       random: () => {
