@@ -67,7 +67,8 @@ nextHops:
   Example.com: { host: mx.example.com, port: 465, tls: encrypt, maxConnections: 3 }
   v6.example: '[2001:db8::1]:25'
 size: 1MiB
-queue: { lifetime: 2d, firstRetry: 1m }
+queue: { lifetime: 2d, firstRetry: 1m, reportLifetime: 1d, delayNotice: none }
+reports: { languages: [de, en] }
 xmpp:
   jid: Pointsman@chat.example.org
   resource: relay-1
@@ -112,9 +113,10 @@ log: { level: debug, pretty: false }
         firstRetry: minute,
         longestRetry: 4 * hour,
         keepContent: 7 * day,
-        reportLifetime: 2 * day,
-        delayNotice: 4 * hour,
+        reportLifetime: day,
+        delayNotice: null,
       },
+      reports: { languages: ['de', 'en'] },
       xmpp: {
         jid: 'pointsman@chat.example.org',
         resource: 'relay-1',
