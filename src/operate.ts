@@ -35,6 +35,7 @@ export interface OperateOptions {
     wake(): void;
     load(person: PersonName): { readonly open: number; readonly lastAssignedAt: Instant | null };
   };
+  rotateMarkKey(): string;
   reload(): Promise<{ readonly version: string; readonly problems: readonly Problem[] }>;
   /** Further reasons for not being ready (draining), for people; none when all is well. */
   readonly hindrances?: () => readonly string[];
@@ -144,6 +145,7 @@ export function createOperations(options: OperateOptions): Operations {
       if (queueId === null || (await store.message(queueId)) === null) return null;
       return (await store.decisions(queueId)).map((decision) => ({ decision, replayed: replay(decision) }));
     },
+    rotateMarkKey: async () => ({ key: options.rotateMarkKey() }),
     reload: () => options.reload(),
   };
 }

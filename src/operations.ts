@@ -86,5 +86,7 @@ export interface Operations {
   presence(): Promise<readonly PersonView[]>;
   /** The replayed decisions of a message: stored snapshot, choice now, whether it equals the stored one. */
   explain(id: string): Promise<readonly { readonly decision: Decision; readonly replayed: boolean }[] | null>;
+  /** A new key for the mark by which we know our own mail again; answers the key's name. */
+  rotateMarkKey(): Promise<{ readonly key: string }>;
   reload(): Promise<{ readonly version: string; readonly problems: readonly Problem[] }>;
 }

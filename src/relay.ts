@@ -20,6 +20,7 @@ import { createAnswering } from './relay/answering.ts';
 import { startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
 import { dispatch, hopFor } from './relay/forwarding.ts';
+import { CircleGuard } from './relay/guard.ts';
 import { Ledger } from './relay/ledger.ts';
 import { refOfNudgeId, sendNudge } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
@@ -55,6 +56,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const stage: Stage = {
     ...parts,
     ledger: new Ledger(await parts.store.history()),
+    guard: new CircleGuard(),
     startedAt: parts.clock.now(),
     wake,
   };

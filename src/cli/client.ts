@@ -27,6 +27,7 @@ export interface Client {
   listTracked(filter: ListFilter & { readonly group?: string }): Promise<readonly Tracked[]>;
   tracked(id: string): Promise<Story>;
   ack(id: string, by: string): Promise<Exclude<AckOutcome, { kind: 'unknown' }>>;
+  rotateMarkKey(by: string): Promise<{ readonly key: string }>;
   presence(): Promise<readonly PersonView[]>;
   explain(id: string): Promise<Explained>;
   reload(): Promise<Reloaded>;
@@ -67,6 +68,7 @@ export function createClient(socket: string): Client {
     listTracked: (filter) => get(`/tracked?${query(filter)}`),
     tracked: (one) => get(`/tracked/${id(one)}`),
     ack: (one, by) => post(`/tracked/${id(one)}/ack`, { by }),
+    rotateMarkKey: (by) => post('/rotate-mark-key', { by }),
     presence: () => get('/presence'),
     explain: (one) => get(`/explain/${id(one)}`),
     async reload() {

@@ -5,7 +5,7 @@ import { type Clock, type Duration, parseDuration } from '../clock.ts';
 import { describeError } from '../mail/error.ts';
 import { printableLines } from '../printable.ts';
 import { check } from './check.ts';
-import { type Context, findConfig } from './context.ts';
+import { type Context, clientFor, findConfig, writeJson } from './context.ts';
 import { CommandError, exitCodes } from './exit.ts';
 import { explain } from './explain.ts';
 import { init } from './init.ts';
@@ -178,6 +178,14 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
     .action(async (id: string, options) => ended(await trackAck(context, id, options)));
   speaking(program, 'presence', 'who is there').action(async (options) => ended(await presence(context, options)));
   speaking(program, 'reload', 'read the rules again').action(async (options) => ended(await reload(context, options)));
+  speaking(program, 'rotate-key', 'a new key for the mark that stops mail from going in circles').action(
+    async (options) => {
+      const { key } = await (await clientFor(context, options)).rotateMarkKey(context.by);
+      if (options.json) writeJson(context, { key });
+      else terminal.write(`key ${key} marks from now on; the ones before are still known\n`);
+      ended(exitCodes.fine);
+    },
+  );
   return program;
 }
 

@@ -88,6 +88,11 @@ export function createApi(operations: Operations, log: Log): Hono {
     return c.json((await operations.explain(id)) ?? refuse(404, `no message ${id}`));
   });
 
+  api.post('/rotate-mark-key', async (c) => {
+    await doneBy(c);
+    return c.json(await operations.rotateMarkKey());
+  });
+
   api.post('/reload', async (c) => {
     const { version, problems } = await operations.reload();
     const errors = problems.filter((problem) => problem.severity === 'error').length;

@@ -1,17 +1,17 @@
 // Forward: claim what is due, choose, ship, settle. The intent is stored before the effect, so that a crash delays
 // rather than repeats; what the next hop said decides what follows.
-import type { Instant } from '../clock.ts';
 import type { ForwardPath } from '../mail/envelope.ts';
+import { loopMark } from '../mail/loop-mark.ts';
 import { domainOf, type Mailbox } from '../mail/path.ts';
-import { formatReply, type Reply, replies } from '../mail/reply.ts';
+import { replies } from '../mail/reply.ts';
 import type { Consequences, DeliveryRef, Settlement } from '../store/store.ts';
-import { afterAttempt, type RetryPolicy } from '../tracking/after-attempt.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { NextHop, Outcome, Shipment } from '../transport.ts';
 import { chooseFor, type Target, type Work } from './choosing.ts';
 import { type Following, followForward, followRefusal, followUndeliverable } from './following.ts';
+import { judge } from './judging.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
-import { isExpanded, isWanted, type Notice, notifyOnward, reportsFor } from './reporting.ts';
+import { type Notice, notifyOnward, reportsFor } from './reporting.ts';
 
 interface Load {
   readonly work: Work;
@@ -30,10 +30,22 @@ export async function dispatch(stage: Stage, works: readonly Work[], signal: Abo
     if (work.delivery.plan.kind === 'reject') continue;
     if (await overtaken(stage, work)) continue;
     const target = await chooseFor(stage, work);
-    if (target) loads.push(loadOf(stage, work, target));
+    if (!target) continue;
+    if (await inCircle(stage, work, target)) continue;
+    loads.push(loadOf(stage, work, target));
   }
   stage.reach('chosen');
   await Promise.all(together(loads).map((each) => ship(stage, each, signal)));
+}
+
+/** One Message-ID to one member too often: it ends here, as a loop, whoever else could be chosen. */
+async function inCircle(stage: Stage, work: Work, target: Target): Promise<boolean> {
+  const { message, delivery } = work;
+  if (delivery.plan.kind !== 'group' || delivery.attempts > 0) return false;
+  if (stage.guard.admit(message.facts.messageId, target.mailbox, stage.clock.now())) return false;
+  const outcome: Outcome = { kind: 'permanent', reply: replies.loop, cause: 'one Message-ID too often' };
+  await settle(stage, [{ work, target: { ...target, person: null } }], [outcome], null);
+  return true;
 }
 
 /** Recipients that a rule refuses, of a message that others were to have: reported together, without an attempt. */
@@ -75,12 +87,12 @@ async function overtaken(stage: Stage, { delivery }: Work): Promise<boolean> {
 }
 
 function loadOf(stage: Stage, work: Work, target: Target): Load {
-  const { message, delivery } = work;
+  const { delivery } = work;
   return {
     work,
     target,
     path: pathTo(delivery, target),
-    prepend: tracesOf(work) + message.trace,
+    prepend: tracesOf(stage, work),
     hop: hopFor(stage.config.nextHops, target.mailbox),
   };
 }
@@ -97,9 +109,11 @@ function pathTo(delivery: Work['delivery'], target: Target): ForwardPath {
   return { ...path, mailbox: target.mailbox, orcpt: path.orcpt ?? `rfc822;${path.mailbox}` };
 }
 
-/** Delivered-To marks that the group has had it: a member who forwards back meets it (loop). */
-function tracesOf({ delivery }: Work): string {
-  return delivery.plan.kind === 'group' ? `Delivered-To: ${delivery.plan.address}\r\n` : '';
+/** Delivered-To and our mark both say that the group has had it: who sends it back to the group ends in a loop. */
+function tracesOf(stage: Stage, { message, delivery: { plan } }: Work): string {
+  if (plan.kind !== 'group') return message.trace;
+  const mark = loopMark(stage.markKeys(), plan.group, message.facts.messageId);
+  return `Delivered-To: ${plan.address}\r\n${message.trace}${mark}`;
 }
 
 /** One transaction for those that differ in nothing but the mailbox. */
@@ -214,148 +228,4 @@ async function settle(
     { queueId: loads[0]?.work.message.queueId },
     'an attempt could not be settled: changed meanwhile; its lease will bring it back',
   );
-}
-
-interface Judged {
-  readonly settlement: Settlement;
-  readonly events: readonly StoryEvent[];
-  readonly notices: readonly Notice[];
-  readonly delivered: boolean;
-}
-
-function judge(stage: Stage, work: Work, target: Target, outcome: Outcome, hop: NextHop | null, now: Instant): Judged {
-  const { message, delivery } = work;
-  const { queueId, seq } = delivery;
-  const base = { at: now, queueId, seq, to: target.mailbox, nextHop: hop?.name ?? 'none' };
-  const after = afterAttempt(
-    { attempts: delivery.attempts, acceptedAt: message.acceptedAt },
-    outcome,
-    lifetimeFor(stage, message),
-    now,
-    stage.random(),
-  );
-  const said =
-    'reply' in outcome && outcome.reply ? formatReply(outcome.reply) : 'cause' in outcome ? outcome.cause : '';
-  switch (after.kind) {
-    case 'delivered':
-      return {
-        settlement: { queueId, seq, to: 'delivered', at: now, reply: said, nextHop: base.nextHop },
-        events: [
-          { ...base, event: 'forwarded', reply: said, ...(target.person === null ? {} : { person: target.person }) },
-        ],
-        notices: successOf(work, outcome, after.reply, hop),
-        delivered: true,
-      };
-    case 'retry': {
-      const delayed = delayOf(stage, work, outcome, hop, now);
-      return {
-        settlement: {
-          queueId,
-          seq,
-          to: 'queued',
-          reply: said,
-          nextHop: base.nextHop,
-          nextAttemptAt: after.at,
-          counts: true,
-          ...(delayed.length > 0 ? { delayToldAt: now } : {}),
-        },
-        events: [{ ...base, event: 'deferred', reply: said, nextAttemptAt: after.at }],
-        notices: delayed,
-        delivered: false,
-      };
-    }
-    case 'failed':
-      return failed(stage, work, target, after.reply, base, hop, outcome, now);
-    default:
-      return after satisfies never;
-  }
-}
-
-/** A report that cannot be delivered helps nobody after a while; mail that cannot may still be wanted. */
-function lifetimeFor(stage: Stage, message: Work['message']): RetryPolicy {
-  const { queue } = stage.config;
-  return message.kind === 'report' ? { ...queue, lifetime: queue.reportLifetime } : queue;
-}
-
-const remoteOf = (outcome: Outcome, hop: NextHop | null): string | null =>
-  hop && 'reply' in outcome && outcome.reply ? hop.host : null;
-
-/** RFC 3461 §5.2: success that was asked for, and that nobody behind us will report. */
-function successOf({ message, delivery }: Work, outcome: Outcome, reply: Reply, hop: NextHop | null): Notice[] {
-  if (!isWanted(message, delivery, 'success')) return [];
-  const takenOver = outcome.kind === 'accepted' && outcome.dsn === true;
-  const remote = remoteOf(outcome, hop);
-  if (isExpanded(delivery)) return [{ message, delivery, action: 'expanded', reply, remote }];
-  return takenOver ? [] : [{ message, delivery, action: 'relayed', reply, remote }];
-}
-
-/** Once for each delivery, at the first attempt that fails after the time for it. */
-function delayOf(
-  stage: Stage,
-  { message, delivery }: Work,
-  outcome: Outcome,
-  hop: NextHop | null,
-  now: Instant,
-): Notice[] {
-  const { delayNotice, lifetime } = stage.config.queue;
-  if (delayNotice === null || delivery.delayToldAt !== null || now - message.acceptedAt < delayNotice) return [];
-  if (!isWanted(message, delivery, 'delay')) return [];
-  const reply: Reply = ('reply' in outcome ? outcome.reply : undefined) ?? {
-    ...replies.unreachable,
-    text: `${replies.unreachable.text}: ${'cause' in outcome ? outcome.cause : 'no reply'}`,
-  };
-  const willRetryUntil = message.acceptedAt + lifetime;
-  return [{ message, delivery, action: 'delayed', reply, remote: remoteOf(outcome, hop), willRetryUntil }];
-}
-
-/** The end of a delivery that did not get through: a report to the sender, or where none is allowed a dead letter. */
-function failed(
-  stage: Stage,
-  { message, delivery }: Work,
-  target: Target,
-  reply: Reply,
-  base: { at: Instant; queueId: Work['delivery']['queueId']; seq: number; to: string; nextHop: string },
-  hop: NextHop | null,
-  outcome: Outcome,
-  now: Instant,
-): Judged {
-  const { queueId, seq } = delivery;
-  const said = formatReply(reply);
-  const event: StoryEvent = { ...base, event: 'failed', reply: said };
-  // A forward that an escalation added is ours, not the sender's: the escalation goes on instead.
-  if (delivery.forwardOf !== null) {
-    return {
-      settlement: { queueId, seq, to: 'failed', at: now, reply: said, nextHop: base.nextHop },
-      events: [event],
-      notices: [],
-      delivered: false,
-    };
-  }
-  if (isWanted(message, delivery, 'failure')) {
-    return {
-      settlement: { queueId, seq, to: 'failed', at: now, reply: said, nextHop: base.nextHop },
-      events: [event],
-      notices: [{ message, delivery, action: 'failed', reply, remote: remoteOf(outcome, hop) }],
-      delivered: false,
-    };
-  }
-  // RFC 5321 §4.5.5 and RFC 3461 §4.1: no report on a report, none where NOTIFY does not ask for it. Kept, and somebody must look.
-  stage.log.error({ queueId, reply: said }, 'dead letter: undeliverable, and a report is forbidden');
-  return {
-    settlement: { queueId, seq, to: 'dead', at: now, reply: said, nextHop: base.nextHop },
-    events: [
-      event,
-      {
-        event: 'fault',
-        at: now,
-        queueId,
-        seq,
-        fault: 'dead-letter',
-        severity: 'error',
-        text: `Mail to ${target.mailbox} could not be delivered and must not be reported: ${said}`,
-      },
-    ],
-    notices: [],
-    delivered: false,
-  };
 }

@@ -27,6 +27,7 @@ beforeEach(async () => {
       watch: () => undefined,
       link: () => ({ state: 'up', since: 0 }),
     },
+    rotateMarkKey: () => 'k2',
     reload: async () => ({ version: 'x', problems: [] }),
     version: '0',
   });

@@ -233,6 +233,7 @@ export function fakeOperations(over: Partial<Operations> = {}): FakeOperations {
       },
     ],
     explain: async (id) => (known(id) ? [{ decision: sampleDecision, replayed: true }] : null),
+    rotateMarkKey: async () => ({ key: 'k2' }),
     reload: async () => ({ version: 'abc123def456', problems: [] }),
   };
   const recorded = Object.entries({ ...base, ...over }).map(([verb, run]) => [

@@ -8,6 +8,7 @@ import { noFaults } from '../../src/fault-point.ts';
 import type { Client } from '../../src/intake.ts';
 import type { Fields, Log } from '../../src/log.ts';
 import type { Envelope, ForwardPath } from '../../src/mail/envelope.ts';
+import type { MarkKey } from '../../src/mail/loop-mark.ts';
 import { expectMailbox, nullReversePath } from '../../src/mail/path.ts';
 import type { QueueId } from '../../src/mail/queue-id.ts';
 import type { IncomingMessage, Notifier, NotifyTarget } from '../../src/notify/notifier.ts';
@@ -54,6 +55,7 @@ export class Story {
   rules: Rules;
   /** Outcomes by mailbox, used up in order; the last one stays. Who is not named accepts. */
   readonly outcomes = new Map<string, Outcome[]>();
+  markKeys: readonly MarkKey[] = [{ id: 'k1', secret: Buffer.from('a secret of the test') }];
   link: LinkStatus = { state: 'up', since: 0 };
   /** While set, instant messages fail. */
   mute = false;
@@ -108,6 +110,7 @@ export class Story {
       notifier: this.#notifier(),
       transport: this.#transport(),
       composeReport,
+      markKeys: () => this.markKeys,
       log: this.#log(),
       tell: (event) => {
         this.events.push(event);

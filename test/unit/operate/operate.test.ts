@@ -77,6 +77,7 @@ function scene({ store, link, problems, hindrances, tracked = [sampleTracked] }:
       wake: () => void calls.push(['wake']),
       load: (name) => ({ open: name === 'alice' ? 2 : 0, lastAssignedAt: null }),
     },
+    rotateMarkKey: () => 'k2',
     reload: async () => ({ version: 'x', problems: [] }),
     hindrances: () => hindrances ?? [],
     clock,
