@@ -21,6 +21,7 @@ import { startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
 import { dispatch, hopFor } from './relay/forwarding.ts';
 import { CircleGuard } from './relay/guard.ts';
+import { Hops } from './relay/hops.ts';
 import { chosenByPresence, hasLeft } from './relay/leaving.ts';
 import { Ledger } from './relay/ledger.ts';
 import { refOfNudgeId, sendNudge } from './relay/nudging.ts';
@@ -47,6 +48,9 @@ export interface Relay extends Intake {
   load(person: string): { open: number; lastAssignedAt: number | null };
 }
 
+/** Deliveries being attempted at one time. */
+const attemptsAtOnce = 200;
+
 type DueOf<Kind extends Due['kind']> = Extract<Due, { kind: Kind }>;
 
 export async function createRelay(parts: Parts): Promise<Relay> {
@@ -58,6 +62,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     ...parts,
     ledger: new Ledger(await parts.store.history()),
     guard: new CircleGuard(),
+    hops: new Hops(parts.random, attemptsAtOnce),
     startedAt: parts.clock.now(),
     wake,
   };
@@ -208,7 +213,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
         startDueLoop({
           ...loop,
           kinds: ['attempt'],
-          atOnce: 200,
+          atOnce: attemptsAtOnce,
+          aside: () => stage.hops.stalled(stage.clock.now()),
           leaseFor: 30 * minute,
           handle: (due) => forward(due.filter((each) => each.kind === 'attempt')),
         }),

@@ -1,5 +1,6 @@
 // Forward: claim what is due, choose, ship, settle. The intent is stored before the effect, so that a crash delays
 // rather than repeats; what the next hop said decides what follows.
+import { type Duration, minute } from '../clock.ts';
 import type { ForwardPath } from '../mail/envelope.ts';
 import { loopMark } from '../mail/loop-mark.ts';
 import { domainOf, type Mailbox } from '../mail/path.ts';
@@ -9,9 +10,13 @@ import type { StoryEvent } from '../tracking/event.ts';
 import type { NextHop, Outcome, Shipment } from '../transport.ts';
 import { chooseFor, type Target, type Work } from './choosing.ts';
 import { type Following, followForward, followRefusal, followUndeliverable } from './following.ts';
+import type { Gate } from './hops.ts';
 import { judge } from './judging.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
 import { type Notice, notifyOnward, reportsFor } from './reporting.ts';
+
+/** What is put back comes again after this at the latest. */
+const longestWait: Duration = 30 * minute;
 
 interface Load {
   readonly work: Work;
@@ -131,6 +136,28 @@ function together(loads: readonly Load[]): Load[][] {
 async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal): Promise<void> {
   const [first] = loads;
   if (!first) return;
+  const { hop } = first;
+  const gate = stage.hops.enter(hop.name, stage.clock.now());
+  if (gate.kind === 'wait') {
+    await putBack(stage, loads, gate);
+    return;
+  }
+  let outcomes: readonly Outcome[] | null = null;
+  try {
+    outcomes = await transact(stage, loads, first, signal);
+  } finally {
+    catchUp(stage, hop.name, stage.hops.left(hop.name, outcomes, stage.clock.now()).hasten);
+  }
+  if (outcomes) await settle(stage, loads, outcomes, hop);
+}
+
+/** Null when we broke it off ourselves. */
+async function transact(
+  stage: Stage,
+  loads: readonly Load[],
+  first: Load,
+  signal: AbortSignal,
+): Promise<readonly Outcome[] | null> {
   const { message } = first.work;
   const refs = loads.map(({ work }): DeliveryRef => ({ queueId: work.delivery.queueId, seq: work.delivery.seq }));
   const shipment: Shipment = {
@@ -169,9 +196,63 @@ async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal): 
       ),
       {},
     );
-    return;
+    return null;
   }
-  await settle(stage, loads, outcomes, first.hop);
+  return outcomes;
+}
+
+/** No attempt: the next hop gets nothing just now. Told once for each delivery, or the story would be full of it. */
+async function putBack(stage: Stage, loads: readonly Load[], gate: Gate & { kind: 'wait' }): Promise<void> {
+  const now = stage.clock.now();
+  const settlements: Settlement[] = [];
+  const events: StoryEvent[] = [];
+  for (const { work, target, hop } of loads) {
+    const { queueId, seq, lastHop } = work.delivery;
+    const { firstRetry } = stage.config.queue;
+    // What has waited long may wait a little longer: a long queue must not be turned over every minute.
+    const patience = Math.min(
+      longestWait,
+      Math.max(gate.until - now, Math.min(firstRetry, 5_000), (now - work.message.acceptedAt) / 4),
+    );
+    const nextAttemptAt = now + Math.round(patience * (0.8 + 0.4 * stage.random()));
+    const reply = lastHop === null ? gate.because : null;
+    settlements.push({
+      queueId,
+      seq,
+      to: 'queued',
+      reply,
+      nextHop: hop.name,
+      nextAttemptAt,
+      counts: false,
+      waitsFor: hop.name,
+    });
+    if (reply !== null) {
+      events.push({
+        event: 'deferred',
+        at: now,
+        queueId,
+        seq,
+        to: target.mailbox,
+        nextHop: hop.name,
+        reply,
+        nextAttemptAt,
+      });
+    }
+  }
+  if ((await stage.store.settle(settlements, { events })) === 'done') tellAll(stage, events);
+}
+
+/** In the background: whoever was just delivered must not wait for it. */
+function catchUp(stage: Stage, hop: string, count: number): void {
+  if (count === 0) return;
+  const now = stage.clock.now();
+  stage.store.hastenHop(hop, now, count).then(
+    (hastened) => {
+      if (hastened === 0) stage.hops.caughtUp(hop, now);
+      else stage.wake();
+    },
+    (error: unknown) => stage.log.warn({ err: error, nextHop: hop }, 'what waits for a next hop could not be hastened'),
+  );
 }
 
 /** What each outcome means, written in one transaction with all that follows from it. */
@@ -199,6 +280,8 @@ async function settle(
       settlements.push(judged.settlement);
       events.push(...judged.events);
       notices.push(...judged.notices);
+      if (judged.settlement.to === 'queued' && judged.settlement.waitsFor !== undefined && hop)
+        stage.hops.deferred(hop.name, now);
       if (judged.delivered) following.push(await followForward(stage, work, target, now));
       else if (judged.settlement.to === 'failed' && work.delivery.forwardOf !== null)
         following.push(followUndeliverable(stage, work, target));

@@ -6,6 +6,7 @@ import { afterAttempt, type RetryPolicy } from '../tracking/after-attempt.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { NextHop, Outcome } from '../transport.ts';
 import type { Target, Work } from './choosing.ts';
+import { sessionFailure } from './hops.ts';
 import type { Stage } from './parts.ts';
 import { isExpanded, isWanted, type Notice } from './reporting.ts';
 
@@ -58,6 +59,7 @@ export function judge(
           nextAttemptAt: after.at,
           counts: true,
           ...(delayed.length > 0 ? { delayToldAt: now } : {}),
+          ...(hop && sessionFailure([outcome]) !== null ? { waitsFor: hop.name } : {}),
         },
         events: [{ ...base, event: 'deferred', reply: said, nextAttemptAt: after.at }],
         notices: delayed,

@@ -12,6 +12,7 @@ import type { Store } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { Transport } from '../transport.ts';
 import type { CircleGuard } from './guard.ts';
+import type { Hops } from './hops.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface Parts {
@@ -38,6 +39,7 @@ export interface Parts {
 export interface Stage extends Parts {
   readonly ledger: Ledger;
   readonly guard: CircleGuard;
+  readonly hops: Hops;
   readonly startedAt: Instant;
   /** Something became due: the loops look again. */
   readonly wake: () => void;

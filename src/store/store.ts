@@ -150,6 +150,8 @@ export type Settlement = DeliveryRef &
         readonly counts: boolean;
         /** A report of the delay goes along. */
         readonly delayToldAt?: Instant;
+        /** The next hop it waits for, and not for its own time: see hastenHop. */
+        readonly waitsFor?: string;
       }
     | { readonly to: 'held'; readonly until: Instant }
     | {
@@ -252,7 +254,7 @@ export interface Store {
 
   /** Of one message, at an operator's word. */
   intervene(queueId: QueueId, intervention: Intervention): Promise<Intervened>;
-  /** Deferred ones of this next hop (by its name), at most so many, become due at `at`; answers how many. */
+  /** Those that wait for this next hop (by its name), at most so many, become due at `at`; answers how many. */
   hastenHop(hop: string, at: Instant, limit: number): Promise<number>;
 
   // Look

@@ -57,6 +57,8 @@ export class Story {
   /** Outcomes by mailbox, used up in order; the last one stays. Who is not named accepts. */
   readonly outcomes = new Map<string, Outcome[]>();
   markKeys: readonly MarkKey[] = [{ id: 'k1', secret: Buffer.from('a secret of the test') }];
+  /** Transactions with a next hop of this name end only when the promise does. */
+  readonly hanging = new Map<string, Promise<void>>();
   link: LinkStatus = { state: 'up', since: 0 };
   /** While set, instant messages fail. */
   mute = false;
@@ -302,6 +304,7 @@ export class Story {
   #transport(): Transport {
     return {
       ship: async (hop, shipment, { onFinalDot }) => {
+        await this.hanging.get(hop.name);
         const outcomes = shipment.recipients.map(({ mailbox }) => {
           const script = this.outcomes.get(mailbox) ?? [];
           return (script.length > 1 ? script.shift() : script[0]) ?? accepted;

@@ -10,7 +10,7 @@ export const operator: Migration = {
   sql: `
 ALTER TABLE deliveries ADD COLUMN on_hold_by TEXT;
 ALTER TABLE deliveries ADD COLUMN delay_told_at INTEGER;
-CREATE INDEX deliveries_deferred ON deliveries (last_hop, queue_id, seq)
-  WHERE state = 'queued' AND last_hop IS NOT NULL;
+ALTER TABLE deliveries ADD COLUMN waits_for TEXT;
+CREATE INDEX deliveries_waiting ON deliveries (waits_for, queue_id, seq) WHERE waits_for IS NOT NULL;
 `,
 };

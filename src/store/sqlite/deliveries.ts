@@ -95,13 +95,14 @@ export function settle(work: Work, settlement: Settlement): void {
       work.sql.run(
         `UPDATE deliveries SET state = 'queued', attempts = attempts + ?, last_reply = coalesce(?, last_reply),
            last_hop = coalesce(?, last_hop), final_dot_at = NULL, next_attempt_at = ?,
-           delay_told_at = coalesce(?, delay_told_at)
+           delay_told_at = coalesce(?, delay_told_at), waits_for = ?
          WHERE queue_id = ? AND seq = ?`,
         settlement.counts ? 1 : 0,
         settlement.reply,
         settlement.nextHop,
         whole(next),
         settlement.delayToldAt ?? null,
+        settlement.waitsFor ?? null,
         settlement.queueId,
         settlement.seq,
       );
@@ -127,7 +128,7 @@ export function settle(work: Work, settlement: Settlement): void {
       // Without a next hop there was no attempt (a horizon that passed, an operator's drop).
       work.sql.run(
         `UPDATE deliveries SET state = ?, attempts = attempts + ?, last_reply = ?, last_hop = coalesce(?, last_hop),
-           next_attempt_at = NULL, ended_at = ? WHERE queue_id = ? AND seq = ?`,
+           waits_for = NULL, next_attempt_at = NULL, ended_at = ? WHERE queue_id = ? AND seq = ?`,
         settlement.to,
         settlement.nextHop === null ? 0 : 1,
         settlement.reply,

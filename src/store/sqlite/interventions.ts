@@ -102,7 +102,8 @@ function drop(
   count(work, `delivery ${row.state}`, -1);
   count(work, 'delivery dropped', 1);
   work.sql.run(
-    `UPDATE deliveries SET state = 'dropped', last_reply = ?, on_hold_by = NULL, next_attempt_at = NULL, ended_at = ?
+    `UPDATE deliveries SET state = 'dropped', last_reply = ?, on_hold_by = NULL, waits_for = NULL,
+       next_attempt_at = NULL, ended_at = ?
      WHERE queue_id = ? AND seq = ?`,
     `${says} by ${by}`,
     at,
@@ -125,12 +126,12 @@ function add(work: Work, queueId: QueueId, { delivery, tracked }: Replacement, a
   if (tracked) insertTracked(work, { ...tracked, seq });
 }
 
-/** Deferred ones of one next hop become due at `at`, oldest first. */
+/** Those that wait for one next hop become due at `at`, oldest first. */
 export function hastenHop(work: Work, hop: string, at: Instant, limit: number): number {
   const rows = work.sql.all<{ queue_id: QueueId; seq: number }>(
     `SELECT d.queue_id, d.seq FROM deliveries d
      JOIN timers t ON t.kind = 'attempt' AND t.queue_id = d.queue_id AND t.seq = d.seq AND t.ref = ''
-     WHERE d.state = 'queued' AND d.last_hop = ? AND d.on_hold_by IS NULL AND t.lease_until IS NULL AND t.due_at > ?
+     WHERE d.waits_for = ? AND d.state = 'queued' AND d.on_hold_by IS NULL AND t.lease_until IS NULL AND t.due_at > ?
      ORDER BY d.queue_id, d.seq LIMIT ?`,
     hop,
     whole(at),
