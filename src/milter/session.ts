@@ -7,7 +7,7 @@
 //   when it had no answer to wait for at MAIL. R, T in envelope; L, N in envelope and headers; B, E from envelope on.
 // Anything else is no milter protocol: the connection ends, and the MTA does what it is told to do then.
 import type { Handlers, Maybe } from './handlers.ts';
-import { type Client, type EnvelopeAddress, Macros, Message, readAddress, unknownClient } from './message.ts';
+import { type Client, Macros, Message, readAddress, unknownClient } from './message.ts';
 import { type Agreed, negotiate, type Wants } from './negotiate.ts';
 import { type EndVerdict, endPackets, type Powers, type Verdict, verdictPacket } from './reply.ts';
 import {
