@@ -20,6 +20,7 @@ import { createAnswering } from './relay/answering.ts';
 import { startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
 import { dispatch } from './relay/forwarding.ts';
+import { chosenByPresence, hasLeft } from './relay/leaving.ts';
 import { Ledger } from './relay/ledger.ts';
 import { refOfNudgeId, sendNudge } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
@@ -56,6 +57,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const peers = peersOf(parts.config);
   const answering = createAnswering(stage);
   const cutOff = new AbortController();
+  const stopping = new AbortController();
 
   // 1 Accept, 2 Plan. A peer that is not named gets nothing; a recipient must be one of ours, whoever asks.
   async function accept(
@@ -129,18 +131,16 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   async function watchPresence(change: PresenceChange): Promise<void> {
     const rules = stage.rules.current();
     const person = [...rules.people.values()].find(({ jid }) => jid === change.jid);
-    if (!person) return;
     const { state } = change.presence;
-    if (state === 'offline') {
-      for (const tracked of await stage.store.openTracked({ owner: person.name })) {
-        if (chosenByPresence(tracked)) await escalate(stage, tracked, { trigger: 'owner offline', owner: person.name });
-      }
-    }
+    if (!person || state === 'unknown') return;
     // Also when they are now known to be away: the last one we waited for may have been heard of.
-    if (state === 'unknown') return;
     for (const group of rules.groups.values()) {
       if (!group.members.includes(person.name)) continue;
       if ((await stage.store.wakeHeld(group.name, stage.clock.now())) > 0) wake();
+    }
+    if (state !== 'offline' || !(await hasLeft(stage, change, stopping.signal))) return;
+    for (const tracked of await stage.store.openTracked({ owner: person.name })) {
+      if (chosenByPresence(tracked)) await escalate(stage, tracked, { trigger: 'owner offline', owner: person.name });
     }
   }
 
@@ -212,6 +212,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     },
 
     async drain() {
+      stopping.abort();
       const stopped = Promise.all(loops.map((loop) => loop.stop()));
       const impatience = new AbortController();
       const limit = stage.clock.sleepUntil(stage.clock.now() + 20_000, impatience.signal).then(() => cutOff.abort());
@@ -220,15 +221,4 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       await limit;
     },
   };
-}
-
-/** A step that names a person does not ask whether they are there; their being offline moves nothing. */
-function chosenByPresence(tracked: {
-  step: number;
-  stepTaken: number;
-  plan: { policy: { steps: readonly { to: { kind: string } }[] } };
-}): boolean {
-  const { steps } = tracked.plan.policy;
-  const last = tracked.stepTaken > 0 ? steps[tracked.step] : steps[tracked.step - 1];
-  return last?.to.kind !== 'person' && last?.to.kind !== 'mailbox';
 }

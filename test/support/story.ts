@@ -20,6 +20,7 @@ import type { Rules } from '../../src/routing/rules.ts';
 import { composeReport } from '../../src/smtp/report.ts';
 import { openSqliteStore } from '../../src/store/sqlite/open.ts';
 import type { Store } from '../../src/store/store.ts';
+import { advance } from '../../src/tracking/advance.ts';
 import type { EventKind, StoryEvent } from '../../src/tracking/event.ts';
 import type { Outcome, Shipment, Transport } from '../../src/transport.ts';
 import { settle, TestClock } from './clock.ts';
@@ -116,6 +117,31 @@ export class Story {
     await this.#open();
   }
 
+  /** Takes the due step of the only message as the relay does, and ends there: as if it crashed before forwarding. */
+  async giveTo(person: string): Promise<void> {
+    const [before] = await this.store.listTracked({ limit: 1 });
+    if (!before) throw new Error('nothing is tracked');
+    const excluded = {};
+    const people = Object.fromEntries(
+      before.plan.candidates.map(({ person: name, jid }) => [
+        name,
+        { presence: (jid && this.#presence.get(jid)) ?? neverSeen, open: 0, lastAssignedAt: null },
+      ]),
+    );
+    const snapshot = { now: this.clock.now(), people, lastInGroup: null, excluded, holdUntil: null };
+    const { tracked, move } = advance(before, 'time', snapshot);
+    if (move.kind !== 'reassign' || move.person !== person) throw new Error(`it went to ${JSON.stringify(move)}`);
+    const forward = {
+      queueId: before.queueId,
+      path: { mailbox: move.mailbox, notify: ['never'] as const },
+      plan: before.plan,
+      forwardOf: before.seq,
+      chosen: { mailbox: move.mailbox, person },
+      firstAttemptAt: this.clock.now(),
+    };
+    await this.store.advance(tracked, { forwards: [forward] });
+  }
+
   async end(): Promise<void> {
     await this.relay.drain();
     await this.store.close();
@@ -190,6 +216,15 @@ export class Story {
       ...more.client,
     };
     return this.relay.accept(client, envelope, Buffer.from(content));
+  }
+
+  /** Before asserting that nothing happened: whatever was set off so far has run its course through the store. */
+  async quiet(): Promise<void> {
+    // No reaction takes more round trips to the store than this; its verbs are answered in order.
+    for (let trips = 0; trips < 25; trips += 1) {
+      await this.store.counts();
+      await settle();
+    }
   }
 
   // Waiting: for what is there already or comes; never for time.
