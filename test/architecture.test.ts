@@ -78,6 +78,10 @@ const layers: readonly Layer[] = [
     packages: ['smtp-server', 'nodemailer', 'libmime', 'mailparser', 'ipaddr.js'],
     builtin: true,
   },
+  // The server is a library of its own: of the router it knows the vocabulary alone.
+  { name: 'milter', files: /^src\/milter\/(?!router)/, imports: vocabulary, builtin: true },
+  // What the MTA's own protocols have in common: who is chosen, and how that is said.
+  { name: 'doors', files: /^src\/(milter\/router|lookup\/)/, imports: [...ports, 'config', 'milter'], builtin: true },
   { name: 'xmpp', files: /^src\/xmpp\//, imports: [...ports, 'config'], packages: ['@xmpp/*', 'ltx'], builtin: true },
   {
     name: 'sqlite',
