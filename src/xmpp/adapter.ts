@@ -28,9 +28,9 @@ import { Outbox, SendError } from './outbox.ts';
 import { readPresence } from './presence-stanza.ts';
 import { Rooms } from './rooms.ts';
 import { Roster } from './roster.ts';
+import type { Session } from './session.ts';
 import type { Element } from './stanza.ts';
 import { normaliseAddress, ns, xml } from './stanza.ts';
-import type { Session } from './stream.ts';
 import { domainOf } from './stream.ts';
 
 export interface XmppOptions {

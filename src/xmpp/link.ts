@@ -14,8 +14,8 @@ import type { Log } from '../log.ts';
 import type { LinkStatus } from '../presence/watcher.ts';
 import type { LookupSrv } from './dial.ts';
 import { dial, findTargets, lookupSrv, tlsOptions } from './dial.ts';
+import type { Resumable, Session, StreamEnd } from './session.ts';
 import type { Element } from './stanza.ts';
-import type { Resumable, Session, StreamEnd } from './stream.ts';
 import { domainOf, XmppStream } from './stream.ts';
 
 export interface LinkLimits {

@@ -9,49 +9,16 @@
 import type { Socket } from 'node:net';
 import { StringDecoder } from 'node:string_decoder';
 import { connect as connectTls } from 'node:tls';
-import type { Client, QueuedStanza } from '@xmpp/client';
-import { client } from '@xmpp/client';
+import type { Client } from '@xmpp/client';
 import type { Clock } from '../clock.ts';
 import type { XmppConfig } from '../config.ts';
 import type { Log } from '../log.ts';
 import { tlsOptions } from './dial.ts';
-import { Plain, Scram } from './scram.ts';
+import { isStanza, makeClient } from './library.ts';
+import type { Scram } from './scram.ts';
+import type { Resumable, StreamEnd, StreamEvents } from './session.ts';
 import type { Element } from './stanza.ts';
 import { conditionOf, ns, xml } from './stanza.ts';
-
-/** What a later stream needs to take up this session again (XEP-0198 §5). */
-export interface Resumable {
-  readonly id: string;
-  readonly jid: string;
-  readonly inbound: number;
-  readonly outbound: number;
-  readonly queue: readonly QueuedStanza[];
-}
-
-export interface StreamEnd {
-  /** For people. */
-  readonly reason: string;
-  /** `refused`: trying again soon would give the same answer. */
-  readonly kind: 'lost' | 'refused';
-  /** What may be resumed after this; null when the session is gone. */
-  readonly resumable: Resumable | null;
-  readonly wasUp: boolean;
-}
-
-export interface Session {
-  /** Our full JID. */
-  readonly jid: string;
-  readonly resumed: boolean;
-  /** Whether the server acknowledges stanzas (XEP-0198). */
-  readonly acks: boolean;
-}
-
-export interface StreamEvents {
-  up(session: Session): void;
-  stanza(stanza: Element): void;
-  /** The server has taken this stanza. */
-  acked(stanza: Element): void;
-}
 
 /** Larger than any honest stanza to us (a roster of 10 000 people is 0.9 MB), small enough to parse in a second. */
 const largestStanza = 2 * 1024 * 1024;
@@ -171,25 +138,18 @@ export class XmppStream {
   }
 
   #makeClient(): Client {
-    const config = this.#config;
-    const x = client({
-      service: 'xmpp://localhost:5222',
+    const x = makeClient({
+      config: this.#config,
       domain: this.#domain,
-      resource: config.resource,
-      credentials: async (authenticate, offered) => {
-        const [mechanism] = offered.filter((name) => name !== 'ANONYMOUS' && (name !== 'PLAIN' || this.#isSecure()));
-        if (mechanism === undefined) throw new Error('the server offers no way to log in that is safe here');
-        const username = config.jid.slice(0, config.jid.lastIndexOf('@'));
-        await authenticate({ username, password: config.password }, mechanism);
+      clock: this.#clock,
+      isSecure: () => this.#isSecure(),
+      onScram: (scram) => {
+        this.#scram = scram;
+      },
+      onAsk: (asked) => {
+        this.#asked = asked;
       },
     });
-    x.reconnect.stop();
-    // No timer of the library's: it calls disconnect() on a dead peer, which loses the session.
-    x.timeout = 0;
-    x.streamManagement.timeout = 0;
-    x.streamManagement.requestAckInterval = 0;
-    this.#plugMechanisms(x);
-    this.#plugSending(x);
     if (this.#former) {
       const { id, inbound, outbound, queue, jid } = this.#former;
       Object.assign(x.streamManagement, { id, inbound, outbound, outbound_q: [...queue] });
@@ -205,55 +165,6 @@ export class XmppStream {
     x.streamManagement.on('resumed', () => this.#onResumed());
     x.streamManagement.on('ack', (stanza: Element) => this.#guarded('ack', () => this.#events.acked(stanza)));
     return x;
-  }
-
-  #plugMechanisms(x: Client): void {
-    const remember = (scram: Scram): Scram => {
-      this.#scram = scram;
-      return scram;
-    };
-    class Sha256 extends Scram {
-      constructor() {
-        super('SCRAM-SHA-256');
-        remember(this);
-      }
-    }
-    class Sha1 extends Scram {
-      constructor() {
-        super('SCRAM-SHA-1');
-        remember(this);
-      }
-    }
-    // In the order of preference; the library's own are not among them.
-    x.saslFactory._mechs = [
-      { name: 'SCRAM-SHA-256', mech: Sha256 },
-      { name: 'SCRAM-SHA-1', mech: Sha1 },
-      { name: 'PLAIN', mech: Plain },
-    ];
-  }
-
-  /** Stanzas enter the queue of XEP-0198 when they are written: the library waits for the kernel, and a cut between
-   * the two makes the server count one that we do not know of. */
-  #plugSending(x: Client): void {
-    const sm = x.streamManagement;
-    const enqueue = (element: Element): void => {
-      if (element.is('enable', ns.sm)) {
-        this.#asked = 'enable';
-        sm.enableSent = true;
-      } else if (element.is('resume', ns.sm)) {
-        this.#asked = 'resume';
-      } else if (isStanza(element) && (sm.enabled || sm.enableSent)) {
-        sm.outbound_q.push({ stanza: element, stamp: new Date(this.#clock.now()).toISOString() });
-      }
-    };
-    x.sendMany = async (elements) => {
-      for (const element of elements) await x.send(element);
-    };
-    x.send = async (element) => {
-      element.parent = x.root;
-      enqueue(element);
-      await x.write(element.toString());
-    };
   }
 
   #write(element: Element): void {
@@ -469,8 +380,4 @@ export class XmppStream {
 
 export function domainOf(config: Pick<XmppConfig, 'jid'>): string {
   return config.jid.slice(config.jid.lastIndexOf('@') + 1);
-}
-
-function isStanza(element: Element): boolean {
-  return element.name === 'iq' || element.name === 'message' || element.name === 'presence';
 }

@@ -1,6 +1,6 @@
 // Pointsman as it is run in production: `pointsman serve` in a process of its own, with a state folder of its own, its
 // log as events to await, and its control socket to ask.
-import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -154,12 +154,6 @@ export class PointsmanProcess implements AsyncDisposable {
         throw new Error(`within ${within} ms not ${JSON.stringify(expected)} but ${JSON.stringify([...seen])}`);
       await pause(20);
     }
-  }
-
-  /** Nothing of the last test is left: no state, no log. Only while it does not run. */
-  async forget(): Promise<void> {
-    const state = join(this.#folder.path, 'state');
-    for (const file of await readdir(state).catch(() => [])) await rm(join(state, file), { recursive: true });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

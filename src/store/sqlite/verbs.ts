@@ -3,6 +3,7 @@ import type { Consequences, Store } from '../store.ts';
 import type { VerbName } from './company.ts';
 import { applyConsequences } from './consequences.ts';
 import { choose, recordFinalDot, retryNow, settle, wakeHeld } from './deliveries.ts';
+import { hastenHop, intervene, queuePage } from './interventions.ts';
 import * as look from './look.ts';
 import { accept, content, retireContent } from './messages.ts';
 import { settleNudge } from './nudges.ts';
@@ -51,6 +52,9 @@ export const verbs: Verbs = {
   presenceHistory: look.presenceHistory,
   retireContent,
   retryNow,
+  intervene,
+  hastenHop,
+  queuePage,
   listQueue: look.listQueue,
   listTracked,
   message: look.message,
