@@ -11,6 +11,7 @@
 // and people coming and going move the message on until somebody has taken it, or every step was taken.
 import { minute } from './clock.ts';
 import type { Client, Intake } from './intake.ts';
+import type { Content } from './mail/content.ts';
 import { type Mailbox, mailboxKey, nullReversePath } from './mail/path.ts';
 import type { QueueId } from './mail/queue-id.ts';
 import type { AckOutcome } from './operations.ts';
@@ -78,11 +79,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const stopping = new AbortController();
 
   // 1 Accept, 2 Plan. A peer that is not named gets nothing; a recipient must be one of ours, whoever asks.
-  async function accept(
-    client: Client,
-    envelope: Parameters<Intake['accept']>[1],
-    content: Uint8Array,
-  ): Promise<QueueId> {
+  async function accept(client: Client, envelope: Parameters<Intake['accept']>[1], content: Content): Promise<QueueId> {
     // With room in hand it is attempted from memory, at once, and never has to be claimed and read back.
     const atOnce = attempts !== null && attempts.room() > arriving;
     arriving += 1;
@@ -112,7 +109,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   }
 
   /** `content`: when it is in memory still. */
-  async function send(works: readonly Work[], content?: Uint8Array): Promise<void> {
+  async function send(works: readonly Work[], content?: Content): Promise<void> {
     for (const each of works) inHand.add(keyOf(each));
     try {
       await dispatch(stage, works, cutOff.signal, content);
@@ -209,6 +206,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     admitClient: (address) => peers.admit(address),
     admitRecipient: (_client, path) => admitRecipient(stage, path),
     accept,
+    openContent: () => stage.store.openContent(),
     acknowledge,
     requeue: (queueId, to, by) => requeue(stage, queueId, to, by),
     nextHopOf: (mailbox) => hopFor(stage.config.nextHops, mailbox).name,

@@ -2,6 +2,7 @@
 
 import type { Duration } from '../clock.ts';
 import type { Client } from '../intake.ts';
+import { type Content, headOf } from '../mail/content.ts';
 import type { Envelope, ForwardPath } from '../mail/envelope.ts';
 import { describeError, PointsmanError } from '../mail/error.ts';
 import type { MailFacts } from '../mail/facts.ts';
@@ -53,7 +54,7 @@ export async function keepSafe(
   stage: Stage,
   client: Client,
   envelope: Envelope,
-  content: Uint8Array,
+  content: Content,
   leaseFor: Duration | null,
 ): Promise<Accepted> {
   for (let attempt = 1; ; attempt += 1) {
@@ -82,12 +83,19 @@ function planned(
   stage: Stage,
   client: Client,
   envelope: Envelope,
-  content: Uint8Array,
+  content: Content,
   leaseFor: Duration | null,
 ): Acceptance {
   const now = stage.clock.now();
   const queueId = newQueueId(now, stage.random);
-  const facts = readFacts({ queueId, receivedAt: now, envelope, content, client });
+  const facts = readFacts({
+    queueId,
+    receivedAt: now,
+    envelope,
+    content: headOf(content),
+    size: content.length,
+    client,
+  });
   const rules = stage.rules.current();
   const plans = envelope.forwardPaths.map((path) => unlessMarked(stage, facts, plan(facts, path.mailbox, rules)));
   const refusal = plans.every((each) => each.kind === 'reject') ? plans[0] : undefined;

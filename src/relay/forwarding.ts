@@ -1,6 +1,7 @@
 // Forward: claim what is due, choose, ship, settle. The intent is stored before the effect, so that a crash delays
 // rather than repeats; what the next hop said decides what follows.
 import { type Duration, minute } from '../clock.ts';
+import type { Content } from '../mail/content.ts';
 import type { ForwardPath } from '../mail/envelope.ts';
 import { loopMark } from '../mail/loop-mark.ts';
 import { domainOf, type Mailbox } from '../mail/path.ts';
@@ -31,7 +32,7 @@ export async function dispatch(
   stage: Stage,
   works: readonly Work[],
   signal: AbortSignal,
-  fresh?: Uint8Array,
+  fresh?: Content,
 ): Promise<void> {
   stage.reach('claimed');
   await settleRefused(stage, works);
@@ -138,7 +139,7 @@ function together(loads: readonly Load[]): Load[][] {
   return [...shipments.values()];
 }
 
-async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal, fresh?: Uint8Array): Promise<void> {
+async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal, fresh?: Content): Promise<void> {
   const [first] = loads;
   if (!first) return;
   const { hop } = first;
@@ -162,7 +163,7 @@ async function transact(
   loads: readonly Load[],
   first: Load,
   signal: AbortSignal,
-  fresh?: Uint8Array,
+  fresh?: Content,
 ): Promise<readonly Outcome[] | null> {
   const { message } = first.work;
   const refs = loads.map(({ work }): DeliveryRef => ({ queueId: work.delivery.queueId, seq: work.delivery.seq }));

@@ -11,14 +11,9 @@ import { describeError, replyFor } from '../mail/error.ts';
 import { formatReply, isPositive, type Reply, replies } from '../mail/reply.ts';
 import { type Forwarded, type MailCommand, parseMail, parseRcpt, parseXforward } from './command.ts';
 import { Connection, type Speaker } from './connection.ts';
-import type { Content } from './content-parser.ts';
-import type { Hall } from './hall.ts';
-import { helloReply, isSame, keywords, named, printable, refusals } from './phrases.ts';
-
-interface Transaction {
-  readonly mail: MailCommand;
-  readonly forwardPaths: ForwardPath[];
-}
+import type { Content, ContentLimits } from './content-parser.ts';
+import type { Hall, Transaction } from './hall.ts';
+import { helloReply, isSame, keywords, named, nameOf, printable, refusals } from './phrases.ts';
 
 type Done = () => void;
 
@@ -268,6 +263,7 @@ export class Session implements Speaker {
         // A client that did not ask for SIZE gets its 552 at the end; one that does not stop is cut off.
         cutOff: 2 * size + 1_048_576,
         reserve: (octets) => this.#reserve(octets),
+        ...this.#spill(),
       },
       { onEnd: (content, resume) => void this.#accept(transaction, content, resume), onCutOff: () => this.#cutOff() },
     );
@@ -351,16 +347,14 @@ export class Session implements Speaker {
   }
 
   #client(): Client {
-    const forwarded = this.#forwarded;
-    const address = this.address;
-    const forwardedFor = forwarded && [forwarded.get('NAME'), `[${forwarded.get('ADDR') ?? 'unknown'}]`];
+    const { address } = this;
     return {
       address,
       port: this.#wire.port,
       helo: this.#helo,
       tls: this.#wire.secure,
       carriesMembers: this.#carriesMembers || this.#hall.carriesMembers(address),
-      ...(forwardedFor ? { forwardedFor: forwardedFor.filter((word) => word !== undefined).join(' ') } : {}),
+      ...(this.#forwarded ? { forwardedFor: nameOf(this.#forwarded) } : {}),
     };
   }
 
@@ -391,8 +385,16 @@ export class Session implements Speaker {
     return true;
   }
 
-  #giveBack(): void {
-    this.#hall.release(this.#reserved);
-    this.#reserved = 0;
+  /** Content too large for memory. */
+  #spill(): Pick<ContentLimits, 'spill'> {
+    const open = this.#hall.openContent;
+    const failed = (error: unknown): void =>
+      this.#hall.log.error({ session: this.#wire.id, cause: describeError(error) }, 'content could not be written');
+    return open ? { spill: { open, release: (octets) => this.#giveBack(octets), failed } } : {};
+  }
+
+  #giveBack(octets = this.#reserved): void {
+    this.#hall.release(octets);
+    this.#reserved -= octets;
   }
 }

@@ -1,5 +1,6 @@
 // One Pointsman for a story: the real relay, rules and SQLite store; time, people, next hops and instant messages are
 // scripted. A fake fails the test on what it does not expect.
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { day, hour, type Instant, minute } from '../../src/clock.ts';
 import { noFaults } from '../../src/fault-point.ts';
 import type { Client } from '../../src/intake.ts';
 import type { Fields, Log } from '../../src/log.ts';
+import { headOf } from '../../src/mail/content.ts';
 import type { Envelope, ForwardPath } from '../../src/mail/envelope.ts';
 import type { MarkKey } from '../../src/mail/loop-mark.ts';
 import { expectMailbox, nullReversePath } from '../../src/mail/path.ts';
@@ -315,7 +317,7 @@ export class Story {
           from: shipment.envelope.reversePath,
           to: shipment.recipients.map(({ mailbox }) => mailbox),
           shipment,
-          text: shipment.prepend + Buffer.from(shipment.content).toString('latin1'),
+          text: shipment.prepend + Buffer.from(headOf(shipment.content)).toString('latin1'),
         });
         this.#look();
         return outcomes;

@@ -12,7 +12,10 @@ import { listTracked, openTracked, trackedByMessageId, trackedByShortId, tracked
 import type { Work } from './work.ts';
 
 export type Arguments<V extends VerbName> = Parameters<Store[V]>;
-export type Result<V extends VerbName> = Awaited<ReturnType<Store[V]>>;
+/** The worker knows content in files by name only. */
+export type Result<V extends VerbName> = V extends 'content'
+  ? Uint8Array | { file: string; length: number }
+  : Awaited<ReturnType<Store[V]>>;
 type Verbs = { readonly [V in VerbName]: (work: Work, ...args: Arguments<V>) => Result<V> };
 
 /** A change and its consequences: `stale` is thrown on the way, see work.ts. */
