@@ -9,7 +9,7 @@ import type { Client } from '../intake.ts';
 import type { Envelope, ForwardPath } from '../mail/envelope.ts';
 import { describeError, replyFor } from '../mail/error.ts';
 import { formatReply, isPositive, type Reply, replies } from '../mail/reply.ts';
-import { type Forwarded, type MailCommand, parseMail, parseRcpt, parseXforward } from './command.ts';
+import { type Forwarded, parseMail, parseRcpt, parseXforward } from './command.ts';
 import { Connection, type Speaker } from './connection.ts';
 import type { Content, ContentLimits } from './content-parser.ts';
 import type { Hall, Transaction } from './hall.ts';
