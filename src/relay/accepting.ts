@@ -2,7 +2,7 @@
 
 import type { Duration } from '../clock.ts';
 import type { Client } from '../intake.ts';
-import { type Content, headOf } from '../mail/content.ts';
+import { type Content, type ContentFile, headOf, isFile } from '../mail/content.ts';
 import type { Envelope, ForwardPath } from '../mail/envelope.ts';
 import { describeError, PointsmanError } from '../mail/error.ts';
 import type { MailFacts } from '../mail/facts.ts';
@@ -58,14 +58,16 @@ export async function keepSafe(
   leaseFor: Duration | null,
 ): Promise<Accepted> {
   for (let attempt = 1; ; attempt += 1) {
-    const acceptance = planned(stage, client, envelope, content, leaseFor);
+    let acceptance: Acceptance;
     try {
+      acceptance = planned(stage, client, envelope, content, leaseFor);
       await stage.store.accept(acceptance);
     } catch (error) {
       // Chance drew a short id that is in use: draw again.
       if (error instanceof ShortIdTaken && attempt < 8) continue;
+      if (isFile(content)) await dropped(stage, content);
       if (error instanceof PointsmanError) throw error;
-      throw new PointsmanError(replies.localError, `the store did not accept it: ${describeError(error)}`, {
+      throw new PointsmanError(replies.localError, `it could not be accepted: ${describeError(error)}`, {
         cause: error,
       });
     }
@@ -76,6 +78,12 @@ export async function keepSafe(
     if (leaseFor === null) stage.wake();
     return { queueId: message.queueId, facts: message.facts, works };
   }
+}
+
+async function dropped(stage: Stage, content: ContentFile): Promise<void> {
+  await stage.store
+    .dropContent(content)
+    .catch((error: unknown) => stage.log.warn({ err: error }, 'a file of refused content stays until the next start'));
 }
 
 /** What the rules say of each recipient, and all that has to be written. Throws when the rules refuse every recipient. */

@@ -18,8 +18,7 @@ import { helloReply, isSame, keywords, named, nameOf, printable, refusals } from
 type Done = () => void;
 
 const maxErrors = 10;
-// RFC 1035 §2.3.4, and room for an address literal.
-const longestHelo = 255;
+const longestHelo = 255; // RFC 1035 §2.3.4
 
 export class Session implements Speaker {
   readonly #hall: Hall;
@@ -385,7 +384,6 @@ export class Session implements Speaker {
     return true;
   }
 
-  /** Content too large for memory. */
   #spill(): Pick<ContentLimits, 'spill'> {
     const open = this.#hall.openContent;
     const failed = (error: unknown): void =>
@@ -394,7 +392,9 @@ export class Session implements Speaker {
   }
 
   #giveBack(octets = this.#reserved): void {
-    this.#hall.release(octets);
-    this.#reserved -= octets;
+    // A connection that has closed has given everything back already.
+    const held = Math.min(octets, this.#reserved);
+    this.#hall.release(held);
+    this.#reserved -= held;
   }
 }

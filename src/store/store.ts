@@ -3,7 +3,7 @@
 // Whatever is due at a moment has a row in the one timer queue; a lease on that row says who is working on it, so a
 // crash is a lease that runs out, and the work is done again. No verb reads a clock.
 import type { Duration, Instant } from '../clock.ts';
-import type { Content, ContentWriter } from '../mail/content.ts';
+import type { Content, ContentFile, ContentWriter } from '../mail/content.ts';
 import type { Envelope, ForwardPath } from '../mail/envelope.ts';
 import { PointsmanError } from '../mail/error.ts';
 import type { MailFacts } from '../mail/facts.ts';
@@ -203,6 +203,8 @@ export interface Store {
 
   /** For content that is too large for memory: written before it is accepted. */
   openContent(): ContentWriter;
+  /** Its message was not accepted. Kept where the store has failed and may have accepted it: a start will tell. */
+  dropContent(content: ContentFile): Promise<void>;
 
   // The timer queue
   /** Leases what is due, oldest first. What another lease covers is left alone until it runs out. */

@@ -1,8 +1,8 @@
 // Which verbs ask for what: a transaction, a sync of their own, or only to be done in the company of others.
 import type { Store } from '../store.ts';
 
-/** `openContent` is done beside the worker. */
-export type VerbName = Exclude<keyof Store, 'close' | 'openContent'>;
+/** Content files are written and dropped beside the worker. */
+export type VerbName = Exclude<keyof Store, 'close' | 'openContent' | 'dropContent'>;
 
 /** They change nothing and need no transaction. */
 export const reads: ReadonlySet<VerbName> = new Set<VerbName>([

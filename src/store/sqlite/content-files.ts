@@ -30,38 +30,40 @@ export function createContentWriter(state: string): ContentWriter {
   const heads: Uint8Array[] = [];
   let length = 0;
   let handle: FileHandle | undefined;
+  // One thing at a time: a file that is being opened cannot be removed yet.
+  let last: Promise<unknown> = Promise.resolve();
+  const afterwards = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = last.then(work);
+    last = done.catch(() => undefined);
+    return done;
+  };
   const failed = (error: unknown): never => {
     const full = (error as NodeJS.ErrnoException).code === 'ENOSPC';
     const reply = full ? replies.storeFull : replies.localError;
     throw new PointsmanError(reply, `content could not be written: ${describeError(error)}`, { cause: error });
   };
+  const write = async (octets: Uint8Array): Promise<void> => {
+    handle ??= await open(path, 'wx', 0o600);
+    if (length < mostInMemory) heads.push(octets.slice(0, mostInMemory - length));
+    await handle.appendFile(octets);
+    length += octets.length;
+  };
+  const finish = async (): Promise<ContentFile> => {
+    handle ??= await open(path, 'wx', 0o600);
+    await handle.sync();
+    await handle.close();
+    const folder = await open(folderIn(state), 'r');
+    await folder.sync().finally(() => folder.close());
+    return { path, length, head: new Uint8Array(Buffer.concat(heads)) };
+  };
+  const discard = async (): Promise<void> => {
+    await handle?.close().catch(() => undefined);
+    await rm(path, { force: true });
+  };
   return {
-    async write(octets) {
-      try {
-        handle ??= await open(path, 'wx', 0o600);
-        if (length < mostInMemory) heads.push(octets.slice(0, mostInMemory - length));
-        await handle.appendFile(octets);
-        length += octets.length;
-      } catch (error) {
-        failed(error);
-      }
-    },
-    async finish() {
-      try {
-        handle ??= await open(path, 'wx', 0o600);
-        await handle.sync();
-        await handle.close();
-        const folder = await open(folderIn(state), 'r');
-        await folder.sync().finally(() => folder.close());
-      } catch (error) {
-        failed(error);
-      }
-      return { path, length, head: new Uint8Array(Buffer.concat(heads)) };
-    },
-    async discard() {
-      await handle?.close().catch(() => undefined);
-      await rm(path, { force: true });
-    },
+    write: (octets) => afterwards(() => write(octets)).catch(failed),
+    finish: () => afterwards(finish).catch(failed),
+    discard: () => afterwards(discard),
   };
 }
 

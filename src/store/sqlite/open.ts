@@ -1,6 +1,7 @@
 // The store on SQLite: a Store whose verbs are run by one worker thread, so that the network thread never waits for
 // the disk. Verbs are performed in the order in which they were called; reads too, so they see what was written before.
 import { mkdirSync } from 'node:fs';
+import { basename } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Duration } from '../../clock.ts';
 import { isFile } from '../../mail/content.ts';
@@ -8,7 +9,7 @@ import { describeError, PointsmanError } from '../../mail/error.ts';
 import { replies } from '../../mail/reply.ts';
 import type { Acceptance, Consequences, Store } from '../store.ts';
 import { mayWaitForCompany, type VerbName } from './company.ts';
-import { createContentWriter, readContentFile } from './content-files.ts';
+import { createContentWriter, readContentFile, removeContentFile } from './content-files.ts';
 import type { Result } from './verbs.ts';
 import { type Answer, errorFrom, type FromWorker, type Request, type Requests, type WorkerOptions } from './wire.ts';
 
@@ -73,6 +74,9 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       return found instanceof Uint8Array ? found : readContentFile(options.folder, found.file, found.length);
     },
     openContent: () => createContentWriter(options.folder),
+    async dropContent({ path }) {
+      if (!link.failed) removeContentFile(options.folder, basename(path));
+    },
     recordChoice: withReports('recordChoice'),
     recordFinalDot: verb('recordFinalDot'),
     settle: withReports('settle'),
@@ -176,6 +180,11 @@ class WorkerLink {
       return Promise.reject(new PointsmanError(replies.shuttingDown, `store, ${request.verb}: the store is closed`));
     }
     return this.#post(request, transfer);
+  }
+
+  /** What it was doing may or may not have been committed. */
+  get failed(): boolean {
+    return this.#fatal !== undefined;
   }
 
   /** What was called before is done first. A second call waits for the same end. */

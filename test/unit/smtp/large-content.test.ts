@@ -174,6 +174,9 @@ test('goes when its message has been retired, and at a start when no message has
   store = await openSqliteStore({ folder: folder.path, keepContent: 1_000 });
   expect(files()).toHaveLength(1);
   expect(isFile(lost) && files().includes(lost.path)).toBe(false);
+  const refused = await write();
+  if (isFile(refused)) await store.dropContent(refused);
+  expect(files()).toHaveLength(1);
   const found = await store.content(queueId);
   expect(Buffer.from(isFile(found) ? found.head : found).toString()).toBe('Subject: x\r\n\r\n');
   await store.retireContent(queueId);
