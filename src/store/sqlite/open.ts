@@ -7,7 +7,7 @@ import { describeError, PointsmanError } from '../../mail/error.ts';
 import { replies } from '../../mail/reply.ts';
 import type { Acceptance, Consequences, Store } from '../store.ts';
 import type { VerbName } from './verbs.ts';
-import { errorFrom, type FromWorker, type Request, type WorkerOptions } from './wire.ts';
+import { type Answer, errorFrom, type FromWorker, type Request, type Requests, type WorkerOptions } from './wire.ts';
 
 export interface SqliteStoreOptions {
   /** The state folder; created (0700) when missing. The database in it is `pointsman.db`. */
@@ -21,6 +21,11 @@ export interface SqliteStoreOptions {
   readonly onWarning?: (text: string) => void;
   /** Most pages (of 4 kB) the database may have; past that the store is full. */
   readonly maxPages?: number;
+}
+
+interface Gathered {
+  readonly request: Request;
+  readonly transfer: readonly ArrayBuffer[];
 }
 
 interface Pending {
@@ -99,6 +104,7 @@ class WorkerLink {
   readonly #exited: Promise<void>;
   readonly #options: SqliteStoreOptions;
   readonly #pending = new Map<number, Pending>();
+  readonly #gathered: Gathered[] = [];
   #lastId = 0;
   #state: 'opening' | 'open' | 'closing' | 'closed' = 'opening';
   #fatal: Error | undefined;
@@ -168,10 +174,34 @@ class WorkerLink {
     return new Promise<unknown>((resolve, reject) => {
       this.#lastId += 1;
       const id = this.#lastId;
-      // First the post: what cannot be cloned throws here, and must not stay behind as pending.
-      this.#worker.postMessage({ ...request, id } satisfies Request, transfer);
       this.#pending.set(id, { verb: request.verb, resolve, reject });
+      if (this.#gathered.push({ request: { ...request, id }, transfer }) === 1) setImmediate(() => this.#send());
     });
+  }
+
+  /** All that was called in one turn of the event loop goes over in one message. */
+  #send(): void {
+    const gathered = this.#gathered.splice(0);
+    try {
+      this.#postAll(gathered);
+    } catch (error) {
+      // What cannot be cloned is the fault of one call alone.
+      for (const each of gathered) {
+        try {
+          if (gathered.length === 1) throw error;
+          this.#postAll([each]);
+        } catch (reason) {
+          this.#answer({ kind: 'answers', answers: [refused(each.request, reason)], committed: 0 });
+        }
+      }
+    }
+  }
+
+  #postAll(gathered: readonly Gathered[]): void {
+    this.#worker.postMessage(
+      gathered.map(({ request }) => request) satisfies Requests,
+      gathered.flatMap(({ transfer }) => transfer),
+    );
   }
 
   #answer(message: FromWorker & { kind: 'answers' }): void {
@@ -194,6 +224,10 @@ class WorkerLink {
     this.#pending.clear();
     if (!opening) this.#options.onFatal?.(fatal);
   }
+}
+
+function refused({ id, verb }: Request, error: unknown): Answer {
+  return { id, ok: false, failure: { kind: 'local', message: `${verb}: ${describeError(error)}` } };
 }
 
 function gone(verb: string, fatal: Error): PointsmanError {

@@ -36,6 +36,16 @@ export const reads: ReadonlySet<VerbName> = new Set<VerbName>([
   'recall',
 ]);
 
+/** What a power cut may take back without anything being lost or unknown: see Store.settle. */
+export function mayWaitForSync(verb: VerbName, args: readonly unknown[]): boolean {
+  if (verb === 'claimDue' || reads.has(verb)) return true;
+  if (verb !== 'settle') return false;
+  const [settlements, { events: _, ...also }] = args as unknown as Arguments<'settle'>;
+  return (
+    settlements.every(({ to }) => to === 'delivered') && Object.values(also).every((some) => (some?.length ?? 0) === 0)
+  );
+}
+
 /** A change and its consequences: `stale` is thrown on the way, see work.ts. */
 function done(work: Work, also: Consequences): 'done' {
   applyConsequences(work, also);

@@ -14,6 +14,9 @@ export type Request =
   | { readonly id: number; readonly verb: VerbName; readonly args: readonly unknown[] }
   | { readonly id: number; readonly verb: 'close' };
 
+/** What was called in one turn of the network thread's event loop. */
+export type Requests = readonly Request[];
+
 export type Answer =
   | { readonly id: number; readonly ok: true; readonly value: unknown }
   | { readonly id: number; readonly ok: false; readonly failure: Failure };
