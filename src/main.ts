@@ -8,6 +8,7 @@ import { runProgram } from './cli/program.ts';
 import { loadConfig } from './cli/setup.ts';
 import { processTerminal, type Terminal } from './cli/terminal.ts';
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts';
+import { checkStateFolder } from './config/load.ts';
 import { openMarkKeys } from './config/mark-keys.ts';
 import type { Config } from './config.ts';
 import { createApi } from './console/api.ts';
@@ -77,6 +78,8 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
   const { log } = options;
   const undo: (() => Promise<unknown>)[] = [];
   try {
+    const open = checkStateFolder(config.state);
+    if (open) throw new RefusedToStart([open]);
     const rules = await openRules(config, options);
     const metrics = createMetrics();
     const store = await openSqliteStore({

@@ -49,11 +49,10 @@ export interface Relay extends Intake {
   load(person: string): { open: number; lastAssignedAt: number | null };
 }
 
-/** Deliveries being attempted at one time. */
-const attemptsAtOnce = 200;
-
 /** Longer than any transaction with a next hop may last. */
 const attemptLease = 31 * minute;
+/** Deliveries being attempted at one time. */
+const attemptsAtOnce = 200;
 
 type DueOf<Kind extends Due['kind']> = Extract<Due, { kind: Kind }>;
 
@@ -90,7 +89,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     const accepted = await keepSafe(stage, client, envelope, content, atOnce ? attemptLease : null).finally(() => {
       arriving -= 1;
     });
-    if (atOnce) attempts?.take(dispatchOnce(accepted.works, content));
+    if (atOnce) attempts?.take(send(accepted.works, content));
     // The mail is safe, and the peer must hear so, even when what it says as a reply cannot be stored just now.
     await watchForReply(accepted, client.carriesMembers || peers.carriesMembers(client.address)).catch(
       (error: unknown) =>
@@ -105,19 +104,21 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   // 3 Choose, 4 Forward. What was claimed together and belongs to one message goes together.
   const inHand = new Set<string>();
   const keyOf = ({ delivery }: Work) => `${delivery.queueId} ${delivery.seq}`;
-  async function dispatchOnce(works: readonly Work[], content?: Uint8Array): Promise<void> {
+  function forward(due: readonly DueOf<'attempt'>[]): Promise<void>[] {
+    // A clock that jumps ends leases early: what is on its way already must not be sent a second time.
+    const fresh = due.filter((each) => !inHand.has(keyOf(each)));
+    const byMessage = Map.groupBy(fresh, ({ message }) => message.queueId);
+    return [...byMessage.values()].map((works) => send(works));
+  }
+
+  /** `content`: when it is in memory still. */
+  async function send(works: readonly Work[], content?: Uint8Array): Promise<void> {
     for (const each of works) inHand.add(keyOf(each));
     try {
       await dispatch(stage, works, cutOff.signal, content);
     } finally {
       for (const each of works) inHand.delete(keyOf(each));
     }
-  }
-  function forward(due: readonly DueOf<'attempt'>[]): Promise<void>[] {
-    // A clock that jumps ends leases early: what is on its way already must not be sent a second time.
-    const fresh = due.filter((each) => !inHand.has(keyOf(each)));
-    const byMessage = Map.groupBy(fresh, ({ message }) => message.queueId);
-    return [...byMessage.values()].map((works) => dispatchOnce(works));
   }
 
   // 5 Nudge.

@@ -136,16 +136,6 @@ function planned(
   };
 }
 
-/** A member has sent it back: it went out to this group with our mark. */
-function unlessMarked(stage: Stage, facts: MailFacts, planned: Plan): Plan {
-  if (planned.kind !== 'group') return planned;
-  const marks = facts.headers.flatMap(([name, value]) => (name === markHeader.toLowerCase() ? [value] : []));
-  if (marks.length === 0 || !isMarked(marks, stage.markKeys(), planned.group, facts.messageId)) return planned;
-  const { address, rule, rulesVersion } = planned;
-  const because = [`a loop: it has our mark for the group ${planned.group}`];
-  return { kind: 'reject', address, reply: replies.loop, rule, rulesVersion, because };
-}
-
 /** As claimDue would give it. */
 function workOf(message: Message, { seq, path, plan: planned, finalDotAt, firstAttemptAt }: NewDelivery): Work {
   return {
@@ -167,6 +157,16 @@ function workOf(message: Message, { seq, path, plan: planned, finalDotAt, firstA
       delayToldAt: null,
     },
   };
+}
+
+/** A member has sent it back: it went out to this group with our mark. */
+function unlessMarked(stage: Stage, facts: MailFacts, planned: Plan): Plan {
+  if (planned.kind !== 'group') return planned;
+  const marks = facts.headers.flatMap(([name, value]) => (name === markHeader.toLowerCase() ? [value] : []));
+  if (marks.length === 0 || !isMarked(marks, stage.markKeys(), planned.group, facts.messageId)) return planned;
+  const { address, rule, rulesVersion } = planned;
+  const because = [`a loop: it has our mark for the group ${planned.group}`];
+  return { kind: 'reject', address, reply: replies.loop, rule, rulesVersion, because };
 }
 
 export function trackedFor(stage: Stage, facts: MailFacts, delivery: NewDelivery): Tracked[] {

@@ -72,9 +72,9 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
           continue;
         }
         full = room <= 0;
-        // Without room: until something in hand ends, or is seen to hang.
+        // Without room: until something in hand ends, or is seen to hang. Nor for very long: what is far off (retiring
+        // content) is put into the queue without a call.
         const next = full ? clock.now() + 5 * second : await store.nextDueAt(kinds);
-        // Not for longer: what is far off (retiring content) is put into the queue without a call.
         await sleep(Math.min(next ?? Number.POSITIVE_INFINITY, clock.now() + 10 * minute), callsSeen);
       } catch (error) {
         log.error({ err: error }, 'the timer queue could not be read; trying again in 5 s');

@@ -251,6 +251,7 @@ async function putBack(stage: Stage, loads: readonly Load[], gate: Gate & { kind
     }
   }
   if ((await stage.store.settle(settlements, { events })) === 'done') tellAll(stage, events);
+  stage.wake();
 }
 
 /** In the background: whoever was just delivered must not wait for it. */
@@ -315,7 +316,8 @@ async function settle(
     for (const { work } of loads) stage.ledger.settled(work.delivery);
     tellAll(stage, also.events);
     // A plain delivery makes nothing due but, much later, the retirement of its content.
-    if (following.length > 0 || settlements.some(({ to }) => to !== 'delivered')) stage.wake();
+    const plain = [also.reports, also.tracked, also.nudges].every((some) => (some?.length ?? 0) === 0);
+    if (!plain || settlements.some(({ to }) => to !== 'delivered')) stage.wake();
     for (const each of following) await each.afterwards();
     return;
   }

@@ -7,87 +7,21 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import type { Duration } from '../clock.ts';
-import type { Notify } from '../mail/envelope.ts';
 import { parseReply, type Reply } from '../mail/reply.ts';
 import type { NextHop } from '../transport.ts';
-import { encodeUtf8Address, encodeXtext } from './xtext.ts';
-
-export interface Timeouts {
-  /** To a TCP connection. */
-  readonly connect: Duration;
-  /** To greeting and through STARTTLS. */
-  readonly greeting: Duration;
-  /** Without an octet from the next hop; RFC 5321 §4.5.3.2.6: ten minutes for the reply to the final dot. */
-  readonly idle: Duration;
-  /** One message, from dialling (or taking a kept connection) to the last reply. */
-  readonly transaction: Duration;
-  /** A connection is kept this long for the next message. */
-  readonly kept: Duration;
-}
-
-export interface Extensions {
-  readonly pipelining: boolean;
-  readonly starttls: boolean;
-  readonly dsn: boolean;
-  readonly smtputf8: boolean;
-  readonly eightBitMime: boolean;
-  /** RFC 1870: told, and the limit; 0 when there is none. */
-  readonly sizes: boolean;
-  readonly size: number;
-}
-
-export interface Parameters {
-  readonly from: string;
-  readonly to: readonly string[];
-  readonly size: number;
-  readonly smtputf8: boolean;
-  readonly eightBitMime: boolean;
-  readonly ret?: 'FULL' | 'HDRS';
-  readonly envid?: string;
-  readonly notify?: Notify;
-  /** Decoded: `rfc822;someone@example.org`. */
-  readonly orcpt?: string;
-}
-
-/** What follows 354: pieces with dots stuffed, ending in CRLF, the final dot not among them. */
-export interface Letter {
-  /** When it is small enough to be written at once. */
-  readonly whole?: readonly Buffer[];
-  pieces(): AsyncIterable<Buffer>;
-  /** Called before the final dot is written, which waits for what it answers. */
-  readonly onFinalDot: () => Promise<void> | undefined;
-}
-
-/** A session that could not be set up, or a transaction that broke. */
-export interface Failure {
-  readonly cause: string;
-  readonly reply?: Reply;
-  /** STARTTLS was offered and did not work. */
-  readonly tls?: boolean;
-}
-
-export type Result =
-  /** In the order of `to`; a recipient that was refused has a reply, one that was not has none. */
-  | { readonly kind: 'done'; readonly reply: Reply; readonly refused: readonly (Reply | undefined)[] }
-  | {
-      readonly kind: 'failed';
-      readonly failure: Failure;
-      readonly refused: readonly (Reply | undefined)[];
-      /** The next hop had said yes or no to something of this message. */
-      readonly begun: boolean;
-      /** The failure is the next hop's answer and the connection is fit for the next message. */
-      readonly reusable: boolean;
-    };
-
-const none: Extensions = {
-  pipelining: false,
-  starttls: false,
-  dsn: false,
-  smtputf8: false,
-  eightBitMime: false,
-  sizes: false,
-  size: 0,
-};
+import {
+  type Extensions,
+  extensionsOf,
+  type Failure,
+  isFailure,
+  type Letter,
+  mailLine,
+  noExtensions,
+  type Parameters,
+  type Result,
+  rcptLines,
+  type Timeouts,
+} from './hop-words.ts';
 
 const finalDot = Buffer.from('.\r\n');
 const longestReply = 65_536;
@@ -96,7 +30,7 @@ export class HopConnection {
   readonly #hop: NextHop;
   readonly #hostname: string;
   #socket: net.Socket;
-  #extensions = none;
+  #extensions = noExtensions;
   /** Octets that came, as Latin-1: of a reply that is not whole yet. */
   #partial = '';
   /** Where in it the line starts that has not ended. */
@@ -164,7 +98,7 @@ export class HopConnection {
   }
 
   async #greet(): Promise<void> {
-    this.#extensions = none;
+    this.#extensions = noExtensions;
     this.#say(`EHLO ${this.#hostname}\r\n`);
     const raw = await this.#raw();
     const reply = this.#understand(raw);
@@ -228,7 +162,7 @@ export class HopConnection {
     refused: (Reply | undefined)[],
     progress: { answered: number },
   ): Promise<Result> {
-    const lines = [this.#mailLine(parameters), ...parameters.to.map((to) => this.#rcptLine(to, parameters))];
+    const lines = [mailLine(parameters, this.#extensions), ...rcptLines(parameters, this.#extensions)];
     const encoding = parameters.smtputf8 ? 'utf8' : 'latin1';
     const together = this.#extensions.pipelining;
     const say = (line: string): void => {
@@ -337,26 +271,6 @@ export class HopConnection {
     this.#lose({ cause: 'given up' });
   }
 
-  #mailLine(parameters: Parameters): string {
-    const { dsn, sizes } = this.#extensions;
-    let line = `MAIL FROM:<${parameters.from}>`;
-    if (sizes && parameters.size > 0) line += ` SIZE=${parameters.size}`;
-    if (parameters.eightBitMime) line += ' BODY=8BITMIME';
-    if (parameters.smtputf8) line += ' SMTPUTF8';
-    if (dsn && parameters.ret) line += ` RET=${parameters.ret}`;
-    if (dsn && parameters.envid) line += ` ENVID=${encodeXtext(parameters.envid)}`;
-    return `${line}\r\n`;
-  }
-
-  #rcptLine(to: string, { notify, orcpt, smtputf8 }: Parameters): string {
-    let line = `RCPT TO:<${to}>`;
-    if (this.#extensions.dsn) {
-      if (notify) line += ` NOTIFY=${notify.join(',').toUpperCase()}`;
-      if (orcpt) line += ` ORCPT=${encodeOrcpt(orcpt, smtputf8 && this.#extensions.smtputf8)}`;
-    }
-    return `${line}\r\n`;
-  }
-
   #say(text: string, encoding: 'latin1' | 'utf8' = 'latin1'): void {
     if (this.#lost) throw this.#lost;
     this.#socket.write(text, encoding);
@@ -448,35 +362,6 @@ const isAccepted = ({ code }: Reply): boolean => code >= 200 && code < 300;
 
 const refusal = (cause: string, reply: Reply): Failure => ({ cause, reply });
 
-/** RFC 5321 §4.1.1.1: a keyword a line after the first, in any case. */
-function extensionsOf(raw: string): Extensions {
-  const told = new Map<string, string>();
-  for (const line of raw.split('\n').slice(1)) {
-    const [keyword = '', ...values] = line.slice(4).trim().split(/[ =]+/);
-    told.set(keyword.toUpperCase(), values.join(' '));
-  }
-  const size = Number(told.get('SIZE') ?? 0);
-  return {
-    pipelining: told.has('PIPELINING'),
-    starttls: told.has('STARTTLS'),
-    dsn: told.has('DSN'),
-    smtputf8: told.has('SMTPUTF8'),
-    eightBitMime: told.has('8BITMIME'),
-    sizes: told.has('SIZE'),
-    size: Number.isSafeInteger(size) ? size : 0,
-  };
-}
-
-function encodeOrcpt(orcpt: string, smtputf8: boolean): string {
-  const at = orcpt.indexOf(';');
-  const type = orcpt.slice(0, at);
-  const address = orcpt.slice(at + 1);
-  if (/[^\x00-\x7f]/.test(address) || type.toLowerCase() === 'utf-8') {
-    return `utf-8;${encodeUtf8Address(address, smtputf8)}`;
-  }
-  return `${type};${encodeXtext(address)}`;
-}
-
 function dial(hop: NextHop, timeout: Duration, signal: AbortSignal): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
     const socket = net.connect({ host: hop.host, port: hop.port, noDelay: true });
@@ -501,8 +386,4 @@ function dial(hop: NextHop, timeout: Duration, signal: AbortSignal): Promise<net
     signal.addEventListener('abort', aborted, { once: true });
     if (signal.aborted) aborted();
   });
-}
-
-export function isFailure(value: unknown): value is Failure {
-  return typeof value === 'object' && value !== null && 'cause' in value && !(value instanceof Error);
 }

@@ -2,7 +2,8 @@
 // recently used first. Whoever finds none free waits in line.
 import type { Clock, Instant } from '../clock.ts';
 import type { NextHop } from '../transport.ts';
-import { HopConnection, isFailure, type Timeouts } from './hop-connection.ts';
+import { HopConnection } from './hop-connection.ts';
+import { isFailure, type Timeouts } from './hop-words.ts';
 
 export interface Lease {
   readonly connection: HopConnection;

@@ -22,7 +22,8 @@ import {
   type Parameters,
   type Result,
   type Timeouts,
-} from './hop-connection.ts';
+} from './hop-words.ts';
+import { hasBareLineEnd } from './line-ends.ts';
 import { type Lease, Pool } from './pool.ts';
 
 export const defaultTimeouts: Timeouts = {
@@ -238,16 +239,6 @@ function inspect(shipment: Shipment): Traits {
   const eightBit = eightBitPrepended || !isAscii(content);
   const eightBitHeader = eightBitPrepended || (eightBit && !isAscii(headerBlock(content)));
   return { eightBit, eightBitHeader, bareLineEnd: hasBareLineEnd(content) };
-}
-
-function hasBareLineEnd(content: Uint8Array): boolean {
-  let before = 0;
-  for (let at = 0; at < content.length; at++) {
-    const octet = content[at] as number;
-    if (octet === 0x0a ? before !== 0x0d : before === 0x0d) return true;
-    before = octet;
-  }
-  return before === 0x0d;
 }
 
 const isInternational = (text: string): boolean => /[^\x00-\x7f]/.test(text);

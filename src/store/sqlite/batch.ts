@@ -2,9 +2,10 @@
 // verb is undone alone. Answers are given only after COMMIT has returned, which with synchronous=FULL means synced. A
 // batch of nothing but leases and plain deliveries is committed without: the next synced commit carries it along.
 import type { Duration } from '../../clock.ts';
+import { mayWaitForSync, reads, type VerbName } from './company.ts';
 import { scheduleRetirement } from './messages.ts';
 import type { Sql } from './sql.ts';
-import { mayWaitForSync, reads, type VerbName, verbs } from './verbs.ts';
+import { verbs } from './verbs.ts';
 import { type Answer, failureOf, isBeyondRepair } from './wire.ts';
 import { Stale, type Work } from './work.ts';
 

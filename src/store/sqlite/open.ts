@@ -6,7 +6,7 @@ import type { Duration } from '../../clock.ts';
 import { describeError, PointsmanError } from '../../mail/error.ts';
 import { replies } from '../../mail/reply.ts';
 import type { Acceptance, Consequences, Store } from '../store.ts';
-import type { VerbName } from './verbs.ts';
+import { mayWaitForCompany, type VerbName } from './company.ts';
 import { type Answer, errorFrom, type FromWorker, type Request, type Requests, type WorkerOptions } from './wire.ts';
 
 export interface SqliteStoreOptions {
@@ -22,6 +22,13 @@ export interface SqliteStoreOptions {
   /** Most pages (of 4 kB) the database may have; past that the store is full. */
   readonly maxPages?: number;
 }
+
+/**
+ * Plain deliveries have nobody waiting for them, so they go over with the next acceptance: most of what they write is on
+ * the pages that it writes too, and waking the worker costs as much as the work. A crash in between sends them again, as
+ * one between the next hop's reply and any commit does, and says so.
+ */
+const longestWait: Duration = 3;
 
 interface Gathered {
   readonly request: Request;
@@ -105,6 +112,8 @@ class WorkerLink {
   readonly #options: SqliteStoreOptions;
   readonly #pending = new Map<number, Pending>();
   readonly #gathered: Gathered[] = [];
+  #soon: NodeJS.Immediate | undefined;
+  #later: NodeJS.Timeout | undefined;
   #lastId = 0;
   #state: 'opening' | 'open' | 'closing' | 'closed' = 'opening';
   #fatal: Error | undefined;
@@ -175,13 +184,21 @@ class WorkerLink {
       this.#lastId += 1;
       const id = this.#lastId;
       this.#pending.set(id, { verb: request.verb, resolve, reject });
-      if (this.#gathered.push({ request: { ...request, id }, transfer }) === 1) setImmediate(() => this.#send());
+      this.#gathered.push({ request: { ...request, id }, transfer });
+      const mayWait = request.verb !== 'close' && 'args' in request && mayWaitForCompany(request.verb, request.args);
+      if (mayWait) this.#later ??= setTimeout(() => this.#send(), longestWait);
+      else this.#soon ??= setImmediate(() => this.#send());
     });
   }
 
   /** All that was called in one turn of the event loop goes over in one message. */
   #send(): void {
+    clearTimeout(this.#later);
+    clearImmediate(this.#soon);
+    this.#later = undefined;
+    this.#soon = undefined;
     const gathered = this.#gathered.splice(0);
+    if (gathered.length === 0) return;
     try {
       this.#postAll(gathered);
     } catch (error) {

@@ -2,7 +2,7 @@
 import { PointsmanError } from '../../mail/error.ts';
 import { replies } from '../../mail/reply.ts';
 import { ShortIdTaken } from '../store.ts';
-import type { VerbName } from './verbs.ts';
+import type { VerbName } from './company.ts';
 
 export interface WorkerOptions {
   readonly folder: string;
