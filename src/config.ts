@@ -54,6 +54,14 @@ export interface XmppConfig {
   readonly tls: 'required' | 'none';
   /** PEM of the authorities trusted for this link only; null for the system's. */
   readonly ca: string | null;
+  /** SHA-256 fingerprints (upper-case hex with colons): only a certificate with one of them is believed, whoever signed it. */
+  readonly pins?: readonly string[];
+  /** The name the certificate must have, and that we ask for (SNI); otherwise the domain of the JID. */
+  readonly serverName?: string;
+  /** TLS from the first octet (XEP-0368) with the configured server, instead of STARTTLS. */
+  readonly directTls?: boolean;
+  /** Other domains whose word on presence counts; absent: all that the rules name people of. */
+  readonly trustedDomains?: readonly string[];
   /** Our nick in rooms. */
   readonly nick: string;
   /** Outbound pace in octets per second (servers throttle: see the reference). */
@@ -186,6 +194,8 @@ function xmppOf(entry: XmppEntry, surroundings: ConfigSurroundings, report: Repo
       report.error(entry.caFile.place, `${quote(entry.caFile.value)} holds no certificate in PEM form`);
     else ca = found.value;
   }
+  if (entry.directTls === true && entry.server === undefined)
+    report.error(entry.place, '"directTls" says how to speak to "server", which is missing; DNS says it by itself');
   if (entry.jid === undefined || password === undefined) return null;
   return {
     jid: entry.jid,
@@ -194,6 +204,10 @@ function xmppOf(entry: XmppEntry, surroundings: ConfigSurroundings, report: Repo
     server: entry.server ?? null,
     tls: 'required',
     ca,
+    ...(entry.pin ? { pins: entry.pin } : {}),
+    ...(entry.serverName === undefined ? {} : { serverName: entry.serverName }),
+    ...(entry.directTls === undefined ? {} : { directTls: entry.directTls }),
+    ...(entry.trustedDomains ? { trustedDomains: entry.trustedDomains } : {}),
     nick: entry.nick ?? defaults.nick,
     rate: entry.rate ?? defaults.rate,
   };

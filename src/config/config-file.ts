@@ -6,6 +6,7 @@ import { isDomain } from '../mail/path.ts';
 import { parseJid } from '../presence/jid.ts';
 import type { Place } from '../routing/rules.ts';
 import {
+  bool,
   counted,
   describe,
   duration,
@@ -14,6 +15,7 @@ import {
   list,
   located,
   oneOf,
+  oneOrMore,
   optional,
   record,
   required,
@@ -144,6 +146,13 @@ const loopbackOnly: Schema<Endpoint> = scalar('a loopback address and port such 
   return endpoint;
 });
 
+const fingerprint: Schema<string> = scalar('the SHA-256 fingerprint of a certificate', (value) => {
+  const hex = value.replace(/^sha-?256[:=\s]\s*/i, '').replace(/[:\s]/g, '');
+  if (!/^[0-9a-f]{64}$/i.test(hex))
+    return { wrong: 'is not 64 hexadecimal digits, as "openssl x509 -fingerprint -sha256" shows them' };
+  return (hex.toUpperCase().match(/../g) ?? []).join(':');
+});
+
 const noTlsSwitch = 'TLS cannot be switched off; a server with a certificate of its own authority needs "caFile"';
 const xmpp = fields(
   'the xmpp account',
@@ -167,6 +176,10 @@ const xmpp = fields(
     ),
     server: optional(nextHopAddress),
     caFile: optional(located(text('the path of a file'))),
+    pin: optional(oneOrMore(fingerprint)),
+    serverName: optional(domain),
+    directTls: optional(bool),
+    trustedDomains: optional(oneOrMore(domain)),
     nick: optional(text('a nick', 100)),
     rate: optional(size(500, 1_000_000)),
   },
