@@ -164,6 +164,8 @@ const unknownReasons: Readonly<Record<UnknownReason, string>> = {
   'link-down': 'the XMPP link is down',
   resync: 'the XMPP link has just come back',
   error: 'their server answers with an error',
+  'remote-silent': 'their server cannot be reached',
+  untrusted: 'their domain is not a trusted one',
   'no-jid': 'has no JID',
 };
 
