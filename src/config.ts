@@ -37,6 +37,7 @@ export interface Config {
     readonly keepContent: Duration;
   };
   readonly xmpp: XmppConfig | null;
+  readonly presence: PresenceConfig;
   readonly log: {
     readonly level: 'debug' | 'info' | 'warn' | 'error' /** null: pretty on a terminal */;
     readonly pretty: boolean | null;
@@ -66,6 +67,18 @@ export interface XmppConfig {
   readonly nick: string;
   /** Outbound pace in octets per second (servers throttle: see the reference). */
   readonly rate: number;
+}
+
+export interface PresenceConfig {
+  /** Flap damping: until who comes counts as here, who goes as gone. */
+  readonly up: Duration;
+  readonly down: Duration;
+  /** Duty rooms: whoever sits in one counts as present. */
+  readonly rooms: readonly BareJid[];
+  /** The zone in which times in status texts are read; null: they are not read. */
+  readonly readStatusIn: string | null;
+  /** Changes of presence are forgotten after this. */
+  readonly keep: Duration;
 }
 
 /** Where a secret is: in a file (absolute path), or a systemd credential of that name. */
@@ -118,6 +131,7 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
     size: read.size ?? defaults.size,
     queue,
     xmpp: read.xmpp ? xmppOf(read.xmpp, surroundings, report) : null,
+    presence: presenceOf(read),
     log: { level: read.log?.level ?? 'info', pretty: prettyOf(read.log?.pretty) },
   } satisfies Config;
   checkListeners(read, report);
@@ -179,6 +193,17 @@ function nextHopOf({ name, value }: Named<NextHopEntry>): NextHop | undefined {
   // On loopback nobody else can listen in; everywhere else the name in the certificate must be right unless said.
   const tls = value.tls ?? (isLoopback(host) ? 'none' : 'verify');
   return { name, host, port, tls, maxConnections };
+}
+
+function presenceOf({ presence }: ConfigFile): PresenceConfig {
+  const standard = defaults.presence;
+  return {
+    up: presence?.up === undefined ? standard.up : (presence.up ?? 0),
+    down: presence?.down === undefined ? standard.down : (presence.down ?? 0),
+    rooms: presence?.rooms ?? [],
+    readStatusIn: presence?.readStatusIn ?? null,
+    keep: presence?.keep ?? standard.keep,
+  };
 }
 
 type XmppEntry = NonNullable<ConfigFile['xmpp']>;

@@ -3,9 +3,12 @@ import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { day, hour, minute, second } from '../clock.ts';
 import { isDomain } from '../mail/path.ts';
+import { dampingTimes } from '../presence/damping.ts';
 import { parseJid } from '../presence/jid.ts';
+import { isZone } from '../presence/zone.ts';
 import type { Place } from '../routing/rules.ts';
 import {
+  bareJid,
   bool,
   counted,
   describe,
@@ -17,6 +20,7 @@ import {
   oneOf,
   oneOrMore,
   optional,
+  orNone,
   record,
   required,
   type Schema,
@@ -153,6 +157,10 @@ const fingerprint: Schema<string> = scalar('the SHA-256 fingerprint of a certifi
   return (hex.toUpperCase().match(/../g) ?? []).join(':');
 });
 
+const timeZone: Schema<string> = scalar('a time zone such as Europe/Berlin', (value) =>
+  isZone(value) ? value : undefined,
+);
+
 const noTlsSwitch = 'TLS cannot be switched off; a server with a certificate of its own authority needs "caFile"';
 const xmpp = fields(
   'the xmpp account',
@@ -219,6 +227,15 @@ export const configFileSchema = fields('the configuration', {
     ),
   ),
   xmpp: optional(xmpp),
+  presence: optional(
+    fields('presence', {
+      up: optional(orNone(duration(second, 10 * minute))),
+      down: optional(orNone(duration(second, 10 * minute))),
+      rooms: optional(oneOrMore(bareJid)),
+      readStatusIn: optional(orNone(timeZone)),
+      keep: optional(duration(hour, 3650 * day)),
+    }),
+  ),
   log: optional(
     fields('the log', {
       level: optional(oneOf(['debug', 'info', 'warn', 'error'])),
@@ -233,6 +250,7 @@ export const defaults = {
   size: 50_000_000,
   // RFC 5321 §4.5.4.1: give up after at least 4 to 5 days.
   queue: { lifetime: 5 * day, firstRetry: 5 * minute, longestRetry: 4 * hour, keepContent: 7 * day },
+  presence: { ...dampingTimes, keep: 30 * day },
   maxConnections: 10,
   resource: 'pointsman',
   nick: 'Pointsman',

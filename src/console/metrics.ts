@@ -3,7 +3,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Instant } from '../clock.ts';
 import type { Status } from '../operations.ts';
-import { linkCauses } from '../presence/watcher.ts';
+import { linkCauses } from '../presence/link-status.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 
 export interface Metrics {
@@ -89,9 +89,9 @@ function createGauges(registers: Registry[]): { set(status: Status, now: Instant
   const link = gauge('xmpp_link_state', '1 for the state the XMPP link is in.', 'state'); // off connecting up down
   const linkSince = gauge('xmpp_link_changed_timestamp_seconds', 'When the XMPP link came into its state.');
 
-  const downFor = gauge('xmpp_link_down_seconds', 'How long no session stands; 0 while one does.', 'cause'); // cause: linkCauses in presence/watcher.ts
+  const downFor = gauge('xmpp_link_down_seconds', 'How long no session stands; 0 while one does.', 'cause'); // cause: linkCauses in presence/link-status.ts
   const sessions = gauge('xmpp_sessions', 'Sessions since the start, of which some were resumed.', 'how'); // how: new resumed
-  const ended = gauge('xmpp_link_ended', 'Attempts and sessions that ended since the start.', 'cause'); // cause: linkCauses in presence/watcher.ts
+  const ended = gauge('xmpp_link_ended', 'Attempts and sessions that ended since the start.', 'cause'); // cause: linkCauses in presence/link-status.ts
 
   return {
     set(status, now) {

@@ -178,6 +178,18 @@ export class PresenceCache {
     return changes;
   }
 
+  /**
+   * Their clients were asked whether anybody is there. If so what we know is fresh; if none answered they are not
+   * reachable now, though their server may yet believe so: unknown, until it or they say something new.
+   */
+  verified(jid: BareJid, here: boolean, now: Instant): readonly PresenceChange[] {
+    const entry = this.#entries.get(jid);
+    if (!entry || entry.presence.state === 'offline' || entry.presence.state === 'unknown') return [];
+    if (!here) return this.#forget(jid, entry, now, 'no-answer');
+    entry.presence = Object.freeze({ ...entry.presence, asOf: now });
+    return [];
+  }
+
   /** To be called now and then while the link is down. */
   tick(now: Instant): readonly PresenceChange[] {
     if (this.#linkDownAt === null || this.#stale || now - this.#linkDownAt < this.#staleAfter) return [];

@@ -2,7 +2,7 @@
 // from the state of things, so that a fault opens and clears with it and is never forgotten open.
 import type { Duration, Instant } from '../clock.ts';
 import { formatDuration, minute } from '../clock.ts';
-import type { LinkCause, LinkStatus } from './watcher.ts';
+import type { LinkCause, LinkStatus } from './link-status.ts';
 
 export interface PresenceFault {
   /** Fixed: `xmpp-link-login`, `presence-not-shared`. */

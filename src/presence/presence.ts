@@ -14,6 +14,7 @@ export type UnknownReason =
   | 'resync' // a new session: the server has not told yet
   | 'error' // their server answered with an error
   | 'remote-silent' // their server cannot be reached from ours
+  | 'no-answer' // asked whether they are there, none of their clients answered
   | 'untrusted' // their domain's word does not count here
   | 'no-jid';
 

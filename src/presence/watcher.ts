@@ -1,44 +1,11 @@
 // Port: who is there. The XMPP adapter feeds the cache behind it; relay.ts only asks.
+import type { Duration } from '../clock.ts';
+import type { PresenceFault } from './fault.ts';
 import type { BareJid } from './jid.ts';
+import type { LinkStatus } from './link-status.ts';
 import type { Presence, PresenceChange } from './presence.ts';
 
-/** The ways of being down. What an operator does about each is in link-fault.ts. */
-export const linkCauses = [
-  'dns', // no answer, or no such service
-  'unreachable', // no connection
-  'no-session', // connected, but no session in time: the server hangs
-  'no-tls', // TLS is required and not offered: stripped, or not configured
-  'tls', // no TLS, or not with whom we mean
-  'login', // the account is refused
-  'conflict', // another session has our resource
-  'refused', // the server does not want us
-  'stream-error', // the server ended the stream with another error
-  'unreadable', // what the server sent is no XMPP, or larger than we take
-  'closed', // the connection ended
-  'silent', // a session stands, but nothing is heard
-  'stopped', // by us
-] as const;
-export type LinkCause = (typeof linkCauses)[number];
-
-export interface LinkStatus {
-  readonly state: 'off' | 'connecting' | 'up' | 'down';
-  readonly since: number;
-  /** The last reason for being down, for people, and its kind; absent while up. */
-  readonly reason?: string;
-  readonly cause?: LinkCause;
-  /** Since when no session stands; absent while up or off. */
-  readonly downSince?: number;
-  /** Since the process started. */
-  readonly counts?: LinkCounts;
-}
-
-export interface LinkCounts {
-  readonly sessions: number;
-  /** Sessions that went on where they were cut. */
-  readonly resumed: number;
-  /** Attempts and sessions that ended, by how. */
-  readonly ended: Readonly<Partial<Record<LinkCause, number>>>;
-}
+export type { LinkCause, LinkCounts, LinkStatus } from './link-status.ts';
 
 export interface Watcher {
   /** From memory, at once. Never throws: who is not known of is `unknown`. */
@@ -48,4 +15,16 @@ export interface Watcher {
   /** The people whose presence is wanted: subscribed to, and accepted as subscribers. Replaces the former set. */
   watch(people: readonly BareJid[]): void;
   link(): LinkStatus;
+  /** By name: also who has no JID may be known of, by schedule or by hand. Absent: only the stream is a source. */
+  presenceOfPerson?(name: string): Presence;
+  /** What is wrong with presence now. */
+  faults?(): readonly PresenceFault[];
+}
+
+/** What the stream can tell besides; the presence desk listens to it. */
+export interface StreamWatcher extends Watcher {
+  /** Somebody is in a duty room, by their real JID; null: in none any more, or we are not in it ourselves. */
+  onOccupant?(listener: (jid: BareJid, presence: Presence | null) => void): void;
+  /** Asks the person's clients whether anybody is there: answered true within `within`, false for silence, null when it cannot be asked. */
+  verify?(jid: BareJid, within: Duration): Promise<boolean | null>;
 }

@@ -165,6 +165,7 @@ const unknownReasons: Readonly<Record<UnknownReason, string>> = {
   resync: 'the XMPP link has just come back',
   error: 'their server answers with an error',
   'remote-silent': 'their server cannot be reached',
+  'no-answer': 'none of their clients answers',
   untrusted: 'their domain is not a trusted one',
   'no-jid': 'has no JID',
 };

@@ -7,7 +7,6 @@
 //   opening ─▶ tls ─▶ opening ─▶ finishing ─▶ up          any ─▶ ended
 //   (opening: features, SASL, bind; finishing: the session stands, the library has yet to finish its turn)
 import type { Socket } from 'node:net';
-import { StringDecoder } from 'node:string_decoder';
 import { connect as connectTls } from 'node:tls';
 import type { Client } from '@xmpp/client';
 import type { Clock } from '../clock.ts';
@@ -20,15 +19,10 @@ import type { Scram } from './scram.ts';
 import type { Resumable, StreamEnd, StreamEvents } from './session.ts';
 import type { Element } from './stanza.ts';
 import { conditionOf, ns, xml } from './stanza.ts';
+import { TextReader } from './text-reader.ts';
 
 /** Larger than any honest stanza to us (a roster of 10 000 people is 0.9 MB), small enough to parse in a second. */
 const largestStanza = 2 * 1024 * 1024;
-
-/**
- * Characters given to the parser at a time: for every character of a text without end it searches the rest of what it
- * was given, so that 64 kB at a time cost 3 s of CPU for the largest stanza and 8 kB a tenth of that.
- */
-const parsedAtOnce = 8_192;
 
 type Phase = 'opening' | 'tls' | 'finishing' | 'up' | 'ended';
 
@@ -43,8 +37,7 @@ export class XmppStream {
   readonly #libraryOnElement: (element: Element) => void;
   readonly #former: Resumable | null;
   #resolveEnded: (end: StreamEnd) => void = () => undefined;
-  #decoder = new StringDecoder('utf8');
-  #heldBack = '';
+  #reader = new TextReader();
   #phase: Phase = 'opening';
   #socket: Socket | null = null;
   #scram: Scram | null = null;
@@ -195,21 +188,12 @@ export class XmppStream {
       return;
     }
     try {
-      // A character may be split between two reads: the decoder keeps its first half.
-      const text = this.#decoder.write(data);
-      for (let from = 0; from < text.length && !this.#isEnded(); from += parsedAtOnce) {
-        this.#parse(text.slice(from, from + parsedAtOnce));
+      for (const piece of this.#reader.pieces(data)) {
+        if (!this.#isEnded()) this.#client.parser?.write(piece);
       }
     } catch (error) {
       this.end(`the server sent what cannot be read: ${(error as Error).message}`, 'unreadable', { session: 'gone' });
     }
-  }
-
-  /** COMPAT(ltx 3.1.2): `?>` or `-->` cut in two between writes is not seen, and everything after it is swallowed. */
-  #parse(piece: string): void {
-    const text = this.#heldBack + piece;
-    this.#heldBack = /[?\-\]]{0,2}$/.exec(text)?.[0] ?? '';
-    this.#client.parser?.write(text.slice(0, text.length - this.#heldBack.length));
   }
 
   #isEnded(): boolean {
@@ -311,8 +295,7 @@ export class XmppStream {
       }
       secure.off('error', failed).off('close', closed);
       this.#phase = 'opening';
-      this.#decoder = new StringDecoder('utf8');
-      this.#heldBack = '';
+      this.#reader = new TextReader();
       this.#attach(secure, true);
       this.#client.restart().catch((error: Error) => this.end(error.message, 'closed'));
     });

@@ -40,6 +40,7 @@ describe('a good file', () => {
         size: 50_000_000,
         queue: { lifetime: 5 * day, firstRetry: 5 * minute, longestRetry: 4 * hour, keepContent: 7 * day },
         xmpp: null,
+        presence: { up: 3_000, down: 20_000, rooms: [], readStatusIn: null, keep: 2_592_000_000 },
         log: { level: 'info', pretty: null },
       },
       problems: [],
@@ -110,6 +111,7 @@ log: { level: debug, pretty: false }
         nick: 'Points',
         rate: 10_000,
       },
+      presence: { up: 3_000, down: 20_000, rooms: [], readStatusIn: null, keep: 2_592_000_000 },
       log: { level: 'debug', pretty: false },
     });
     for (const part of [
