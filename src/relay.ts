@@ -11,7 +11,7 @@
 // and people coming and going move the message on until somebody has taken it, or every step was taken.
 import { minute } from './clock.ts';
 import type { Client, Intake } from './intake.ts';
-import { mailboxKey, nullReversePath } from './mail/path.ts';
+import { type Mailbox, mailboxKey, nullReversePath } from './mail/path.ts';
 import type { QueueId } from './mail/queue-id.ts';
 import type { AckOutcome } from './operations.ts';
 import type { PresenceChange } from './presence/presence.ts';
@@ -19,11 +19,15 @@ import { type Accepted, admitRecipient, keepSafe, peersOf } from './relay/accept
 import { createAnswering } from './relay/answering.ts';
 import { startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
-import { dispatch } from './relay/forwarding.ts';
+import { dispatch, hopFor } from './relay/forwarding.ts';
+import { CircleGuard } from './relay/guard.ts';
+import { Hops } from './relay/hops.ts';
+import { chosenByPresence, hasLeft } from './relay/leaving.ts';
 import { Ledger } from './relay/ledger.ts';
 import { refOfNudgeId, sendNudge } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
-import type { DeliveryRef, Due } from './store/store.ts';
+import { requeue } from './relay/requeueing.ts';
+import type { DeliveryRef, Due, Intervened } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
 import type { Trigger } from './tracking/event.ts';
 import { type Grade, grades } from './tracking/evidence.ts';
@@ -35,10 +39,17 @@ export interface Relay extends Intake {
   drain(): Promise<void>;
   /** From the console or the command line. */
   acknowledge(ref: DeliveryRef, by: string, source: string): Promise<AckOutcome>;
+  /** Sends what is left of a message on to another address. @throws RefusedError */
+  requeue(queueId: QueueId, to: Mailbox, by: string): Promise<Intervened>;
+  /** Where mail to this address goes next: a name of the configuration. */
+  nextHopOf(mailbox: Mailbox): string;
   /** Something was made due from outside (an operator's retry). */
   wake(): void;
   load(person: string): { open: number; lastAssignedAt: number | null };
 }
+
+/** Deliveries being attempted at one time. */
+const attemptsAtOnce = 200;
 
 type DueOf<Kind extends Due['kind']> = Extract<Due, { kind: Kind }>;
 
@@ -50,12 +61,15 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const stage: Stage = {
     ...parts,
     ledger: new Ledger(await parts.store.history()),
+    guard: new CircleGuard(),
+    hops: new Hops(parts.random, attemptsAtOnce),
     startedAt: parts.clock.now(),
     wake,
   };
   const peers = peersOf(parts.config);
   const answering = createAnswering(stage);
   const cutOff = new AbortController();
+  const stopping = new AbortController();
 
   // 1 Accept, 2 Plan. A peer that is not named gets nothing; a recipient must be one of ours, whoever asks.
   async function accept(
@@ -76,9 +90,20 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   }
 
   // 3 Choose, 4 Forward. What was claimed together and belongs to one message goes together.
+  const inHand = new Set<string>();
   function forward(due: readonly DueOf<'attempt'>[]): Promise<void>[] {
-    const byMessage = Map.groupBy(due, ({ message }) => message.queueId);
-    return [...byMessage.values()].map((works) => dispatch(stage, works, cutOff.signal));
+    const keyOf = ({ delivery }: DueOf<'attempt'>) => `${delivery.queueId} ${delivery.seq}`;
+    // A clock that jumps ends leases early: what is on its way already must not be sent a second time.
+    const fresh = due.filter((each) => !inHand.has(keyOf(each)));
+    const byMessage = Map.groupBy(fresh, ({ message }) => message.queueId);
+    return [...byMessage.values()].map(async (works) => {
+      for (const each of works) inHand.add(keyOf(each));
+      try {
+        await dispatch(stage, works, cutOff.signal);
+      } finally {
+        for (const each of works) inHand.delete(keyOf(each));
+      }
+    });
   }
 
   // 5 Nudge.
@@ -129,18 +154,16 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   async function watchPresence(change: PresenceChange): Promise<void> {
     const rules = stage.rules.current();
     const person = [...rules.people.values()].find(({ jid }) => jid === change.jid);
-    if (!person) return;
     const { state } = change.presence;
-    if (state === 'offline') {
-      for (const tracked of await stage.store.openTracked({ owner: person.name })) {
-        if (chosenByPresence(tracked)) await escalate(stage, tracked, { trigger: 'owner offline', owner: person.name });
-      }
-    }
+    if (!person || state === 'unknown') return;
     // Also when they are now known to be away: the last one we waited for may have been heard of.
-    if (state === 'unknown') return;
     for (const group of rules.groups.values()) {
       if (!group.members.includes(person.name)) continue;
       if ((await stage.store.wakeHeld(group.name, stage.clock.now())) > 0) wake();
+    }
+    if (state !== 'offline' || !(await hasLeft(stage, change, stopping.signal))) return;
+    for (const tracked of await stage.store.openTracked({ owner: person.name })) {
+      if (chosenByPresence(tracked)) await escalate(stage, tracked, { trigger: 'owner offline', owner: person.name });
     }
   }
 
@@ -172,6 +195,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     admitRecipient: (_client, path) => admitRecipient(stage, path),
     accept,
     acknowledge,
+    requeue: (queueId, to, by) => requeue(stage, queueId, to, by),
+    nextHopOf: (mailbox) => hopFor(stage.config.nextHops, mailbox).name,
     wake,
     load: (person) => ({ open: stage.ledger.open(person), lastAssignedAt: stage.ledger.lastAssignedAt(person) }),
 
@@ -188,7 +213,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
         startDueLoop({
           ...loop,
           kinds: ['attempt'],
-          atOnce: 200,
+          atOnce: attemptsAtOnce,
+          aside: () => stage.hops.stalled(stage.clock.now()),
           leaseFor: 30 * minute,
           handle: (due) => forward(due.filter((each) => each.kind === 'attempt')),
         }),
@@ -212,6 +238,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     },
 
     async drain() {
+      stopping.abort();
       const stopped = Promise.all(loops.map((loop) => loop.stop()));
       const impatience = new AbortController();
       const limit = stage.clock.sleepUntil(stage.clock.now() + 20_000, impatience.signal).then(() => cutOff.abort());
@@ -220,15 +247,4 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       await limit;
     },
   };
-}
-
-/** A step that names a person does not ask whether they are there; their being offline moves nothing. */
-function chosenByPresence(tracked: {
-  step: number;
-  stepTaken: number;
-  plan: { policy: { steps: readonly { to: { kind: string } }[] } };
-}): boolean {
-  const { steps } = tracked.plan.policy;
-  const last = tracked.stepTaken > 0 ? steps[tracked.step] : steps[tracked.step - 1];
-  return last?.to.kind !== 'person' && last?.to.kind !== 'mailbox';
 }

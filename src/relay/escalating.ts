@@ -2,10 +2,11 @@
 // written back only if nobody was quicker (compare-and-set); then it is computed again from what stands now.
 import type { Instant } from '../clock.ts';
 import { movedOnText, takenText } from '../notify/nudge.ts';
+import type { BareJid } from '../presence/jid.ts';
 import type { PersonName } from '../routing/rules.ts';
 import type { Consequences, DeliveryRef, NewNudge } from '../store/store.ts';
 import { type Acknowledged, acknowledge } from '../tracking/acknowledge.ts';
-import { type Advance, advance } from '../tracking/advance.ts';
+import { type Advance, advance, clockFor } from '../tracking/advance.ts';
 import type { StoryEvent, Trigger } from '../tracking/event.ts';
 import type { Evidence } from '../tracking/evidence.ts';
 import { isOpen, type Tracked } from '../tracking/tracked.ts';
@@ -26,6 +27,12 @@ export async function escalate(
     if (before?.state !== 'tracked') return null;
     if (cause.trigger === 'time' && (before.nextStepAt === null || before.nextStepAt > now)) return null;
     if (cause.owner !== undefined && before.owner !== cause.owner) return null;
+    if (cause.trigger === 'time' && (await onItsWay(stage, ref))) {
+      // After a crash or a long stop: nobody can have read what was never sent. Their clock starts anew.
+      const waiting = { ...before, revision: before.revision + 1, nextStepAt: clockFor(before, now) };
+      if ((await stage.store.advance(waiting, {})) === 'stale') continue;
+      return waiting;
+    }
     const snapshot = stage.ledger.snapshot(before.plan, stage.watcher, { now, excluded: {}, holdUntil: null });
     const next = advance(before, cause.trigger, snapshot);
     const also = consequences(stage, before, next, cause.trigger, now);
@@ -39,6 +46,14 @@ export async function escalate(
     return next.tracked;
   }
   throw new Error(`escalating ${ref.queueId} was overtaken ${casTries} times`);
+}
+
+/** Whether a forward that this escalation asked for has not been attempted even once. */
+async function onItsWay(stage: Stage, { queueId, seq }: DeliveryRef): Promise<boolean> {
+  const story = await stage.store.message(queueId);
+  return (
+    story?.deliveries.some((each) => each.forwardOf === seq && each.state === 'queued' && each.attempts === 0) ?? false
+  );
 }
 
 function consequences(stage: Stage, before: Tracked, next: Advance, trigger: Trigger, now: Instant): Consequences {
@@ -56,7 +71,9 @@ function consequences(stage: Stage, before: Tracked, next: Advance, trigger: Tri
     ...(before.owner === null ? {} : { from: before.owner }),
     to,
   });
-  const former = tracked.owner === before.owner ? [] : tellFormer(stage, before, tracked, move, now);
+  // Who has passed hears so in the answer to that.
+  const told = tracked.owner === before.owner || trigger === 'passed';
+  const former = told ? [] : tellFormer(stage, before, tracked, move, now);
   switch (move.kind) {
     case 'reassign': {
       const chosen: StoryEvent[] =
@@ -156,6 +173,8 @@ export async function weigh(
   of: DeliveryRef,
   evidence: Omit<Evidence, 'at'>,
   by: string,
+  /** Where it is said in answer, and so need not be told again. */
+  answeredIn: BareJid | null = null,
 ): Promise<Weighed> {
   const ref = bareRef(of);
   for (let attempt = 1; attempt <= casTries; attempt += 1) {
@@ -186,7 +205,7 @@ export async function weigh(
       evidence: [stored],
       events: [seen, ...closed],
       withdrawNudgesOf: [ref],
-      nudges: await tellOthers(stage, after, evidence.person, by, now),
+      nudges: await tellOthers(stage, after, evidence.person, by, answeredIn, now),
     };
     if ((await stage.store.advance(after, also)) === 'stale') continue;
     stage.ledger.moved(before, after);
@@ -203,6 +222,7 @@ async function tellOthers(
   tracked: Tracked,
   taker: PersonName | null,
   by: string,
+  answeredIn: BareJid | null,
   now: Instant,
 ): Promise<NewNudge[]> {
   const asked = (await stage.store.nudges(tracked.queueId)).filter(
@@ -211,7 +231,7 @@ async function tellOthers(
   const told = new Set<string>();
   return asked.flatMap(({ to }) => {
     const key = to.kind === 'room' ? to.room : (to.person ?? to.jid);
-    if (told.has(key) || key === taker) return [];
+    if (told.has(key) || key === taker || key === answeredIn) return [];
     told.add(key);
     const text = takenText(factsOf(tracked, now), by);
     if (to.kind === 'room') return noticeToRoom(stage, tracked, to.room, text, now);

@@ -2,12 +2,14 @@
 import type { Instant } from '../clock.ts';
 import { formatReply } from '../mail/reply.ts';
 import type { Consequences, DeliveryRef, Settlement } from '../store/store.ts';
+import { clockFor } from '../tracking/advance.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import { grades } from '../tracking/evidence.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import type { Outcome } from '../transport.ts';
 import type { Target, Work } from './choosing.ts';
 import { escalate } from './escalating.ts';
+import { leavingLasts } from './leaving.ts';
 import { nudgeOwner, tellOfUntracked } from './nudging.ts';
 import type { Stage } from './parts.ts';
 
@@ -38,8 +40,10 @@ export async function followForward(stage: Stage, work: Work, target: Target, no
     },
   ];
   if (delivery.forwardOf !== null) {
-    const theirs = before.state === 'tracked' && before.owner === target.person;
-    return { ...nothing, evidence, nudges: theirs ? nudgeOwner(stage, before, target.because, now) : [] };
+    if (before.state !== 'tracked' || before.owner !== target.person) return { ...nothing, evidence };
+    // Their time begins now that they have the mail, not when it was given to them.
+    const tracked: Tracked = { ...before, revision: before.revision + 1, nextStepAt: clockFor(before, now) };
+    return { ...nothing, evidence, tracked: [tracked], nudges: nudgeOwner(stage, tracked, target.because, now) };
   }
   if (before.state !== 'waiting' && before.state !== 'held') return { ...nothing, evidence };
   const first = before.plan.policy.steps[0];
@@ -66,7 +70,10 @@ export async function followForward(stage: Stage, work: Work, target: Target, no
 
 async function escalateIfGone(stage: Stage, tracked: Tracked): Promise<void> {
   const jid = tracked.plan.candidates.find(({ person }) => person === tracked.owner)?.jid;
-  if (jid && tracked.owner !== null && stage.watcher.presenceOf(jid).state === 'offline') {
+  if (!jid || tracked.owner === null) return;
+  const { state, since } = stage.watcher.presenceOf(jid);
+  // Who left only just now is looked at when that has lasted.
+  if (state === 'offline' && (since === null || stage.clock.now() - since > leavingLasts)) {
     await escalate(stage, tracked, { trigger: 'owner offline', owner: tracked.owner });
   }
 }

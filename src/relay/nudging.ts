@@ -141,9 +141,9 @@ const refOf = ({ queueId, seq }: Tracked): DeliveryRef => ({ queueId, seq });
 /** Same message, same revision, same addressee: the same nudge. */
 const idOf = (tracked: Tracked, to: string): string => `${tracked.queueId}.${tracked.seq}.${tracked.revision}.${to}`;
 
-/** Which delivery a receipt's id speaks of. */
+/** Which delivery a receipt’s id speaks of; a receipt for a notice is evidence of nothing. */
 export function refOfNudgeId(id: string): DeliveryRef | undefined {
-  const parts = /^([0-9A-Z]{13})\.(\d+)\.\d+\./.exec(id);
+  const parts = /^([0-9A-Z]{13})\.(\d+)\.\d+\.(?!notice )/.exec(id);
   return parts ? { queueId: parts[1] as DeliveryRef['queueId'], seq: Number(parts[2]) } : undefined;
 }
 

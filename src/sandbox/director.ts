@@ -10,6 +10,7 @@ import type { Player } from './cast.ts';
 import { type Episode, type Programme, strangersDomain } from './episodes.ts';
 import type { SunkMail } from './mail-sink.ts';
 import type { Messages } from './messages.ts';
+import type { Narration } from './narration.ts';
 import type { People } from './people.ts';
 import type { Reaction } from './reaction.ts';
 
@@ -23,8 +24,8 @@ export class Mailer {
   readonly #front: ReturnType<typeof createTransport>;
   readonly #members: ReturnType<typeof createTransport>;
 
-  /** @param front for everybody; @param members for mail of the people themselves */
-  constructor(front: { host: string; port: number }, members: { host: string; port: number }) {
+  /** @param listeners the first for everybody, the second for mail of the people themselves */
+  constructor([front, members]: readonly { readonly host: string; readonly port: number }[]) {
     const common = { secure: false, ignoreTLS: true, name: 'sandbox.example.net' };
     this.#front = createTransport({ ...front, ...common });
     this.#members = createTransport({ ...members, ...common });
@@ -48,13 +49,12 @@ export class Mailer {
 export interface DirectorOptions {
   readonly programme: Programme;
   readonly people: People;
-  readonly mailer: Mailer;
+  readonly send: Mailer['send'];
   readonly messages: Messages;
   /** Where the people look up what to do with a mail, by Message-ID. */
   readonly scripts: Map<string, readonly Reaction[]>;
   readonly clock: Clock;
-  readonly heading: (text: string) => void;
-  readonly note: (text: string) => void;
+  readonly narration: Pick<Narration, 'heading' | 'trouble'>;
   readonly signal: AbortSignal;
 }
 
@@ -81,9 +81,9 @@ export class Director {
   }
 
   async #play(episode: Episode, pause: Duration): Promise<void> {
-    const { people, scripts, clock, heading, signal } = this.#options;
+    const { people, scripts, clock, narration, signal } = this.#options;
     if (signal.aborted) return;
-    heading(episode.title);
+    narration.heading(episode.title);
     await people.become(episode.moods);
     await this.#wait(presenceTime);
     if (signal.aborted) return;
@@ -111,10 +111,12 @@ export class Director {
   /** Other rules than the samples may refuse it: that is a story, too. */
   async #send(mail: Parameters<Mailer['send']>[0]): Promise<boolean> {
     try {
-      await this.#options.mailer.send(mail);
+      await this.#options.send(mail);
       return true;
     } catch (error) {
-      this.#options.note(`The mail “${mail.subject}” for ${mail.to} was not taken: ${describeError(error)}`);
+      this.#options.narration.trouble(
+        `The mail “${mail.subject}” for ${mail.to} was not taken: ${describeError(error)}`,
+      );
       return false;
     }
   }

@@ -6,17 +6,16 @@
 //   people.ts      the simulated people               reaction.ts                what they do with a mail
 //   mail-sink.ts   where all mail ends                storyteller.ts, telling.ts what is printed for people
 //   welcome.ts     what is said first                 json-lines.ts              what is printed for programs
-import { randomBytes } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
+//   scenery.ts     the stand-ins                      narration.ts               who is told what happens
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { exitCodes } from '../cli/exit.ts';
 import type { SandboxOptions } from '../cli/program.ts';
 import type { Terminal } from '../cli/terminal.ts';
-import { type Clock, type Duration, second } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
-import { createLog, type Log } from '../log.ts';
+import type { Log } from '../log.ts';
 import { describeError } from '../mail/error.ts';
 import type { Operations } from '../operations.ts';
 import type { Watcher } from '../presence/watcher.ts';
@@ -25,17 +24,16 @@ import { formatProblem } from '../routing/problem.ts';
 import type { Rules } from '../routing/rules.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import { type Cast, castOf } from './cast.ts';
-import { loopback, sandboxConfig, usualOrAny, usualPorts } from './config.ts';
+import { sandboxConfig, usualOrAny, usualPorts } from './config.ts';
 import { Director, Mailer } from './director.ts';
 import { programmeOf, strangersDomain } from './episodes.ts';
-import { eventLine, type Ready, readyLine } from './json-lines.ts';
-import { createMailSink } from './mail-sink.ts';
+import type { Ready } from './json-lines.ts';
 import { Messages } from './messages.ts';
-import { People } from './people.ts';
+import { narrateForPeople, narrateForPrograms } from './narration.ts';
+import { People, splitJid } from './people.ts';
 import type { Reaction } from './reaction.ts';
+import { everybodyKnown, peoplesPassword, type Scenery, setUp, type Undo } from './scenery.ts';
 import { Storyteller } from './storyteller.ts';
-import { welcome } from './welcome.ts';
-import { createXmppServer, type XmppServer } from './xmpp-server/xmpp-server.ts';
 
 /** The running program, as main.ts starts it. */
 export interface Started {
@@ -64,11 +62,6 @@ export interface SandboxDeps {
   readonly sampleRules: string;
 }
 
-// For everybody but Pointsman's own account: loopback only, and gone with the scratch folder.
-const peoplesPassword = 'sandbox';
-/** How long everybody's presence may take to be known before the first mail. */
-const settleTime: Duration = 8 * second;
-
 /** @returns the exit code, when it has ended */
 export async function runSandbox(options: SandboxOptions, deps: SandboxDeps): Promise<number> {
   const { terminal } = deps;
@@ -83,7 +76,7 @@ export async function runSandbox(options: SandboxOptions, deps: SandboxDeps): Pr
   deps.signalled().then(() => ended.abort());
   // `pointsman sandbox | head`: whoever reads has left, so the play is over; what is started must still be ended.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => ended.abort());
-  const undo: (() => Promise<unknown>)[] = [];
+  const undo: Undo = [];
   try {
     const scratch = await mkdtemp(join(tmpdir(), 'pointsman-sandbox-'));
     undo.push(() => rm(scratch, { recursive: true, force: true, maxRetries: 3 }));
@@ -112,8 +105,7 @@ interface Play {
   /** Of the rules. */
   readonly folder: string;
   readonly scratch: string;
-  /** Done in the opposite order at the end. */
-  readonly undo: (() => Promise<unknown>)[];
+  readonly undo: Undo;
   /** Aborting it ends the sandbox; with a SandboxFailed as reason, as a failure. */
   readonly ended: AbortController;
 }
@@ -122,179 +114,119 @@ interface Play {
 async function play({ options, deps, rules, folder, scratch, undo, ended }: Play): Promise<void> {
   const { clock, terminal } = deps;
   const { signal } = ended;
-  const began = clock.now();
-  const cast = castOf(rules);
-  const log = openLog(scratch, undo);
   const fail = (what: string) => (error: unknown) => {
     if (!signal.aborted) ended.abort(new SandboxFailed(`${what}: ${describeError(error)}`, { cause: error }));
   };
+  const cast = castOf(rules);
+  const programme = programmeOf(rules, cast);
+  const moods = programme.opening[0]?.moods ?? {};
+  const startedAt = clock.now();
+  const scenery = await setUp(cast, scratch, clock, undo);
 
-  const sink = createMailSink(join(scratch, 'maildir'));
-  const sinkAt = await sink.start();
-  undo.push(() => sink.stop());
-  const botPassword = randomBytes(18).toString('base64url');
-  const xmpp = await startXmpp(cast, botPassword, clock);
-  undo.push(() => xmpp.server.stop('abruptly'));
-
-  // Knows messages and tells of them; asks the running program, which is there before the first event.
-  let pointsman: Started | undefined;
-  const storyOf = async (id: string) => (await pointsman?.operations.story(id)) ?? undefined;
-  const messages = new Messages(async (queueId) => {
-    const story = await storyOf(queueId);
-    return new Map(story?.tracked.map(({ seq, shortId }) => [seq, shortId]));
-  });
-  const storyteller = options.json
-    ? null
-    : new Storyteller({
-        cast,
-        startedAt: began,
-        clock,
-        columns: terminal.columns,
-        messages,
-        consideredIn: async (queueId, decision) =>
-          (await storyOf(queueId))?.decisions.find(({ id }) => id === decision)?.choice.considered ?? [],
-        write: (text) => terminal.write(text),
-      });
-
+  // Those who look at the running program or write to it are there before it is, and wait for it.
+  const running = Promise.withResolvers<Started>();
+  const mailer = running.promise.then(({ smtp }) => new Mailer(smtp));
+  const storyOf = async (id: string) => (await running.promise).operations.story(id);
+  const messages = new Messages(
+    async (queueId) => new Map((await storyOf(queueId))?.tracked.map(({ seq, shortId }) => [seq, shortId])),
+  );
+  const consideredIn = async (queueId: string, decision: string) =>
+    (await storyOf(queueId))?.decisions.find(({ id }) => id === decision)?.choice.considered ?? [];
+  const isElsewhere = (bare: string, resource: string) =>
+    scenery.xmpp.sessions().some(({ jid, show }) => {
+      const [whose, where] = splitJid(jid);
+      return show !== undefined && whose === bare && where !== resource;
+    });
+  const write = (text: string) => terminal.write(text);
+  const { columns } = terminal;
+  const narration = options.json
+    ? narrateForPrograms(messages, terminal)
+    : narrateForPeople(
+        new Storyteller({ cast, startedAt, clock, columns, moods, isElsewhere, messages, consideredIn, write }),
+        terminal,
+      );
   const scripts = new Map<string, readonly Reaction[]>();
-  let mailer: Mailer | undefined;
   const people = new People({
     cast,
-    server: xmpp.server,
-    address: xmpp.address,
+    server: scenery.xmpp,
+    address: scenery.xmppAt,
     password: peoplesPassword,
     messages,
     scriptOf: (messageId) => (messageId === null ? undefined : scripts.get(messageId)),
-    reply: async (player, mail) => mailer?.reply(player, mail),
+    reply: async (player, mail) => (await mailer).reply(player, mail),
     clock,
-    log,
-    note: (shortId, text) => storyteller?.note(shortId, text),
+    log: scenery.log,
+    note: (shortId, text) => narration.note(shortId, text),
     signal,
   });
-  sink.onMail((mail) => people.receive(mail));
-  const programme = programmeOf(rules, cast);
-  undo.push(() => people.stop());
-  await people.start(programme.opening[0]?.moods ?? {});
-
-  let director: Director | undefined;
-  let early: string[] | null = [];
-  await mkdir(join(scratch, 'state'), { mode: 0o700 });
-  const config = sandboxConfig(cast, {
-    folder: scratch,
-    rules: folder,
-    smtpPort: await usualOrAny(usualPorts.smtp),
-    httpPort: await usualOrAny(usualPorts.http),
-    sink: sinkAt,
-    xmpp: { ...xmpp.address, password: botPassword },
-    strangers: [strangersDomain],
+  const send: Mailer['send'] = async (mail) => (await mailer).send(mail);
+  const director = new Director({ programme, people, send, messages, scripts, clock, narration, signal });
+  scenery.sink.onMail((mail) => people.receive(mail));
+  scenery.xmpp.onStanza((stanza, direction, from) => {
+    if (direction === 'in' && !signal.aborted) narration.stanza(stanza, from);
   });
-  pointsman = await deps.start(config, {
-    log,
+  undo.push(() => people.stop());
+  await people.start(moods);
+
+  await mkdir(join(scratch, 'state'), { mode: 0o700 });
+  const config = await configFor(cast, scenery, folder, scratch);
+  const pointsman = await deps.start(config, {
+    log: scenery.log,
     anyRuleMode: true,
     onFatal: fail('the store has failed'),
     onEvent(event) {
       messages.note(event);
-      storyteller?.event(event);
-      director?.hear(event);
-      const line = options.json ? eventLine(event, messages.about(event.queueId)) : undefined;
-      if (line === undefined) return;
-      // The first line is "ready", also when somebody was quick with a mail.
-      if (early) early.push(line);
-      else terminal.write(`${line}\n`);
+      narration.event(event);
+      director.hear(event);
     },
   });
-  undo.push(async () => pointsman?.stop());
+  undo.push(() => pointsman.stop());
+  running.resolve(pointsman);
   await everybodyKnown(pointsman.watcher, cast, clock, signal);
   signal.throwIfAborted();
 
-  const [front, members] = pointsman.smtp;
-  if (!front || !members) throw new Error('Pointsman listens nowhere');
-  mailer = new Mailer(front, members);
-  const ready: Ready = {
-    smtp: { host: front.host, port: front.port },
-    xmpp: { ...xmpp.address, domain: cast.domain },
-    http: { url: `http://${pointsman.http.host}:${pointsman.http.port}` },
-    sink: { ...sinkAt, maildir: sink.maildir },
-    groups: cast.groups.map(({ address, members: of }) => ({ address, members: of })),
-    people: [...rules.people.values()].map(({ name, jid, mail }) => ({
-      name,
-      jid,
-      password: cast.players.some((player) => player.name === name) ? peoplesPassword : null,
-      mailbox: mail,
-    })),
-  };
-  const waiting: readonly string[] = early;
-  early = null;
-  if (options.json) terminal.write([readyLine(ready), ...waiting].map((line) => `${line}\n`).join(''));
-  else
-    terminal.write(
-      welcome({
-        ready,
-        cast,
-        password: peoplesPassword,
-        state: config.state,
-        log: join(scratch, 'log'),
-        took: performance.now(),
-        command: 'npx pointsman',
-      }),
-    );
-  if (storyteller) {
-    const told = storyteller;
-    xmpp.server.onStanza((stanza, direction, jid) => {
-      if (direction === 'in' && !signal.aborted) told.stanza(stanza, jid);
-    });
-  }
-  director = new Director({
-    programme,
-    people,
-    mailer,
-    messages,
-    scripts,
-    clock,
-    heading: (text) => storyteller?.heading(text),
-    note: (text) => (storyteller ? storyteller.note(null, text) : terminal.complain(`pointsman: ${text}\n`)),
-    signal,
+  narration.ready({
+    ready: readyFacts(pointsman, scenery, cast, rules),
+    cast,
+    password: peoplesPassword,
+    state: config.state,
+    log: scenery.logFile,
+    took: performance.now(),
+    command: 'npx pointsman',
   });
   director.run().catch(fail('the play has failed'));
   await clock.sleepUntil(options.for === null ? Number.POSITIVE_INFINITY : clock.now() + options.for, signal);
-  await storyteller?.settled();
   if (signal.reason instanceof SandboxFailed) throw signal.reason;
-  if (!options.json) terminal.write('\nThe sandbox ends.\n');
+  await narration.end();
 }
 
-/** The program's own log is for those who look for it; the terminal belongs to the story. */
-function openLog(scratch: string, undo: Play['undo']): Log {
-  const file = createWriteStream(join(scratch, 'log'), { mode: 0o600 });
-  undo.push(() => new Promise((done) => file.end(() => done(undefined))));
-  return createLog({ level: 'info', pretty: false, destination: { write: (line) => void file.write(line) } });
-}
-
-async function startXmpp(
-  cast: Cast,
-  botPassword: string,
-  clock: Clock,
-): Promise<{ server: XmppServer; address: { host: string; port: number } }> {
-  const locals = cast.players.map(({ local }) => local);
-  const server = createXmppServer({
-    domain: cast.domain,
-    host: loopback,
-    port: await usualOrAny(usualPorts.xmpp),
-    accounts: Object.fromEntries([[cast.bot, botPassword], ...locals.map((local) => [local, peoplesPassword])]),
-    // Everybody sees everybody, as colleagues do; with very many people that would be too much for a client.
-    sharedRoster: locals.length <= 100 ? true : { hub: cast.bot },
-    rooms: cast.rooms,
-    clock,
+async function configFor(cast: Cast, scenery: Scenery, rules: string, folder: string): Promise<Config> {
+  return sandboxConfig(cast, {
+    folder,
+    rules,
+    smtpPort: await usualOrAny(usualPorts.smtp),
+    httpPort: await usualOrAny(usualPorts.http),
+    sink: scenery.sinkAt,
+    xmpp: { ...scenery.xmppAt, password: scenery.botPassword },
+    strangers: [strangersDomain],
   });
-  return { server, address: await server.start() };
 }
 
-/** Until Pointsman knows of everybody who has an account, so that the first mail is not judged by ignorance. */
-async function everybodyKnown(watcher: Watcher, { players }: Cast, clock: Clock, signal: AbortSignal): Promise<void> {
-  const known = new AbortController();
-  const look = () => {
-    if (players.every(({ jid }) => watcher.presenceOf(jid).state !== 'unknown')) known.abort();
+function readyFacts({ smtp, http }: Started, { sink, sinkAt, xmppAt }: Scenery, cast: Cast, rules: Rules): Ready {
+  const [front] = smtp;
+  if (!front) throw new Error('Pointsman listens nowhere');
+  const hasAccount = (name: string) => cast.players.some((player) => player.name === name);
+  return {
+    smtp: { host: front.host, port: front.port },
+    xmpp: { ...xmppAt, domain: cast.domain },
+    http: { url: `http://${http.host}:${http.port}` },
+    sink: { ...sinkAt, maildir: sink.maildir },
+    groups: cast.groups.map(({ address, members }) => ({ address, members })),
+    people: [...rules.people.values()].map(({ name, jid, mail }) => ({
+      name,
+      jid,
+      password: hasAccount(name) ? peoplesPassword : null,
+      mailbox: mail,
+    })),
   };
-  watcher.onChange(look);
-  look();
-  await clock.sleepUntil(clock.now() + settleTime, AbortSignal.any([signal, known.signal]));
 }

@@ -12,7 +12,7 @@ import type { Cast } from './cast.ts';
 import { Layout } from './layout.ts';
 import type { Messages } from './messages.ts';
 import { asksForAnswer, splitJid } from './people.ts';
-import { quoteSubject, shorten, tellEvent, tellPresence } from './telling.ts';
+import { quoteWords, shorten, tellEvent, tellPresence } from './telling.ts';
 import type { Element } from './xmpp-server/xmpp-server.ts';
 
 export interface StorytellerOptions {
@@ -21,6 +21,10 @@ export interface StorytellerOptions {
   readonly clock: Clock;
   /** Of the terminal; null when nobody looks. */
   readonly columns: number | null;
+  /** How people are when the story begins; who is not named is available. */
+  readonly moods: Readonly<Record<string, State>>;
+  /** Whether this person is also there with another resource. */
+  readonly isElsewhere: (bare: string, resource: string) => boolean;
   readonly messages: Messages;
   readonly consideredIn: (queueId: QueueId, decision: string) => Promise<readonly Considered[]>;
   readonly write: (text: string) => void;
@@ -31,7 +35,7 @@ export class Storyteller {
   readonly #layout: Layout;
   readonly #owners: ReadonlyMap<string, string>;
   readonly #names: ReadonlyMap<string, string>;
-  readonly #moods = new Map<string, State>();
+  readonly #moods: Map<string, State>;
   #last: Promise<void> = Promise.resolve();
   readonly #shown = new Set<'person' | 'room'>();
 
@@ -40,6 +44,7 @@ export class Storyteller {
     this.#layout = new Layout(options.columns);
     this.#owners = new Map(options.cast.players.map(({ mailbox, name }) => [mailbox, name]));
     this.#names = new Map(options.cast.players.map(({ jid, name }) => [jid, name]));
+    this.#moods = new Map(options.cast.players.map(({ name }) => [name, options.moods[name] ?? 'available']));
   }
 
   /** Resolves when all that has happened so far is printed. */
@@ -70,9 +75,9 @@ export class Storyteller {
 
   /** A stanza that a client has sent. */
   stanza(stanza: Element, from: string): void {
-    const [bare] = splitJid(from);
+    const [bare, resource] = splitJid(from);
     const at = this.#options.clock.now();
-    if (stanza.getName() === 'presence') this.#presence(at, bare, stanza);
+    if (stanza.getName() === 'presence') this.#presence(at, bare, resource, stanza);
     const body = stanza.getName() === 'message' ? stanza.getChildText('body') : null;
     if (!body) return;
     const { cast } = this.#options;
@@ -82,7 +87,7 @@ export class Storyteller {
     else if (to === bot || stanza.attrs.type === 'groupchat') this.#answered(at, bare, to === bot ? null : to, body);
   }
 
-  #presence(at: Instant, bare: string, stanza: Element): void {
+  #presence(at: Instant, bare: string, resource: string, stanza: Element): void {
     const name = this.#names.get(bare);
     if (name === undefined || stanza.attrs.to !== undefined) return;
     const { type } = stanza.attrs;
@@ -90,6 +95,8 @@ export class Storyteller {
     const show = stanza.getChildText('show') ?? 'available';
     const state = type === 'unavailable' ? 'offline' : (states.find((known) => known === show) ?? 'available');
     if (this.#moods.get(name) === state) return;
+    // The simulation makes room for a human: the person is still there.
+    if (state === 'offline' && this.#options.isElsewhere(bare, resource)) return;
     this.#moods.set(name, state);
     this.#then(async () => this.#line(at, null, tellPresence(name, state)));
   }
@@ -102,12 +109,12 @@ export class Storyteller {
     const kind = person === undefined ? 'room' : 'person';
     const asks = asksForAnswer(body);
     this.#then(async () => {
-      if (!asks)
-        return this.#line(at, shortId, `${whom} is told: ${quoteSubject(body.replaceAll(/\s+/g, ' ').trim())}`);
+      if (!asks) return this.#line(at, shortId, `${whom} is told: ${quoteWords(body)}`);
       // The first one in full, so that it is seen once what an IM of Pointsman looks like.
       const first = !this.#shown.has(kind);
       this.#shown.add(kind);
-      this.#line(at, shortId, first ? `${whom} gets this IM:` : `${whom} gets an IM: ack, pass or help?`);
+      const short = person === undefined ? 'is asked who takes it.' : 'gets an IM: ack, pass or help?';
+      this.#line(at, shortId, first ? `${whom} gets this IM:` : `${whom} ${short}`);
       if (first) this.#options.write(this.#layout.quoted(shorten(body, 1_000)));
     });
   }
@@ -116,7 +123,7 @@ export class Storyteller {
     const who = this.#names.get(from) ?? from;
     const shortId = /\b(?:ack|pass)\s+#?([0-9a-z]{4})\b/i.exec(body)?.[1]?.toLowerCase() ?? null;
     const where = room === null ? '' : ' in the room';
-    this.#then(async () => this.#line(at, shortId, `${who} answers${where}: ${quoteSubject(body)}`));
+    this.#then(async () => this.#line(at, shortId, `${who} answers${where}: ${quoteWords(body)}`));
   }
 
   #line(at: Instant, shortId: string | null, text: string): void {

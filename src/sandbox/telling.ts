@@ -85,7 +85,9 @@ function tellEvidence(event: Extract<StoryEvent, { event: 'evidence' }>): readon
   if (event.grade < grades.seen || (event.trusted && event.grade === grades.taken)) return [];
   const who = event.person ?? 'Somebody';
   if (!event.trusted) return [`${who}: ${event.source}, by a path that proves nothing. Noted, no more.`];
-  return event.grade === grades.answered ? [`${who} has answered (${event.source}).`] : [`${who}: ${event.source}.`];
+  // Who acts on a mail from the command line says so as an answer, too.
+  if (event.grade < grades.answered) return [`${who}: ${event.source}.`];
+  return event.source === 'reply' ? [`${who} has answered by mail.`] : [`Said to be done (${event.source}).`];
 }
 
 function tellEscalation({ trigger, from, to, step }: Extract<StoryEvent, { event: 'escalated' }>): string {
@@ -112,7 +114,7 @@ function tellClosing({ state, by }: Extract<StoryEvent, { event: 'closed' }>): s
     case 'acknowledged':
       return `Closed: ${by ?? 'somebody'} takes care of it.`;
     case 'answered':
-      return `Closed: ${by ?? 'somebody'} has answered.`;
+      return `Closed: answered by ${by ?? 'somebody'}.`;
     case 'expired':
       return 'Closed: every step was taken, and nobody has answered.';
     default:
@@ -133,8 +135,13 @@ const moodWords: Readonly<Record<State, string>> = {
 export const tellPresence = (name: string, state: State): string => `${name} ${moodWords[state]}.`;
 
 export function quoteSubject(subject: string | null): string {
-  return subject === null || subject.trim() === '' ? '(no subject)' : `“${shorten(subject, 120)}”`;
+  return subject === null || subject.trim() === '' ? '(no subject)' : quoted(subject, 120);
 }
+
+/** What somebody says by IM, on one line. */
+export const quoteWords = (body: string): string => quoted(body.replaceAll(/\s+/g, ' ').trim(), 300);
+
+const quoted = (text: string, most: number): string => `“${shorten(text, most)}”`;
 
 export function shorten(text: string, most: number): string {
   const characters = [...text];

@@ -144,3 +144,10 @@ function owned(tracked: Tracked, owner: PersonName, now: Instant, tried: Tracked
 function keepOwner(tracked: Tracked, trigger: Trigger, tried: Tracked['tried']): Tracked {
   return trigger === 'time' ? tracked : { ...tracked, owner: null, ownedSince: null, tried };
 }
+
+/** When the step that comes is due, if its clock starts now. */
+export function clockFor({ plan, step, state }: Tracked, now: Instant): Instant | null {
+  const { steps } = plan.policy;
+  const upcoming = steps[step] ?? steps.at(-1);
+  return state === 'tracked' && upcoming ? now + upcoming.after : null;
+}

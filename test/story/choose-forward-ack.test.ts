@@ -42,7 +42,9 @@ describe('mail for a group', () => {
     await story.hears('alice', /Thank you\. #\w{4} is yours/);
     expect(await story.event('closed')).toMatchObject({ queueId, state: 'acknowledged', by: 'alice' });
     await story.clock.advance(60 * minute);
+    await story.quiet();
     expect(story.events.filter(({ event }) => event === 'escalated')).toEqual([]);
+    await story.quiet();
     expect(story.shipped).toHaveLength(1);
   });
 
@@ -78,6 +80,7 @@ describe('mail for a group', () => {
     story.presence('bob', 'available');
     await Promise.all([story.mail('ops@example.org'), story.mail('ops@example.org')]);
     await Promise.all([story.ships('alice@example.org'), story.ships('bob@example.org')]);
+    await story.quiet();
     expect(story.shipped).toHaveLength(2);
   });
 });
@@ -90,6 +93,7 @@ describe('mail for no group', () => {
     expect(text).not.toMatch(/Delivered-To/);
     await story.event('forwarded');
     expect((await story.store.message(queueId))?.tracked).toEqual([]);
+    await story.quiet();
     expect(story.said).toEqual([]);
   });
 
@@ -116,6 +120,7 @@ describe('a mail that nobody is there for, in a group that holds', () => {
     await story.event('held');
     await story.clock.advance(5 * minute);
     await story.ships('carol@example.org');
+    await story.quiet();
     expect(story.events.filter(({ event }) => event === 'held')).toHaveLength(1);
   });
 });

@@ -38,7 +38,7 @@ describe('a next hop that is busy', () => {
 
   it('to the end: the sender gets a report with its last words', async () => {
     story.outcomes.set('eve@example.org', [busy]);
-    await story.mail('eve@example.org');
+    await story.mail([{ mailbox: expectMailbox('eve@example.org'), notify: ['failure'] }]);
     let last = await story.event('deferred');
     while (last.nextAttemptAt - story.clock.now() > 0 && story.clock.now() < last.at + 6 * day) {
       await story.clock.advanceTo(last.nextAttemptAt);
@@ -98,6 +98,7 @@ describe('a refusal', () => {
     });
     expect(await story.event('fault')).toMatchObject({ queueId, fault: 'dead-letter' });
     expect((await story.store.message(queueId))?.deliveries[0]).toMatchObject({ state: 'dead' });
+    await story.quiet();
     expect(story.shipped).toHaveLength(1);
     story.expectErrors(/dead letter/);
   });
@@ -146,6 +147,7 @@ describe('a crash', () => {
     story.outcomes.clear();
     await story.clock.advanceTo(nextAttemptAt);
     await story.event('forwarded');
+    await story.quiet();
     expect(story.shipped.filter(({ to }) => to[0] === 'alice@example.org')).toHaveLength(2);
   });
 
@@ -160,7 +162,30 @@ describe('a crash', () => {
     await story.crash();
     await story.ships('bob@example.org');
     await story.hears('bob', /Answer: ack/);
+    await story.quiet();
     expect(story.shipped.map(({ to }) => to[0])).toEqual(['alice@example.org', 'bob@example.org']);
+  });
+});
+
+describe('downtime while a forward is on its way', () => {
+  it('does not use up the time of somebody who never got the mail', async () => {
+    for (const person of ['alice', 'bob', 'dave']) story.presence(person, 'available');
+    await story.mail('support@example.org');
+    await story.hears('alice', /Answer: ack/);
+    // The forward to bob is stored, and the process ends before it is attempted.
+    const tracked = (await story.store.listTracked({ limit: 1 }))[0];
+    await story.relay.drain();
+    expect(tracked).toBeDefined();
+    await story.clock.advance(10 * minute);
+    await story.giveTo('bob');
+    await story.clock.advance(day);
+    await story.crash();
+    await story.hears('bob', /Answer: ack/);
+    await story.clock.advance(5 * minute);
+    await story.quiet();
+    expect(story.shipped.map(({ to }) => to[0])).toEqual(['alice@example.org', 'bob@example.org']);
+    await story.clock.advance(5 * minute);
+    await story.ships('dave@example.org');
   });
 });
 
@@ -171,10 +196,12 @@ describe('a nudge', () => {
     await story.mail('support@example.org');
     await story.event('forwarded');
     await story.clock.advance(3 * minute);
+    await story.quiet();
     expect(story.said).toEqual([]);
     story.mute = false;
     await story.clock.advance(2 * minute);
     await story.hears('alice', /Answer: ack/);
+    await story.quiet();
     expect(story.said.filter(({ text }) => /Answer: ack/.test(text))).toHaveLength(1);
   });
 });

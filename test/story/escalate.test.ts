@@ -55,6 +55,7 @@ describe('the owner', () => {
     await nudged('alice');
     await story.clock.advance(5 * second);
     story.presence('alice', 'offline');
+    await story.clock.advance(2 * second);
     await story.ships('bob@example.org');
     expect(await story.event('escalated')).toMatchObject({
       queueId,
@@ -64,11 +65,40 @@ describe('the owner', () => {
     });
   });
 
+  it('reconnects within two seconds: nothing moves', async () => {
+    await story.mail('support@example.org');
+    await nudged('alice');
+    story.presence('alice', 'offline');
+    await story.clock.advance(1 * second);
+    story.presence('alice', 'available');
+    await story.clock.advance(5 * second);
+    story.presence('alice', 'offline');
+    await story.clock.advance(1 * second);
+    await story.quiet();
+    expect(story.shipped).toHaveLength(1);
+    await story.clock.advance(1 * second);
+    await story.ships('bob@example.org');
+  });
+
+  it('is offline after the chat server was restarted: they get a minute to come back', async () => {
+    await story.mail('support@example.org');
+    await nudged('alice');
+    for (const person of ['alice', 'bob']) story.presence(person, 'unknown');
+    for (const person of ['alice', 'bob']) story.presence(person, 'offline');
+    await story.clock.advance(30 * second);
+    await story.quiet();
+    for (const person of ['alice', 'bob']) story.presence(person, 'available');
+    await story.clock.advance(5 * minute);
+    await story.quiet();
+    expect(story.events.filter(({ event }) => event === 'escalated')).toEqual([]);
+  });
+
   it('is merely no longer known (the link went down): nothing moves', async () => {
     await story.mail('support@example.org');
     await nudged('alice');
     story.presence('alice', 'unknown');
     await story.clock.advance(9 * minute);
+    await story.quiet();
     expect(story.shipped).toHaveLength(1);
   });
 
@@ -78,6 +108,8 @@ describe('the owner', () => {
     await story.says('alice', `pass ${id}`);
     await story.ships('bob@example.org');
     await story.hears('alice', /off your hands; bob is asked now/);
+    await story.quiet();
+    expect(story.said.filter(({ to, text }) => to === 'alice@example.org' && /has moved on/.test(text))).toEqual([]);
     await nudged('bob');
     await story.says('bob', 'pass');
     await story.hears('duty@rooms.example.org', /alice has passed; bob has passed/);
@@ -94,6 +126,7 @@ describe('the owner', () => {
     expect(decisions.at(-1)?.choice.considered[0]?.reason).toMatch(
       /their mailbox refused it \(550 5\.2\.1 mailbox disabled\)/,
     );
+    await story.quiet();
     expect(story.events.filter(({ event }) => event === 'reported')).toEqual([]);
   });
 });
@@ -110,6 +143,10 @@ describe('an ack', () => {
     expect(await story.event('closed')).toMatchObject({ by: 'dave' });
     await story.hears('bob', /is taken by dave/);
     await story.hears('duty@rooms.example.org', /is taken by dave/);
+    await story.clock.advance(second);
+    await story.quiet();
+    const inRoom = story.said.filter(({ to, text }) => to === 'duty@rooms.example.org' && /is taken/.test(text));
+    expect(inRoom).toHaveLength(1);
   });
 
   it('that comes late says so and changes nothing', async () => {
@@ -140,6 +177,7 @@ describe('an ack', () => {
     await story.says('mallory@evil.example', `ack ${id}`);
     await story.says('alice', 'list');
     await story.hears('alice', /#\w{4} Mail for support/);
+    await story.quiet();
     expect(story.said.filter(({ to }) => to.startsWith('mallory'))).toHaveLength(1);
     expect(
       story.events
@@ -156,6 +194,7 @@ describe('an ack', () => {
     const id = await nudged('alice');
     await story.says('alice', `ack ${id}`, { delayed: true });
     await story.hears('alice', /reached me late/);
+    await story.quiet();
     expect(story.events.filter(({ event }) => event === 'closed')).toEqual([]);
   });
 
@@ -200,6 +239,7 @@ describe('a reply in the thread', () => {
       ...more,
     });
     expect(await story.event('evidence', ({ source }) => source === 'reply')).toMatchObject({ trusted: false });
+    await story.quiet();
     expect(story.events.filter(({ event }) => event === 'closed')).toEqual([]);
   });
 

@@ -40,5 +40,6 @@ it('does not wait while the chat server has been down for long', async () => {
   await story.clock.advance(16 * second);
   await story.mail('support@example.org');
   await story.ships('archive@example.org');
+  await story.quiet();
   expect(story.events.filter(({ event }) => event === 'held')).toEqual([]);
 });

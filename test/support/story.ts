@@ -8,6 +8,7 @@ import { noFaults } from '../../src/fault-point.ts';
 import type { Client } from '../../src/intake.ts';
 import type { Fields, Log } from '../../src/log.ts';
 import type { Envelope, ForwardPath } from '../../src/mail/envelope.ts';
+import type { MarkKey } from '../../src/mail/loop-mark.ts';
 import { expectMailbox, nullReversePath } from '../../src/mail/path.ts';
 import type { QueueId } from '../../src/mail/queue-id.ts';
 import type { IncomingMessage, Notifier, NotifyTarget } from '../../src/notify/notifier.ts';
@@ -20,6 +21,7 @@ import type { Rules } from '../../src/routing/rules.ts';
 import { composeReport } from '../../src/smtp/report.ts';
 import { openSqliteStore } from '../../src/store/sqlite/open.ts';
 import type { Store } from '../../src/store/store.ts';
+import { advance } from '../../src/tracking/advance.ts';
 import type { EventKind, StoryEvent } from '../../src/tracking/event.ts';
 import type { Outcome, Shipment, Transport } from '../../src/transport.ts';
 import { settle, TestClock } from './clock.ts';
@@ -54,6 +56,9 @@ export class Story {
   rules: Rules;
   /** Outcomes by mailbox, used up in order; the last one stays. Who is not named accepts. */
   readonly outcomes = new Map<string, Outcome[]>();
+  markKeys: readonly MarkKey[] = [{ id: 'k1', secret: Buffer.from('a secret of the test') }];
+  /** Transactions with a next hop of this name end only when the promise does. */
+  readonly hanging = new Map<string, Promise<void>>();
   link: LinkStatus = { state: 'up', since: 0 };
   /** While set, instant messages fail. */
   mute = false;
@@ -86,7 +91,15 @@ export class Story {
         peers: [{ network: '127.0.0.0/8', carriesMembers: false }],
         domains: ['example.org', 'example.net'],
         nextHops: { default: nextHop, byDomain: new Map([['elsewhere.example', { ...nextHop, name: 'elsewhere' }]]) },
-        queue: { lifetime: 5 * day, firstRetry: 5 * minute, longestRetry: 4 * hour, keepContent: hour },
+        queue: {
+          lifetime: 5 * day,
+          firstRetry: 5 * minute,
+          longestRetry: 4 * hour,
+          keepContent: hour,
+          reportLifetime: 2 * day,
+          delayNotice: 4 * hour,
+        },
+        reports: { languages: [] },
       },
       clock: this.clock,
       random: () => {
@@ -100,6 +113,7 @@ export class Story {
       notifier: this.#notifier(),
       transport: this.#transport(),
       composeReport,
+      markKeys: () => this.markKeys,
       log: this.#log(),
       tell: (event) => {
         this.events.push(event);
@@ -114,6 +128,31 @@ export class Story {
   async crash(): Promise<void> {
     await this.store.close();
     await this.#open();
+  }
+
+  /** Takes the due step of the only message as the relay does, and ends there: as if it crashed before forwarding. */
+  async giveTo(person: string): Promise<void> {
+    const [before] = await this.store.listTracked({ limit: 1 });
+    if (!before) throw new Error('nothing is tracked');
+    const excluded = {};
+    const people = Object.fromEntries(
+      before.plan.candidates.map(({ person: name, jid }) => [
+        name,
+        { presence: (jid && this.#presence.get(jid)) ?? neverSeen, open: 0, lastAssignedAt: null },
+      ]),
+    );
+    const snapshot = { now: this.clock.now(), people, lastInGroup: null, excluded, holdUntil: null };
+    const { tracked, move } = advance(before, 'time', snapshot);
+    if (move.kind !== 'reassign' || move.person !== person) throw new Error(`it went to ${JSON.stringify(move)}`);
+    const forward = {
+      queueId: before.queueId,
+      path: { mailbox: move.mailbox, notify: ['never'] as const },
+      plan: before.plan,
+      forwardOf: before.seq,
+      chosen: { mailbox: move.mailbox, person },
+      firstAttemptAt: this.clock.now(),
+    };
+    await this.store.advance(tracked, { forwards: [forward] });
   }
 
   async end(): Promise<void> {
@@ -192,6 +231,15 @@ export class Story {
     return this.relay.accept(client, envelope, Buffer.from(content));
   }
 
+  /** Before asserting that nothing happened: whatever was set off so far has run its course through the store. */
+  async quiet(): Promise<void> {
+    // No reaction takes more round trips to the store than this; its verbs are answered in order.
+    for (let trips = 0; trips < 25; trips += 1) {
+      await this.store.counts();
+      await settle();
+    }
+  }
+
   // Waiting: for what is there already or comes; never for time.
 
   /** The first event of this kind (and of this message) that is there or comes. */
@@ -256,6 +304,7 @@ export class Story {
   #transport(): Transport {
     return {
       ship: async (hop, shipment, { onFinalDot }) => {
+        await this.hanging.get(hop.name);
         const outcomes = shipment.recipients.map(({ mailbox }) => {
           const script = this.outcomes.get(mailbox) ?? [];
           return (script.length > 1 ? script.shift() : script[0]) ?? accepted;

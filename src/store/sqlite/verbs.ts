@@ -2,6 +2,7 @@
 import type { Consequences, Store } from '../store.ts';
 import { applyConsequences } from './consequences.ts';
 import { choose, recordFinalDot, retryNow, settle, wakeHeld } from './deliveries.ts';
+import { hastenHop, intervene, queuePage } from './interventions.ts';
 import * as look from './look.ts';
 import { accept, content, retireContent } from './messages.ts';
 import { settleNudge } from './nudges.ts';
@@ -24,6 +25,7 @@ export const reads: ReadonlySet<VerbName> = new Set<VerbName>([
   'history',
   'presenceHistory',
   'presenceAt',
+  'queuePage',
   'listQueue',
   'listTracked',
   'message',
@@ -74,6 +76,9 @@ export const verbs: Verbs = {
   forgetPresence: look.forgetPresence,
   retireContent,
   retryNow,
+  intervene,
+  hastenHop,
+  queuePage,
   listQueue: look.listQueue,
   listTracked,
   message: look.message,

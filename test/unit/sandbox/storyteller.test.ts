@@ -45,6 +45,8 @@ function teller(clock = new TestClock()) {
     startedAt: testStart,
     clock,
     columns: null,
+    moods: {},
+    isElsewhere: (bare) => bare === 'dave@pointsman.test',
     messages,
     consideredIn: async (_, decision) =>
       decision === 'd1'
@@ -96,6 +98,8 @@ test('what goes over XMPP: presence, the first IM in full, later ones short, ans
   const bot = 'pointsman@pointsman.test/sandbox';
   const says = (from: string, xml: string) => storyteller.stanza(parseXml(xml), from);
   await clock.advance(2_000);
+  says('dave@pointsman.test/simulated', '<presence/>'); // as he was
+  says('dave@pointsman.test/simulated', '<presence type="unavailable"/>'); // a human is there as dave
   says('alice@pointsman.test/simulated', '<presence><show>dnd</show></presence>');
   says('alice@pointsman.test/phone', '<presence><show>dnd</show></presence>');
   says('alice@pointsman.test/phone', '<presence to="duty@rooms.pointsman.test/alice"/>');
@@ -116,6 +120,10 @@ test('what goes over XMPP: presence, the first IM in full, later ones short, ans
   );
   says(bot, '<message to="bob@pointsman.test"><body>#k7mf is taken by alice.\nIt was: “x”</body></message>');
   says(bot, '<message to="bob@pointsman.test"><received xmlns="urn:xmpp:receipts" id="1"/></message>');
+  says(
+    bot,
+    '<message to="duty@rooms.pointsman.test" type="groupchat"><body>#k7mf Mail\nWhoever takes it, answer here or to me: ack k7mf.</body></message>',
+  );
   storyteller.note(null, 'A word.');
   expect(await text()).toBe(`    2s         alice does not want to be disturbed (dnd).
                bob is offline.
@@ -129,6 +137,7 @@ test('what goes over XMPP: presence, the first IM in full, later ones short, ans
                alice answers: “ack k7mf”
                dave answers in the room: “ack k7mf”
                bob is told: “#k7mf is taken by alice. It was: “x””
+               The room duty@rooms.pointsman.test is asked who takes it.
     2s         A word.
 `);
 });
