@@ -116,6 +116,20 @@ export class XmppSite implements AsyncDisposable {
     }
   }
 
+  /** Until a room has let us in, say. */
+  async untilSent(send: () => Promise<void>, within = 20_000): Promise<void> {
+    const late = AbortSignal.timeout(within);
+    for (;;) {
+      try {
+        await send();
+        return;
+      } catch (error) {
+        if (late.aborted) throw error;
+        await pause(50);
+      }
+    }
+  }
+
   /** Between two tests. */
   async tidy(): Promise<void> {
     this.proxy.slow(null);
