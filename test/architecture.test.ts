@@ -69,7 +69,7 @@ const layers: readonly Layer[] = [
   { name: 'notify', files: /^src\/notify\//, imports: [...vocabulary, 'presence', 'routing', 'tracking'] },
   // The story, over ports alone.
   { name: 'relay', files: /^src\/(relay|rule-book)\.ts$|^src\/relay\//, imports: [...ports, 'config'] },
-  { name: 'operate', files: /^src\/operate\.ts$/, imports: ports },
+  { name: 'operate', files: /^src\/(operate|presence-desk)\.ts$/, imports: ports },
   // Adapters know ports and themselves: not one another, not the relay.
   {
     name: 'smtp',

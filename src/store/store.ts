@@ -262,6 +262,10 @@ export interface Store {
     until: Instant;
     limit: number;
   }): Promise<readonly { jid: BareJid; at: Instant; presence: Presence }[]>;
+  /** What was known of everybody at a moment: the last change of each up to and including it. */
+  presenceAt(at: Instant): Promise<readonly { jid: BareJid; at: Instant; presence: Presence }[]>;
+  /** Changes before `before` go, but for the last of each: it still held then. Answers how many went. */
+  forgetPresence(before: Instant): Promise<number>;
 
   // Retire
   /** Content goes; envelope, events and decisions stay. */

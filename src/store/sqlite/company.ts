@@ -14,6 +14,7 @@ export const reads: ReadonlySet<VerbName> = new Set<VerbName>([
   'trackedByMessageId',
   'history',
   'presenceHistory',
+  'presenceAt',
   'queuePage',
   'listQueue',
   'listTracked',

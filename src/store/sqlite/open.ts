@@ -91,6 +91,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     history: verb('history'),
     recordPresence: verb('recordPresence'),
     presenceHistory: verb('presenceHistory'),
+    presenceAt: verb('presenceAt'),
+    forgetPresence: verb('forgetPresence'),
     retireContent: verb('retireContent'),
     retryNow: verb('retryNow'),
     intervene: verb('intervene'),

@@ -53,6 +53,8 @@ export const verbs: Verbs = {
   history: look.history,
   recordPresence: look.appendPresence,
   presenceHistory: look.presenceHistory,
+  presenceAt: look.presenceAt,
+  forgetPresence: look.forgetPresence,
   retireContent,
   retryNow,
   intervene,

@@ -48,6 +48,7 @@ describe('a good file', () => {
         },
         reports: { languages: [] },
         xmpp: null,
+        presence: { up: 3_000, down: 20_000, rooms: [], readStatusIn: null, keep: 2_592_000_000 },
         log: { level: 'info', pretty: null },
       },
       problems: [],
@@ -127,6 +128,7 @@ log: { level: debug, pretty: false }
         nick: 'Points',
         rate: 10_000,
       },
+      presence: { up: 3_000, down: 20_000, rooms: [], readStatusIn: null, keep: 2_592_000_000 },
       log: { level: 'debug', pretty: false },
     });
     for (const part of [
