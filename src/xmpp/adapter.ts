@@ -389,7 +389,8 @@ class XmppAdapter implements Xmpp {
     if (state !== 'up') return;
     this.#rooms.tick();
     if (this.#present) this.#federation.tick(now);
-    if (this.#settling.isOver(now)) this.#tell(this.#cache.settle(now, (jid) => this.#federation.isOwn(jid)));
+    if (!this.#probes.busy && this.#settling.isOver(now))
+      this.#tell(this.#cache.settle(now, (jid) => this.#federation.isOwn(jid)));
     this.#probes.tick(now);
   }
 

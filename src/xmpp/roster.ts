@@ -46,6 +46,8 @@ export class Roster {
   readonly #optedOut = new Map<BareJid, Instant>();
   /** Since when we know that they were asked and have not answered; not told by the server. */
   readonly #askedSince = new Map<BareJid, Instant>();
+  readonly #toAsk = new Set<BareJid>();
+  #asking = false;
   #loaded = false;
 
   constructor(options: {
@@ -74,6 +76,7 @@ export class Roster {
   /** A new session: what the former one knew is not known any more. */
   reset(): void {
     this.#loaded = false;
+    this.#toAsk.clear();
     this.#items.clear();
   }
 
@@ -177,8 +180,27 @@ export class Roster {
     if (this.#optedOut.has(jid) || jid === this.#ownBare) return;
     // Remembered at once, so that a second review before the push does not ask again.
     this.#items.set(jid, { subscription: item?.subscription ?? 'none', asked: true });
-    this.#log.info({ jid }, 'asking for their presence');
-    this.#post(xml('presence', { to: jid, type: 'subscribe' }));
+    this.#toAsk.add(jid);
+    this.#askAll();
+  }
+
+  /** One after the other: thousands at once would fill the way out, and what waits there for long is given up. */
+  async #askAll(): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
+    try {
+      for (const jid of this.#toAsk) {
+        this.#toAsk.delete(jid);
+        this.#log.info({ jid }, 'asking for their presence');
+        await this.#send(xml('presence', { to: jid, type: 'subscribe' }));
+      }
+    } catch (error) {
+      // The next session reviews the roster and asks again whom this one did not.
+      this.#toAsk.clear();
+      this.#log.debug({ err: error }, 'not everybody could be asked for their presence');
+    } finally {
+      this.#asking = false;
+    }
   }
 
   #grant(jid: BareJid): void {
