@@ -100,10 +100,12 @@ async function visible(): Promise<void> {
       turn += 1;
       const jid = jids[(turn * 7919) % people] ?? 'nobody';
       const show = shows[turn % 5];
+      // Each round speaks for its person: what another client says better is no visible change.
+      const priority = Math.floor(turn / people);
       sentAt.set(jid, performance.now());
       server.faults.inject(
         'bot@example.test/pm',
-        `<presence from='${jid}/${clients[turn % 3]}'>${show ? `<show>${show}</show>` : ''}<status>turn ${turn}</status></presence>`,
+        `<presence from='${jid}/${clients[turn % 3]}'>${show ? `<show>${show}</show>` : ''}<status>turn ${turn}</status><priority>${priority}</priority></presence>`,
       );
     }
   };
