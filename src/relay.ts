@@ -18,7 +18,8 @@ import type { BareJid } from './presence/jid.ts';
 import type { PresenceChange } from './presence/presence.ts';
 import { type Accepted, admitRecipient, keepSafe, peersOf } from './relay/accepting.ts';
 import { createAnswering } from './relay/answering.ts';
-import { startDueLoop } from './relay/due-loop.ts';
+import type { Work } from './relay/choosing.ts';
+import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
 import { dispatch, hopFor } from './relay/forwarding.ts';
 import { CircleGuard } from './relay/guard.ts';
@@ -50,13 +51,18 @@ export interface Relay extends Intake {
   load(person: string): { open: number; lastAssignedAt: number | null };
 }
 
+/** Longer than any transaction with a next hop may last. */
+const attemptLease = 31 * minute;
 /** Deliveries being attempted at one time. */
 const attemptsAtOnce = 200;
 
 type DueOf<Kind extends Due['kind']> = Extract<Due, { kind: Kind }>;
 
 export async function createRelay(parts: Parts): Promise<Relay> {
-  const loops: { wake(): void; stop(): Promise<void> }[] = [];
+  const loops: DueLoop[] = [];
+  let attempts: DueLoop | null = null;
+  /** Messages being made durable. */
+  let arriving = 0;
   const wake = () => {
     for (const loop of loops) loop.wake();
   };
@@ -79,7 +85,13 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     envelope: Parameters<Intake['accept']>[1],
     content: Uint8Array,
   ): Promise<QueueId> {
-    const accepted = await keepSafe(stage, client, envelope, content);
+    // With room in hand it is attempted from memory, at once, and never has to be claimed and read back.
+    const atOnce = attempts !== null && attempts.room() > arriving;
+    arriving += 1;
+    const accepted = await keepSafe(stage, client, envelope, content, atOnce ? attemptLease : null).finally(() => {
+      arriving -= 1;
+    });
+    if (atOnce) attempts?.take(send(accepted.works, content));
     // The mail is safe, and the peer must hear so, even when what it says as a reply cannot be stored just now.
     await watchForReply(accepted, client.carriesMembers || peers.carriesMembers(client.address)).catch(
       (error: unknown) =>
@@ -93,19 +105,22 @@ export async function createRelay(parts: Parts): Promise<Relay> {
 
   // 3 Choose, 4 Forward. What was claimed together and belongs to one message goes together.
   const inHand = new Set<string>();
+  const keyOf = ({ delivery }: Work) => `${delivery.queueId} ${delivery.seq}`;
   function forward(due: readonly DueOf<'attempt'>[]): Promise<void>[] {
-    const keyOf = ({ delivery }: DueOf<'attempt'>) => `${delivery.queueId} ${delivery.seq}`;
     // A clock that jumps ends leases early: what is on its way already must not be sent a second time.
     const fresh = due.filter((each) => !inHand.has(keyOf(each)));
     const byMessage = Map.groupBy(fresh, ({ message }) => message.queueId);
-    return [...byMessage.values()].map(async (works) => {
-      for (const each of works) inHand.add(keyOf(each));
-      try {
-        await dispatch(stage, works, cutOff.signal);
-      } finally {
-        for (const each of works) inHand.delete(keyOf(each));
-      }
-    });
+    return [...byMessage.values()].map((works) => send(works));
+  }
+
+  /** `content`: when it is in memory still. */
+  async function send(works: readonly Work[], content?: Uint8Array): Promise<void> {
+    for (const each of works) inHand.add(keyOf(each));
+    try {
+      await dispatch(stage, works, cutOff.signal, content);
+    } finally {
+      for (const each of works) inHand.delete(keyOf(each));
+    }
   }
 
   // 5 Nudge.
@@ -215,16 +230,16 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       stage.notifier?.onMessage((message) => inBackground('an instant message', answering.hear(message)));
       stage.notifier?.onReceipt((receipt) => inBackground('a receipt', watchReceipt(receipt)));
       const loop = { store: stage.store, clock: stage.clock, log: stage.log };
+      attempts = startDueLoop({
+        ...loop,
+        kinds: ['attempt'],
+        atOnce: attemptsAtOnce,
+        aside: () => stage.hops.stalled(stage.clock.now()),
+        leaseFor: attemptLease,
+        handle: (due) => forward(due.filter((each) => each.kind === 'attempt')),
+      });
       loops.push(
-        // Longer than any transaction with a next hop may last.
-        startDueLoop({
-          ...loop,
-          kinds: ['attempt'],
-          atOnce: attemptsAtOnce,
-          aside: () => stage.hops.stalled(stage.clock.now()),
-          leaseFor: 30 * minute,
-          handle: (due) => forward(due.filter((each) => each.kind === 'attempt')),
-        }),
+        attempts,
         startDueLoop({
           ...loop,
           kinds: ['step', 'nudge', 'retire'],
