@@ -278,7 +278,9 @@ function personWithJid(rules: Rules, jid: BareJid): Person | undefined {
   let known = peopleByJid.get(rules);
   if (!known) {
     // Of two with one JID the one listed first, as ever.
-    const entries = [...rules.people.values()].flatMap((person) => (person.jid === null ? [] : [[person.jid, person] as const]));
+    const entries = [...rules.people.values()].flatMap((person) =>
+      person.jid === null ? [] : [[person.jid, person] as const],
+    );
     known = new Map(entries.reverse());
     peopleByJid.set(rules, known);
   }
