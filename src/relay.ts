@@ -15,6 +15,7 @@ import type { Content } from './mail/content.ts';
 import { type Mailbox, mailboxKey, nullReversePath } from './mail/path.ts';
 import type { QueueId } from './mail/queue-id.ts';
 import type { AckOutcome } from './operations.ts';
+import type { BareJid } from './presence/jid.ts';
 import type { PresenceChange } from './presence/presence.ts';
 import { type Accepted, admitRecipient, keepSafe, peersOf } from './relay/accepting.ts';
 import { createAnswering } from './relay/answering.ts';
@@ -29,6 +30,7 @@ import { Ledger } from './relay/ledger.ts';
 import { refOfNudgeId, sendNudge } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
 import { requeue } from './relay/requeueing.ts';
+import type { Person, Rules } from './routing/rules.ts';
 import type { DeliveryRef, Due, Intervened } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
 import type { Trigger } from './tracking/event.ts';
@@ -165,7 +167,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   // 6 Watch: presence. Who leaves while owning a message gives it up; who comes wakes what is held for their groups.
   async function watchPresence(change: PresenceChange): Promise<void> {
     const rules = stage.rules.current();
-    const person = [...rules.people.values()].find(({ jid }) => jid === change.jid);
+    const person = personWithJid(rules, change.jid);
     const { state } = change.presence;
     if (!person || state === 'unknown') return;
     // Also when they are now known to be away: the last one we waited for may have been heard of.
@@ -214,8 +216,13 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     load: (person) => ({ open: stage.ledger.open(person), lastAssignedAt: stage.ledger.lastAssignedAt(person) }),
 
     start() {
+      const recording: PresenceChange[] = [];
       stage.watcher.onChange((change) => {
-        inBackground('recording presence', stage.store.recordPresence([change]));
+        recording.push(change);
+        // All that comes in one turn is one transaction: after a new session that is everybody.
+        if (recording.length === 1) {
+          queueMicrotask(() => inBackground('recording presence', stage.store.recordPresence(recording.splice(0))));
+        }
         inBackground('a change of presence', watchPresence(change));
       });
       stage.notifier?.onMessage((message) => inBackground('an instant message', answering.hear(message)));
@@ -260,4 +267,20 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       await limit;
     },
   };
+}
+
+/** Built once for each version of the rules: presence changes often, and companies are large. */
+const peopleByJid = new WeakMap<Rules, ReadonlyMap<BareJid, Person>>();
+
+function personWithJid(rules: Rules, jid: BareJid): Person | undefined {
+  let known = peopleByJid.get(rules);
+  if (!known) {
+    // Of two with one JID the one listed first, as ever.
+    const entries = [...rules.people.values()].flatMap((person) =>
+      person.jid === null ? [] : [[person.jid, person] as const],
+    );
+    known = new Map(entries.reverse());
+    peopleByJid.set(rules, known);
+  }
+  return known.get(jid);
 }
