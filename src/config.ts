@@ -37,6 +37,8 @@ export interface Config {
     readonly keepContent: Duration;
   };
   readonly xmpp: XmppConfig | null;
+  /** Where reports and copies of members' mail are addressed to; null: none are asked for. */
+  readonly evidence: { readonly domain: string } | null;
   readonly log: {
     readonly level: 'debug' | 'info' | 'warn' | 'error' /** null: pretty on a terminal */;
     readonly pretty: boolean | null;
@@ -110,6 +112,7 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
     size: read.size ?? defaults.size,
     queue,
     xmpp: read.xmpp ? xmppOf(read.xmpp, surroundings, report) : null,
+    evidence: read.evidence?.domain === undefined ? null : { domain: read.evidence.domain },
     log: { level: read.log?.level ?? 'info', pretty: prettyOf(read.log?.pretty) },
   } satisfies Config;
   checkListeners(read, report);

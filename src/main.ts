@@ -1,5 +1,6 @@
 // The composition root: the only file that names concrete adapters. It puts the parts together, starts them in the
 // order in which they need each other, and stops them in the opposite one.
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +17,7 @@ import { controlSocketIn, type Listening, serveControl, serveHealth } from './co
 import { type FaultPoint, noFaults, windows } from './fault-point.ts';
 import { createLog, type Log, logStory } from './log.ts';
 import { describeError } from './mail/error.ts';
+import { ourAddresses } from './mail/our-address.ts';
 import type { Notifier } from './notify/notifier.ts';
 import { createOperations } from './operate.ts';
 import type { Operations } from './operations.ts';
@@ -30,6 +32,7 @@ import { composeReport } from './smtp/report.ts';
 import { createFrontDoor, type FrontDoor } from './smtp/server.ts';
 import { createTransport } from './smtp/transport.ts';
 import { openSqliteStore } from './store/sqlite/open.ts';
+import type { Store } from './store/store.ts';
 import type { StoryEvent } from './tracking/event.ts';
 import { createXmpp } from './xmpp/adapter.ts';
 
@@ -99,6 +102,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       logStory(log, event);
       options.onEvent?.(event);
     };
+    const ours = config.evidence ? ourAddresses(await evidenceKey(store), config.evidence.domain) : null;
     const relay = await createRelay({
       config,
       clock,
@@ -108,6 +112,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       watcher,
       notifier: xmpp,
       transport,
+      ours,
       composeReport: (data) => composeReport(data),
       log,
       tell,
@@ -129,6 +134,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       rules,
       relay,
       reload: () => rules.reload(),
+      copiesAddress: ours?.copies ?? null,
       hindrances: () => (draining ? ['it is shutting down'] : []),
       clock,
       version,
@@ -192,6 +198,15 @@ function stopper(running: {
     stopped ??= stop();
     return stopped;
   };
+}
+
+/** Made once; it never leaves the state folder, whose files are ours alone. */
+async function evidenceKey(store: Store): Promise<Uint8Array> {
+  const known = await store.recall('evidence key');
+  if (known !== null) return Buffer.from(known, 'base64');
+  const key = randomBytes(32);
+  await store.remember('evidence key', key.toString('base64'));
+  return key;
 }
 
 async function openRules(config: Config, options: StartOptions): Promise<RuleBook> {

@@ -65,6 +65,8 @@ export interface Operations {
   listTracked(filter: { states?: readonly TrackState[]; group?: string; limit: number }): Promise<readonly Tracked[]>;
   /** `by` is who did it, for the record. */
   ack(id: string, by: string): Promise<AckOutcome>;
+  /** Where copies of members' mail are to be sent; null when no domain is set aside for evidence. A secret. */
+  copiesAddress(): Promise<string | null>;
   presence(): Promise<readonly PersonView[]>;
   /** The replayed decisions of a message: stored snapshot, choice now, whether it equals the stored one. */
   explain(id: string): Promise<readonly { readonly decision: Decision; readonly replayed: boolean }[] | null>;

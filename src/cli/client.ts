@@ -24,6 +24,7 @@ export interface Client {
   listTracked(filter: ListFilter & { readonly group?: string }): Promise<readonly Tracked[]>;
   tracked(id: string): Promise<Story>;
   ack(id: string, by: string): Promise<Exclude<AckOutcome, { kind: 'unknown' }>>;
+  evidence(): Promise<{ readonly copies: string | null }>;
   presence(): Promise<readonly PersonView[]>;
   explain(id: string): Promise<Explained>;
   reload(): Promise<Reloaded>;
@@ -50,6 +51,7 @@ export function createClient(socket: string): Client {
     listTracked: (filter) => get(`/tracked?${query(filter)}`),
     tracked: (one) => get(`/tracked/${id(one)}`),
     ack: (one, by) => post(`/tracked/${id(one)}/ack`, { by }),
+    evidence: () => get('/evidence'),
     presence: () => get('/presence'),
     explain: (one) => get(`/explain/${id(one)}`),
     async reload() {

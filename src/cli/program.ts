@@ -14,7 +14,7 @@ import { queueList, queueRetry, queueShow } from './queue.ts';
 import { reload } from './reload.ts';
 import { stateFolderOf } from './setup.ts';
 import type { Terminal } from './terminal.ts';
-import { trackAck, trackList, trackShow } from './track.ts';
+import { trackAck, trackAddress, trackList, trackShow } from './track.ts';
 
 export interface SandboxOptions {
   /** For programs: JSON lines. */
@@ -151,6 +151,9 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
   speaking(track, 'ack', 'acknowledge it: somebody takes care')
     .argument(...idArgument)
     .action(async (id: string, options) => ended(await trackAck(context, id, options)));
+  speaking(track, 'address', 'where the mail server is to send copies of members’ mail').action(async (options) =>
+    ended(await trackAddress(context, options)),
+  );
   speaking(program, 'presence', 'who is there').action(async (options) => ended(await presence(context, options)));
   speaking(program, 'reload', 'read the rules again').action(async (options) => ended(await reload(context, options)));
   return program;

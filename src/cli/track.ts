@@ -98,3 +98,14 @@ export async function trackAck(
   else context.terminal.write(`${outcome.tracked.shortId} is ${outcome.tracked.state}\n`);
   return outcome.kind === 'late' ? exitCodes.problem : exitCodes.fine;
 }
+
+/** For sender_bcc_maps and its like: whoever knows this address can close messages, so it is shown to the admin alone. */
+export async function trackAddress(context: Context, options: Target): Promise<number> {
+  const { copies } = await (await clientFor(context, options)).evidence();
+  if (copies === null) {
+    context.terminal.complain('No address: pointsman.yaml names no "evidence" domain.\n');
+    return exitCodes.problem;
+  }
+  context.terminal.write(`${copies}\n`);
+  return exitCodes.fine;
+}

@@ -206,6 +206,7 @@ export const configFileSchema = fields('the configuration', {
     ),
   ),
   xmpp: optional(xmpp),
+  evidence: optional(fields('evidence', { domain: required(domain) })),
   log: optional(
     fields('the log', {
       level: optional(oneOf(['debug', 'info', 'warn', 'error'])),

@@ -8,6 +8,7 @@ import type { Consequences, DeliveryRef, Settlement } from '../store/store.ts';
 import { afterAttempt } from '../tracking/after-attempt.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { NextHop, Outcome, Shipment } from '../transport.ts';
+import { type Asked, askFor } from './asking.ts';
 import { chooseFor, type Target, type Work } from './choosing.ts';
 import { type Following, followForward, followRefusal, followUndeliverable } from './following.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
@@ -18,6 +19,7 @@ interface Load {
   readonly target: Target;
   readonly path: ForwardPath;
   readonly prepend: string;
+  readonly asked: Asked;
   readonly hop: NextHop;
 }
 
@@ -76,11 +78,14 @@ async function overtaken(stage: Stage, { delivery }: Work): Promise<boolean> {
 
 function loadOf(stage: Stage, work: Work, target: Target): Load {
   const { message, delivery } = work;
+  const asked = askFor(stage, work);
+  const path = pathTo(delivery.path, target);
   return {
     work,
     target,
-    path: pathTo(delivery.path, target),
-    prepend: tracesOf(work) + message.trace,
+    path: asked.notify === undefined ? path : { ...path, notify: asked.notify },
+    prepend: asked.prepend + tracesOf(work) + message.trace,
+    asked,
     hop: stage.config.nextHops.byDomain.get(domainOf(target.mailbox)) ?? stage.config.nextHops.default,
   };
 }
@@ -100,7 +105,13 @@ function tracesOf({ delivery }: Work): string {
 function together(loads: readonly Load[]): Load[][] {
   const shipments = new Map<string, Load[]>();
   for (const load of loads) {
-    const key = JSON.stringify([load.hop.name, load.prepend, load.path.notify ?? null, load.path.orcpt ?? null]);
+    const key = JSON.stringify([
+      load.hop.name,
+      load.prepend,
+      load.path.notify ?? null,
+      load.path.orcpt ?? null,
+      load.asked.envelope,
+    ]);
     const same = shipments.get(key);
     if (same) same.push(load);
     else shipments.set(key, [load]);
@@ -115,7 +126,7 @@ async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal): 
   const refs = loads.map(({ work }): DeliveryRef => ({ queueId: work.delivery.queueId, seq: work.delivery.seq }));
   const shipment: Shipment = {
     queueId: message.queueId,
-    envelope: message.envelope,
+    envelope: first.asked.envelope,
     recipients: loads.map(({ path }) => path),
     prepend: first.prepend,
     content: await stage.store.content(message.queueId),
@@ -181,7 +192,7 @@ async function settle(
       if (judged.failure) failures.push(judged.failure);
       if (judged.delivered) following.push(await followForward(stage, work, target, now));
       else if (judged.settlement.to === 'failed' && work.delivery.forwardOf !== null)
-        following.push(followUndeliverable(stage, work, target));
+        following.push(followUndeliverable(stage, work, target, outcome));
     }
     const reports = await reportsFor(stage, failures, now);
     const also: Consequences = {

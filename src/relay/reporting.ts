@@ -1,6 +1,6 @@
 // Reports owed to the sender: one per message and outcome, made durable in the transaction that ends the delivery.
 import type { Instant } from '../clock.ts';
-import { needsSmtputf8, type ReportData } from '../mail/dsn.ts';
+import { type Action, needsSmtputf8, type ReportData } from '../mail/dsn.ts';
 import type { Envelope } from '../mail/envelope.ts';
 import { readFacts } from '../mail/header.ts';
 import { type Mailbox, nullReversePath } from '../mail/path.ts';
@@ -17,6 +17,8 @@ export interface Failure {
   readonly reply: Reply;
   /** Host name of the next hop whose reply it is; null when it is ours. */
   readonly remote: string | null;
+  /** `failed` unless said. */
+  readonly action?: Action;
 }
 
 export async function reportsFor(
@@ -78,13 +80,14 @@ export async function reportsFor(
     ],
   };
   const reported = failures.map(
-    ({ delivery }): StoryEvent => ({
+    ({ delivery, action }): StoryEvent => ({
       event: 'reported',
       at: now,
       queueId: delivery.queueId,
       seq: delivery.seq,
       to: sender,
       report: queueId,
+      ...(action === undefined ? {} : { action }),
     }),
   );
   return { acceptances: [acceptance], events: reported };
@@ -112,11 +115,11 @@ function reportData(
       content,
       ...(facts.messageId === undefined ? {} : { messageId: facts.messageId }),
     },
-    recipients: failures.map(({ delivery, reply, remote }) => ({
+    recipients: failures.map(({ delivery, reply, remote, action }) => ({
       // RFC 3464 §2.3.2: the address we had accepted it for; whom we chose for it is our own matter.
       mailbox: delivery.path.mailbox,
       ...(delivery.path.orcpt === undefined ? {} : { orcpt: delivery.path.orcpt }),
-      action: 'failed' as const,
+      action: action ?? 'failed',
       reply,
       ...(remote === null ? {} : { remote }),
       lastAttemptAt: now,

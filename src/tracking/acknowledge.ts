@@ -2,7 +2,7 @@
 // recorded, and the one who sent it is told how things stand.
 import { formatDuration, type Instant } from '../clock.ts';
 import type { PersonName } from '../routing/rules.ts';
-import { type Evidence, grades, stops } from './evidence.ts';
+import { type Evidence, grades, isPassive, stops } from './evidence.ts';
 import type { Tracked } from './tracked.ts';
 
 export type Acknowledged =
@@ -25,6 +25,8 @@ export function acknowledge(
     return { kind: 'late', text: 'it has not been forwarded to anybody yet' };
   }
   if (tracked.state !== 'tracked' && tracked.state !== 'expired') return { kind: 'late', text: standing(tracked, now) };
+  // Reading is no deed: it tells something of whoever is responsible now, not of one from whom the mail has moved on.
+  if (isPassive(evidence.grade) && evidence.person !== tracked.owner) return { kind: 'recorded' };
   if (stops(evidence, tracked.plan.policy.until)) {
     return {
       kind: 'closed',

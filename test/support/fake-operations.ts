@@ -224,6 +224,7 @@ export function fakeOperations(over: Partial<Operations> = {}): FakeOperations {
         lastAssignedAt: sampleNow - 240_000,
       },
     ],
+    copiesAddress: async () => 'copies.0123456789abcdef@track.example.org',
     explain: async (id) => (known(id) ? [{ decision: sampleDecision, replayed: true }] : null),
     reload: async () => ({ version: 'abc123def456', problems: [] }),
   };

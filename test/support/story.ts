@@ -8,6 +8,7 @@ import { noFaults } from '../../src/fault-point.ts';
 import type { Client } from '../../src/intake.ts';
 import type { Fields, Log } from '../../src/log.ts';
 import type { Envelope, ForwardPath } from '../../src/mail/envelope.ts';
+import { ourAddresses } from '../../src/mail/our-address.ts';
 import { expectMailbox, nullReversePath } from '../../src/mail/path.ts';
 import type { QueueId } from '../../src/mail/queue-id.ts';
 import type { IncomingMessage, Notifier, NotifyTarget } from '../../src/notify/notifier.ts';
@@ -58,6 +59,7 @@ export class Story {
   link: LinkStatus = { state: 'up', since: 0 };
   /** While set, instant messages fail. */
   mute = false;
+  readonly ours = ourAddresses(Buffer.alloc(32, 1), 'track.example.org');
   readonly #presence = new Map<BareJid, Presence>();
   readonly #changes: ((change: PresenceChange) => void)[] = [];
   readonly #hearers: ((message: IncomingMessage) => void)[] = [];
@@ -101,6 +103,7 @@ export class Story {
       notifier: this.#notifier(),
       transport: this.#transport(),
       composeReport,
+      ours: this.ours,
       log: this.#log(),
       tell: (event) => {
         this.events.push(event);
@@ -193,6 +196,8 @@ export class Story {
       from?: string;
       subject?: string;
       headers?: string;
+      /** Instead of all that: these octets. */
+      content?: Uint8Array;
       envelope?: Partial<Envelope>;
       client?: Partial<Client>;
     } = {},
@@ -215,7 +220,7 @@ export class Story {
       carriesMembers: false,
       ...more.client,
     };
-    return this.relay.accept(client, envelope, Buffer.from(content));
+    return this.relay.accept(client, envelope, more.content ?? Buffer.from(content));
   }
 
   /** Before asserting that nothing happened: whatever was set off so far has run its course through the store. */

@@ -40,6 +40,7 @@ describe('a good file', () => {
         size: 50_000_000,
         queue: { lifetime: 5 * day, firstRetry: 5 * minute, longestRetry: 4 * hour, keepContent: 7 * day },
         xmpp: null,
+        evidence: null,
         log: { level: 'info', pretty: null },
       },
       problems: [],
@@ -68,6 +69,7 @@ xmpp:
   caFile: ca.pem
   nick: Points
   rate: 10kB
+evidence: { domain: Track.example.org }
 log: { level: debug, pretty: false }
 `;
     const { config, problems } = parseConfig(text, surroundings);
@@ -110,6 +112,7 @@ log: { level: debug, pretty: false }
         nick: 'Points',
         rate: 10_000,
       },
+      evidence: { domain: 'track.example.org' },
       log: { level: 'debug', pretty: false },
     });
     for (const part of [
