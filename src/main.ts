@@ -15,6 +15,7 @@ import { createHealth } from './console/health.ts';
 import { createMetrics } from './console/metrics.ts';
 import { controlSocketIn, type Listening, serveControl, serveHealth } from './console/server.ts';
 import { type FaultPoint, noFaults, windows } from './fault-point.ts';
+import { createMailboxes } from './imap/adapter.ts';
 import { createLog, type Log, logStory } from './log.ts';
 import { describeError } from './mail/error.ts';
 import { ourAddresses } from './mail/our-address.ts';
@@ -95,6 +96,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     if (freed > 0) log.info({ leases: freed }, 'taking up what was in hand when the last process ended');
     const xmpp = config.xmpp ? createXmpp(config.xmpp, { clock, random, log, version }) : null;
     const watcher: Watcher = xmpp ?? nobodyWatches(clock);
+    const mailboxes = config.imap ? createMailboxes(config.imap, { clock, random, log }) : null;
     const transport = createTransport({ hostname: config.hostname, log, clock });
     undo.push(() => transport.close());
     const tell = (event: StoryEvent) => {
@@ -111,6 +113,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       rules,
       watcher,
       notifier: xmpp,
+      mailboxes,
       transport,
       ours,
       composeReport: (data) => composeReport(data),
@@ -148,13 +151,15 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     relay.start();
     undo.push(() => relay.drain());
     xmpp?.start();
+    mailboxes?.start();
+    undo.push(async () => mailboxes?.stop());
     undo.push(async () => xmpp?.stop());
     const smtp = await frontDoor.start();
     undo.push(() => frontDoor.close());
     const health = await serveHealth(config.http, createHealth(operations, metrics, clock, log));
     undo.push(() => health.close());
     log.info({ smtp: smtp.map(({ host, port }) => `${host}:${port}`), rules: rules.current().version }, 'ready');
-    const stop = stopper({ frontDoor, relay, xmpp, transport, store, control, health });
+    const stop = stopper({ frontDoor, relay, xmpp, mailboxes, transport, store, control, health });
     return {
       smtp,
       http: { host: config.http.host, port: health.port },
@@ -179,6 +184,7 @@ function stopper(running: {
   frontDoor: FrontDoor;
   relay: { drain(): Promise<void> };
   xmpp: { stop(): Promise<void> } | null;
+  mailboxes: { stop(): Promise<void> } | null;
   transport: { close(): Promise<void> };
   store: { close(): Promise<void> };
   control: Listening;
@@ -188,6 +194,7 @@ function stopper(running: {
   const stop = async () => {
     await running.frontDoor.close();
     await running.relay.drain();
+    await running.mailboxes?.stop();
     await running.xmpp?.stop();
     await running.transport.close();
     await running.control.close();

@@ -25,6 +25,7 @@ import { dispatch } from './relay/forwarding.ts';
 import { chosenByPresence, hasLeft } from './relay/leaving.ts';
 import { Ledger } from './relay/ledger.ts';
 import { weighMail } from './relay/mail-evidence.ts';
+import { watchMailboxes } from './relay/mailbox-evidence.ts';
 import { refOfNudgeId, sendNudge } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
 import { hearReturned } from './relay/returning.ts';
@@ -57,7 +58,12 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     ledger: new Ledger(await parts.store.history()),
     startedAt: parts.clock.now(),
     wake,
+    tell(event) {
+      parts.tell(event);
+      mailboxes?.heard(event);
+    },
   };
+  const mailboxes = parts.mailboxes ? watchMailboxes(stage, parts.mailboxes) : null;
   const peers = peersOf(parts.config);
   const answering = createAnswering(stage);
   const cutOff = new AbortController();
@@ -185,6 +191,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       });
       stage.notifier?.onMessage((message) => inBackground('an instant message', answering.hear(message)));
       stage.notifier?.onReceipt((receipt) => inBackground('a receipt', watchReceipt(receipt)));
+      mailboxes?.start(stopping.signal);
       const loop = { store: stage.store, clock: stage.clock, log: stage.log };
       loops.push(
         // Longer than any transaction with a next hop may last.

@@ -178,6 +178,29 @@ const xmpp = fields(
   },
 );
 
+const imap = fields(
+  'the IMAP server',
+  {
+    server: required(nextHopAddress),
+    tls: optional(oneOf(['verify', 'starttls', 'none'])),
+    caFile: optional(located(text('the path of a file'))),
+    user: optional(
+      located(text('a login name in which {mail} stands for the member’s address, such as {mail}*pointsman', 200)),
+    ),
+    passwordFile: optional(located(text('the path of a file'))),
+    passwordCredential: optional(
+      located(
+        scalar('the name of a systemd credential', (value) =>
+          /^[A-Za-z0-9_.-]{1,255}$/.test(value) && !/^\.+$/.test(value) ? value : undefined,
+        ),
+      ),
+    ),
+    folder: optional(text('the name of a folder', 200)),
+    connections: optional(integer(1, 10_000)),
+  },
+  { password: 'a password does not stand in this file; put it in a file of mode 0600 and name that as "passwordFile"' },
+);
+
 export const configFileSchema = fields('the configuration', {
   hostname: required(
     scalar('a host name such as pointsman.example.org', (value) => (isDomain(value) ? value.toLowerCase() : undefined)),
@@ -206,7 +229,7 @@ export const configFileSchema = fields('the configuration', {
     ),
   ),
   xmpp: optional(xmpp),
-  evidence: optional(fields('evidence', { domain: required(domain) })),
+  evidence: optional(fields('evidence', { domain: optional(domain), imap: optional(imap) })),
   log: optional(
     fields('the log', {
       level: optional(oneOf(['debug', 'info', 'warn', 'error'])),
@@ -222,6 +245,7 @@ export const defaults = {
   // RFC 5321 §4.5.4.1: give up after at least 4 to 5 days.
   queue: { lifetime: 5 * day, firstRetry: 5 * minute, longestRetry: 4 * hour, keepContent: 7 * day },
   maxConnections: 10,
+  imapConnections: 20,
   resource: 'pointsman',
   nick: 'Pointsman',
   // Prosody's mod_limits lets a client without a table of its own send 3,000 octets a second.

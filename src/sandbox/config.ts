@@ -58,6 +58,7 @@ export function sandboxConfig(cast: Cast, around: Surroundings): Config {
     size: 25 * 1024 * 1024,
     queue: { lifetime: day, firstRetry: 5 * second, longestRetry: 60 * second, keepContent: day },
     evidence: null,
+    imap: null,
     xmpp: {
       jid: expectBareJid(`${cast.bot}@${cast.domain}`),
       resource: 'sandbox',

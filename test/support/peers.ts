@@ -27,6 +27,7 @@ const program = (name: string, debian = name): Peer => ({ debian, isHere: () => 
 
 const known = {
   postfix: program('postfix'),
+  dovecot: program('dovecot', 'dovecot-imapd'),
   prosody: program('prosody'),
   swaks: program('swaks'),
   slixmpp: {

@@ -136,6 +136,18 @@ export function openTracked(work: Work, filter: Parameters<Store['openTracked']>
     .map(trackedFrom);
 }
 
+/** Along the timers' own index; a leased one counts by the end of its lease. */
+export function soonestTracked(work: Work, limit: number): readonly Tracked[] {
+  return work.sql
+    .all<TrackedRow>(
+      `SELECT tracked.* FROM timers JOIN tracked ON tracked.queue_id = timers.queue_id AND tracked.seq = timers.seq
+       WHERE timers.kind = 'step'
+       ORDER BY timers.kind, coalesce(timers.lease_until, timers.due_at), timers.queue_id, timers.seq LIMIT ?`,
+      limit,
+    )
+    .map(trackedFrom);
+}
+
 export function trackedByMessageId(work: Work, messageIds: readonly string[]): readonly Tracked[] {
   const rows = [...new Set(messageIds)].flatMap((messageId) =>
     work.sql.all<TrackedRow>('SELECT * FROM tracked WHERE message_id = ?', messageId),

@@ -6,7 +6,14 @@ import * as look from './look.ts';
 import { accept, content, retireContent } from './messages.ts';
 import { settleNudge } from './nudges.ts';
 import { claimDue, nextDueAt, releaseLeases } from './timers.ts';
-import { listTracked, openTracked, trackedByMessageId, trackedByShortId, trackedOne } from './tracked.ts';
+import {
+  listTracked,
+  openTracked,
+  soonestTracked,
+  trackedByMessageId,
+  trackedByShortId,
+  trackedOne,
+} from './tracked.ts';
 import type { Work } from './work.ts';
 
 export type VerbName = Exclude<keyof Store, 'close'>;
@@ -20,6 +27,7 @@ export const reads: ReadonlySet<VerbName> = new Set<VerbName>([
   'trackedByShortId',
   'tracked',
   'openTracked',
+  'soonestTracked',
   'trackedByMessageId',
   'history',
   'presenceHistory',
@@ -65,6 +73,7 @@ export const verbs: Verbs = {
   trackedByShortId,
   tracked: trackedOne,
   openTracked,
+  soonestTracked,
   trackedByMessageId,
   history: look.history,
   recordPresence: look.appendPresence,

@@ -41,6 +41,7 @@ describe('a good file', () => {
         queue: { lifetime: 5 * day, firstRetry: 5 * minute, longestRetry: 4 * hour, keepContent: 7 * day },
         xmpp: null,
         evidence: null,
+        imap: null,
         log: { level: 'info', pretty: null },
       },
       problems: [],
@@ -69,7 +70,9 @@ xmpp:
   caFile: ca.pem
   nick: Points
   rate: 10kB
-evidence: { domain: Track.example.org }
+evidence:
+  domain: Track.example.org
+  imap: { server: '[::1]:143', user: '{mail}*pm', passwordFile: imap.password }
 log: { level: debug, pretty: false }
 `;
     const { config, problems } = parseConfig(text, surroundings);
@@ -113,6 +116,16 @@ log: { level: debug, pretty: false }
         rate: 10_000,
       },
       evidence: { domain: 'track.example.org' },
+      imap: {
+        host: '::1',
+        port: 143,
+        tls: 'none',
+        ca: null,
+        user: '{mail}*pm',
+        password: 'secret of /etc/pointsman/imap.password',
+        folder: 'INBOX',
+        connections: 20,
+      },
       log: { level: 'debug', pretty: false },
     });
     for (const part of [
