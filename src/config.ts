@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { Duration } from './clock.ts';
 import { configFileSchema, defaults, isLoopback, type NextHopEntry } from './config/config-file.ts';
 import { domainKey } from './mail/path.ts';
+import type { Language } from './mail/report-text.ts';
 import type { BareJid } from './presence/jid.ts';
 import { quote, Report } from './routing/problem.ts';
 import type { Place, Problem } from './routing/rules.ts';
@@ -33,9 +34,15 @@ export interface Config {
     readonly lifetime: Duration;
     readonly firstRetry: Duration;
     readonly longestRetry: Duration;
+    /** The same for reports of ours. */
+    readonly reportLifetime: Duration;
+    /** The sender is told of the delay after this; null: never. */
+    readonly delayNotice: Duration | null;
     /** Content of a finished message is deleted after this. */
     readonly keepContent: Duration;
   };
+  /** Of the text of reports; none: as the mail suggests. */
+  readonly reports: { readonly languages: readonly Language[] };
   readonly xmpp: XmppConfig | null;
   /** Where reports and copies of members' mail are addressed to; null: none are asked for. */
   readonly evidence: { readonly domain: string } | null;
@@ -128,6 +135,7 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
     nextHops: nextHopsOf(read, report),
     size: read.size ?? defaults.size,
     queue,
+    reports: { languages: [...new Set(read.reports?.languages ?? [])] },
     xmpp: read.xmpp ? xmppOf(read.xmpp, surroundings, report) : null,
     evidence: read.evidence?.domain === undefined ? null : { domain: read.evidence.domain },
     imap: read.evidence?.imap ? imapOf(read.evidence.imap, surroundings, report) : null,

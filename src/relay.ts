@@ -13,6 +13,7 @@ import { minute } from './clock.ts';
 import type { Client, Intake } from './intake.ts';
 import type { Envelope } from './mail/envelope.ts';
 import { readFacts } from './mail/header.ts';
+import type { Mailbox } from './mail/path.ts';
 import { newQueueId, type QueueId } from './mail/queue-id.ts';
 import { replies } from './mail/reply.ts';
 import type { AckOutcome } from './operations.ts';
@@ -21,15 +22,18 @@ import { admitRecipient, keepSafe, peersOf } from './relay/accepting.ts';
 import { createAnswering } from './relay/answering.ts';
 import { startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
-import { dispatch } from './relay/forwarding.ts';
+import { dispatch, hopFor } from './relay/forwarding.ts';
+import { CircleGuard } from './relay/guard.ts';
+import { Hops } from './relay/hops.ts';
 import { chosenByPresence, hasLeft } from './relay/leaving.ts';
 import { Ledger } from './relay/ledger.ts';
 import { weighMail } from './relay/mail-evidence.ts';
 import { watchMailboxes } from './relay/mailbox-evidence.ts';
 import { refOfNudgeId, sendNudge } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
+import { requeue } from './relay/requeueing.ts';
 import { hearReturned } from './relay/returning.ts';
-import type { DeliveryRef, Due } from './store/store.ts';
+import type { DeliveryRef, Due, Intervened } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
 import type { Trigger } from './tracking/event.ts';
 import { type Grade, grades } from './tracking/evidence.ts';
@@ -41,10 +45,17 @@ export interface Relay extends Intake {
   drain(): Promise<void>;
   /** From the console or the command line. */
   acknowledge(ref: DeliveryRef, by: string, source: string): Promise<AckOutcome>;
+  /** Sends what is left of a message on to another address. @throws RefusedError */
+  requeue(queueId: QueueId, to: Mailbox, by: string): Promise<Intervened>;
+  /** Where mail to this address goes next: a name of the configuration. */
+  nextHopOf(mailbox: Mailbox): string;
   /** Something was made due from outside (an operator's retry). */
   wake(): void;
   load(person: string): { open: number; lastAssignedAt: number | null };
 }
+
+/** Deliveries being attempted at one time. */
+const attemptsAtOnce = 200;
 
 type DueOf<Kind extends Due['kind']> = Extract<Due, { kind: Kind }>;
 
@@ -56,6 +67,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const stage: Stage = {
     ...parts,
     ledger: new Ledger(await parts.store.history()),
+    guard: new CircleGuard(),
+    hops: new Hops(parts.random, attemptsAtOnce),
     startedAt: parts.clock.now(),
     wake,
     tell(event) {
@@ -91,9 +104,20 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   }
 
   // 3 Choose, 4 Forward. What was claimed together and belongs to one message goes together.
+  const inHand = new Set<string>();
   function forward(due: readonly DueOf<'attempt'>[]): Promise<void>[] {
-    const byMessage = Map.groupBy(due, ({ message }) => message.queueId);
-    return [...byMessage.values()].map((works) => dispatch(stage, works, cutOff.signal));
+    const keyOf = ({ delivery }: DueOf<'attempt'>) => `${delivery.queueId} ${delivery.seq}`;
+    // A clock that jumps ends leases early: what is on its way already must not be sent a second time.
+    const fresh = due.filter((each) => !inHand.has(keyOf(each)));
+    const byMessage = Map.groupBy(fresh, ({ message }) => message.queueId);
+    return [...byMessage.values()].map(async (works) => {
+      for (const each of works) inHand.add(keyOf(each));
+      try {
+        await dispatch(stage, works, cutOff.signal);
+      } finally {
+        for (const each of works) inHand.delete(keyOf(each));
+      }
+    });
   }
 
   // 5 Nudge.
@@ -181,6 +205,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     },
     accept,
     acknowledge,
+    requeue: (queueId, to, by) => requeue(stage, queueId, to, by),
+    nextHopOf: (mailbox) => hopFor(stage.config.nextHops, mailbox).name,
     wake,
     load: (person) => ({ open: stage.ledger.open(person), lastAssignedAt: stage.ledger.lastAssignedAt(person) }),
 
@@ -198,7 +224,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
         startDueLoop({
           ...loop,
           kinds: ['attempt'],
-          atOnce: 200,
+          atOnce: attemptsAtOnce,
+          aside: () => stage.hops.stalled(stage.clock.now()),
           leaseFor: 30 * minute,
           handle: (due) => forward(due.filter((each) => each.kind === 'attempt')),
         }),

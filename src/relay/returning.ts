@@ -11,7 +11,7 @@ import type { Target, Work } from './choosing.ts';
 import { escalate, weigh } from './escalating.ts';
 import { receiptEvidence } from './mail-evidence.ts';
 import { type Stage, tellAll } from './parts.ts';
-import { reportsFor } from './reporting.ts';
+import { isWanted, reportsFor } from './reporting.ts';
 
 /** @param ref the delivery whose address it was sent to: that is what is trusted, whatever the mail says of itself */
 export async function hearReturned(
@@ -79,7 +79,12 @@ async function hearReport(stage: Stage, heard: Heard): Promise<void> {
   if (recipient.action === 'failed') {
     await escalate(stage, about, { trigger: 'undeliverable', owner: person });
     await oweFailure(stage, about, replyOf(recipient), recipient.remoteMta ?? null);
-  } else if (delivery.forwardOf === null && wants(delivery, recipient.action)) {
+  } else if (
+    // Success needs no report of its own: the sender has heard that the mail went to the members of a group.
+    recipient.action === 'delayed' &&
+    delivery.delayToldAt === null &&
+    isWanted(heard.message, delivery, 'delay')
+  ) {
     await report(stage, heard.message, delivery, recipient.action, replyOf(recipient), recipient.remoteMta ?? null);
   }
 }
@@ -98,19 +103,12 @@ export async function followEarlyReturn(stage: Stage, { delivery }: Work, target
 
 const markOf = ({ seq }: Pick<Delivery, 'seq'>, action: Action): string => `delivery ${seq} ${action}:`;
 
-/** RFC 3461 §4.1: an absent NOTIFY means failure (and, with us, no delays). */
-function wants({ path }: Delivery, action: Action): boolean {
-  const notify: readonly string[] = path.notify ?? ['failure'];
-  if (action === 'delayed') return notify.includes('delay');
-  return notify.includes(action === 'failed' ? 'failure' : 'success');
-}
-
 /** The sender must know when the mail is in nobody's mailbox any more, and no forward is on its way to one. */
 export async function oweFailure(stage: Stage, about: DeliveryRef, reply: Reply, remote: string | null): Promise<void> {
   const story = await stage.store.message(about.queueId);
   const evidence = await stage.store.evidence(about.queueId);
   const original = story?.deliveries.find(({ seq }) => seq === about.seq);
-  if (!story || !original || !wants(original, 'failed')) return;
+  if (!story || !original || !isWanted(story.message, original, 'failure')) return;
   const returned = ({ seq }: Delivery) =>
     evidence.some(({ reference }) => reference?.startsWith(markOf({ seq }, 'failed')));
   const somewhere = story.deliveries
@@ -120,11 +118,7 @@ export async function oweFailure(stage: Stage, about: DeliveryRef, reply: Reply,
     );
   if (somewhere || !returned(original)) return;
   const told = (await stage.store.events(about.queueId)).some(
-    (event) =>
-      event.event === 'reported' &&
-      event.seq === about.seq &&
-      event.action !== 'delivered' &&
-      event.action !== 'delayed',
+    (event) => event.event === 'reported' && event.seq === about.seq && event.action === undefined,
   );
   if (!told) await report(stage, story.message, original, 'failed', reply, remote);
 }

@@ -245,7 +245,7 @@ describe('a delivery report', () => {
     expect(story.events.filter(({ event }) => event === 'reported')).toEqual([]);
   });
 
-  it('of success is evidence of delivery, stops nothing, and is passed on where the sender asked for it', async () => {
+  it('of success is evidence of delivery and stops nothing; the sender has heard that the mail was expanded', async () => {
     const queueId = await story.mail([{ mailbox: 'support@example.org' as never, notify: ['success'] }]);
     await story.hears('alice', /Answer: ack/);
     await returned(
@@ -254,7 +254,7 @@ describe('a delivery report', () => {
     );
     expect(await story.event('evidence', ({ source }) => source.startsWith('DSN'))).toMatchObject({ grade: 1 });
     const { text } = await story.ships('ann@example.net');
-    expect(parseDsn(Buffer.from(text))?.recipients).toMatchObject([{ action: 'delivered' }]);
+    expect(parseDsn(Buffer.from(text))?.recipients).toMatchObject([{ action: 'expanded' }]);
     expect(await states(queueId)).toEqual([{ state: 'tracked', owner: 'alice' }]);
   });
 

@@ -38,7 +38,15 @@ describe('a good file', () => {
           byDomain: new Map(),
         },
         size: 50_000_000,
-        queue: { lifetime: 5 * day, firstRetry: 5 * minute, longestRetry: 4 * hour, keepContent: 7 * day },
+        queue: {
+          lifetime: 5 * day,
+          firstRetry: 5 * minute,
+          longestRetry: 4 * hour,
+          keepContent: 7 * day,
+          reportLifetime: 2 * day,
+          delayNotice: 4 * hour,
+        },
+        reports: { languages: [] },
         xmpp: null,
         evidence: null,
         imap: null,
@@ -61,7 +69,8 @@ nextHops:
   Example.com: { host: mx.example.com, port: 465, tls: encrypt, maxConnections: 3 }
   v6.example: '[2001:db8::1]:25'
 size: 1MiB
-queue: { lifetime: 2d, firstRetry: 1m }
+queue: { lifetime: 2d, firstRetry: 1m, reportLifetime: 1d, delayNotice: none }
+reports: { languages: [de, en] }
 xmpp:
   jid: Pointsman@chat.example.org
   resource: relay-1
@@ -104,7 +113,15 @@ log: { level: debug, pretty: false }
         ]),
       },
       size: 1_048_576,
-      queue: { lifetime: 2 * day, firstRetry: minute, longestRetry: 4 * hour, keepContent: 7 * day },
+      queue: {
+        lifetime: 2 * day,
+        firstRetry: minute,
+        longestRetry: 4 * hour,
+        keepContent: 7 * day,
+        reportLifetime: day,
+        delayNotice: null,
+      },
+      reports: { languages: ['de', 'en'] },
       xmpp: {
         jid: 'pointsman@chat.example.org',
         resource: 'relay-1',
