@@ -1,5 +1,6 @@
 // `pointsman track list | show | ack`: messages somebody has to take care of.
 import { printable } from '../printable.ts';
+import { stepAt } from '../tracking/steps.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { type Context, clientFor, type Target, writeJson } from './context.ts';
 import { exitCodes } from './exit.ts';
@@ -71,7 +72,7 @@ export async function trackShow(
 function trackedFields(tracked: Tracked, now: number): string {
   const { policy, group } = tracked.plan;
   const since = tracked.ownedSince === null ? '' : `, since ${relative(tracked.ownedSince, now)}`;
-  const next = policy.steps[tracked.step];
+  const next = stepAt(policy, tracked.step);
   return fields([
     ['short id', tracked.shortId],
     ['group', `${group} <${tracked.address}>, policy ${policy.name}, until ${policy.until}`],

@@ -43,7 +43,11 @@ export async function followForward(stage: Stage, work: Work, target: Target, no
   if (delivery.forwardOf !== null) {
     if (before.state !== 'tracked' || before.owner !== target.person) return { ...nothing, evidence };
     // Their time begins now that they have the mail, not when it was given to them.
-    const tracked: Tracked = { ...before, revision: before.revision + 1, nextStepAt: clockFor(before, now) };
+    const tracked: Tracked = {
+      ...before,
+      revision: before.revision + 1,
+      nextStepAt: before.pledge ? before.nextStepAt : clockFor(before, now),
+    };
     return {
       ...nothing,
       evidence,

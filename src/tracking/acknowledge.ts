@@ -3,6 +3,7 @@
 import { formatDuration, type Instant } from '../clock.ts';
 import type { PersonName } from '../routing/rules.ts';
 import { type Evidence, grades, isPassive, stops } from './evidence.ts';
+import { ackPledge } from './pledge.ts';
 import type { Tracked } from './tracked.ts';
 
 export type Acknowledged =
@@ -28,6 +29,13 @@ export function acknowledge(
   // Reading is no deed: it tells something of whoever is responsible now, not of one from whom the mail has moved on.
   if (isPassive(evidence.grade) && evidence.person !== tracked.owner) return { kind: 'recorded' };
   if (stops(evidence, tracked.plan.policy.until)) {
+    // Where the policy gives it a life, an acknowledgement is not the end yet; an answer is.
+    if (evidence.grade !== grades.answered && evidence.person !== null && tracked.state === 'tracked') {
+      const pledged = ackPledge(tracked, evidence.person, now);
+      if (pledged && !(isPassive(evidence.grade) && tracked.pledge?.kind === 'ack'))
+        return { kind: 'owned', tracked: pledged };
+      if (pledged) return { kind: 'recorded' };
+    }
     return {
       kind: 'closed',
       tracked: {
@@ -53,6 +61,6 @@ export function standing(tracked: Tracked, now: Instant): string {
 }
 
 function owner(tracked: Tracked, person: PersonName | null, now: Instant): Tracked {
-  const next = { ...tracked, revision: tracked.revision + 1 };
+  const next = { ...tracked, revision: tracked.revision + 1, pledge: null };
   return person === null || person === tracked.owner ? next : { ...next, owner: person, ownedSince: now };
 }

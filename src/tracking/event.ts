@@ -84,6 +84,6 @@ export type StoryEvent = { readonly at: Instant; readonly queueId: QueueId; read
 );
 
 /** Why a step was taken. */
-export type Trigger = 'time' | 'passed' | 'owner offline' | 'undeliverable';
+export type Trigger = 'time' | 'passed' | 'owner offline' | 'undeliverable' | 'ack expired' | 'promise expired';
 
 export type EventKind = StoryEvent['event'];

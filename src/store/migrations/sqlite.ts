@@ -1,6 +1,7 @@
 // The migrations of the SQLite store, in order.
 import { start } from './0001-start.ts';
 import { operator } from './0002-operator.ts';
+import { pledge } from './0003-pledge.ts';
 import type { Migration } from './migration.ts';
 
-export const sqliteMigrations: readonly Migration[] = [start, operator];
+export const sqliteMigrations: readonly Migration[] = [start, operator, pledge];
