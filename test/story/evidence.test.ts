@@ -149,7 +149,7 @@ describe('a read receipt', () => {
   });
 
   it('of one from whom the mail has moved on tells nothing of who has it now', async () => {
-    const queueId = await give('plain@example.org');
+    const queueId = await give();
     await story.clock.advance(10 * minute);
     await story.ships('bob@example.org');
     await returned(reportsOn(queueId, 0), receipts.gmail());
