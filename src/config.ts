@@ -48,6 +48,7 @@ export interface Config {
   readonly evidence: { readonly domain: string } | null;
   /** Where members' mailboxes are looked into; null: nowhere. */
   readonly imap: ImapConfig | null;
+  readonly presence: PresenceConfig;
   readonly log: {
     readonly level: 'debug' | 'info' | 'warn' | 'error' /** null: pretty on a terminal */;
     readonly pretty: boolean | null;
@@ -80,10 +81,30 @@ export interface XmppConfig {
   readonly tls: 'required' | 'none';
   /** PEM of the authorities trusted for this link only; null for the system's. */
   readonly ca: string | null;
+  /** SHA-256 fingerprints (upper-case hex with colons): only a certificate with one of them is believed, whoever signed it. */
+  readonly pins?: readonly string[];
+  /** The name the certificate must have, and that we ask for (SNI); otherwise the domain of the JID. */
+  readonly serverName?: string;
+  /** TLS from the first octet (XEP-0368) with the configured server, instead of STARTTLS. */
+  readonly directTls?: boolean;
+  /** Other domains whose word on presence counts; absent: all that the rules name people of. */
+  readonly trustedDomains?: readonly string[];
   /** Our nick in rooms. */
   readonly nick: string;
   /** Outbound pace in octets per second (servers throttle: see the reference). */
   readonly rate: number;
+}
+
+export interface PresenceConfig {
+  /** Flap damping: until who comes counts as here, who goes as gone. */
+  readonly up: Duration;
+  readonly down: Duration;
+  /** Duty rooms: whoever sits in one counts as present. */
+  readonly rooms: readonly BareJid[];
+  /** The zone in which times in status texts are read; null: they are not read. */
+  readonly readStatusIn: string | null;
+  /** Changes of presence are forgotten after this. */
+  readonly keep: Duration;
 }
 
 /** Where a secret is: in a file (absolute path), or a systemd credential of that name. */
@@ -139,6 +160,7 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
     xmpp: read.xmpp ? xmppOf(read.xmpp, surroundings, report) : null,
     evidence: read.evidence?.domain === undefined ? null : { domain: read.evidence.domain },
     imap: read.evidence?.imap ? imapOf(read.evidence.imap, surroundings, report) : null,
+    presence: presenceOf(read),
     log: { level: read.log?.level ?? 'info', pretty: prettyOf(read.log?.pretty) },
   } satisfies Config;
   checkListeners(read, report);
@@ -242,11 +264,24 @@ function caOf(
   return null;
 }
 
+function presenceOf({ presence }: ConfigFile): PresenceConfig {
+  const standard = defaults.presence;
+  return {
+    up: presence?.up === undefined ? standard.up : (presence.up ?? 0),
+    down: presence?.down === undefined ? standard.down : (presence.down ?? 0),
+    rooms: presence?.rooms ?? [],
+    readStatusIn: presence?.readStatusIn ?? null,
+    keep: presence?.keep ?? standard.keep,
+  };
+}
+
 type XmppEntry = NonNullable<ConfigFile['xmpp']>;
 
 function xmppOf(entry: XmppEntry, surroundings: ConfigSurroundings, report: Report): XmppConfig | null {
   const password = passwordOf(entry, surroundings, report, 'the xmpp account');
   const ca = caOf(entry.caFile, surroundings, report);
+  if (entry.directTls === true && entry.server === undefined)
+    report.error(entry.place, '"directTls" says how to speak to "server", which is missing; DNS says it by itself');
   if (entry.jid === undefined || password === undefined) return null;
   return {
     jid: entry.jid,
@@ -255,6 +290,10 @@ function xmppOf(entry: XmppEntry, surroundings: ConfigSurroundings, report: Repo
     server: entry.server ?? null,
     tls: 'required',
     ca,
+    ...(entry.pin ? { pins: entry.pin } : {}),
+    ...(entry.serverName === undefined ? {} : { serverName: entry.serverName }),
+    ...(entry.directTls === undefined ? {} : { directTls: entry.directTls }),
+    ...(entry.trustedDomains ? { trustedDomains: entry.trustedDomains } : {}),
     nick: entry.nick ?? defaults.nick,
     rate: entry.rate ?? defaults.rate,
   };

@@ -24,8 +24,10 @@ import { ourAddresses } from './mail/our-address.ts';
 import type { Notifier } from './notify/notifier.ts';
 import { createOperations } from './operate.ts';
 import type { Operations } from './operations.ts';
+import type { BareJid } from './presence/jid.ts';
 import { neverSeen } from './presence/presence.ts';
 import type { Watcher } from './presence/watcher.ts';
+import { createPresenceDesk, type PresenceDesk } from './presence-desk.ts';
 import { createRelay } from './relay.ts';
 import { loadRules } from './routing/load.ts';
 import { formatProblem } from './routing/problem.ts';
@@ -100,7 +102,16 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const freed = await store.releaseLeases();
     if (freed > 0) log.info({ leases: freed }, 'taking up what was in hand when the last process ended');
     const xmpp = config.xmpp ? createXmpp(config.xmpp, { clock, random, log, version }) : null;
-    const watcher: Watcher = xmpp ?? nobodyWatches(clock);
+    const { up, down, rooms, readStatusIn, keep } = config.presence;
+    const watcher = await createPresenceDesk({
+      stream: xmpp ?? nobodyWatches(clock),
+      clock,
+      log,
+      store,
+      damping: { up, down },
+      keepHistory: keep,
+    });
+    xmpp?.watchRooms(rooms);
     const mailboxes = config.imap ? createMailboxes(config.imap, { clock, random, log }) : null;
     const transport = createTransport({ hostname: config.hostname, log, clock });
     undo.push(() => transport.close());
@@ -140,6 +151,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const operations = createOperations({
       store,
       watcher,
+      desk: watcher,
       rules,
       relay,
       reload: () => rules.reload(),
@@ -149,7 +161,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       clock,
       version,
     });
-    const follow = (current: Rules) => followRules(current, watcher, xmpp);
+    const follow = (current: Rules) => followRules(current, { desk: watcher, notifier: xmpp, rooms, readStatusIn });
     follow(rules.current());
     rules.onChange(follow);
 
@@ -157,6 +169,8 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     undo.push(() => control.close());
     relay.start();
     undo.push(() => relay.drain());
+    watcher.start();
+    undo.push(async () => watcher.stop());
     xmpp?.start();
     mailboxes?.start();
     undo.push(async () => mailboxes?.stop());
@@ -166,7 +180,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const health = await serveHealth(config.http, createHealth(operations, metrics, clock, log));
     undo.push(() => health.close());
     log.info({ smtp: smtp.map(({ host, port }) => `${host}:${port}`), rules: rules.current().version }, 'ready');
-    const stop = stopper({ frontDoor, relay, xmpp, mailboxes, transport, store, control, health });
+    const stop = stopper({ frontDoor, relay, desk: watcher, xmpp, mailboxes, transport, store, control, health });
     return {
       smtp,
       http: { host: config.http.host, port: health.port },
@@ -190,6 +204,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
 function stopper(running: {
   frontDoor: FrontDoor;
   relay: { drain(): Promise<void> };
+  desk: { stop(): void };
   xmpp: { stop(): Promise<void> } | null;
   mailboxes: { stop(): Promise<void> } | null;
   transport: { close(): Promise<void> };
@@ -202,6 +217,7 @@ function stopper(running: {
     await running.frontDoor.close();
     await running.relay.drain();
     await running.mailboxes?.stop();
+    running.desk.stop();
     await running.xmpp?.stop();
     await running.transport.close();
     await running.control.close();
@@ -232,11 +248,20 @@ async function openRules(config: Config, options: StartOptions): Promise<RuleBoo
   return createRuleBook(first.rules, first.problems, load);
 }
 
-/** Everybody the rules name is watched, every room they name is joined. */
-function followRules(rules: Rules, watcher: Watcher, notifier: Notifier | null): void {
-  watcher.watch([...rules.people.values()].flatMap(({ jid }) => (jid === null ? [] : [jid])));
+/** Everybody the rules name is watched, every room they name is joined, and every duty room. */
+function followRules(
+  rules: Rules,
+  to: {
+    readonly desk: PresenceDesk;
+    readonly notifier: Notifier | null;
+    readonly rooms: readonly BareJid[];
+    readonly readStatusIn: string | null;
+  },
+): void {
+  to.desk.follow([...rules.people.values()].map(({ name, jid }) => ({ name, jid, readStatusIn: to.readStatusIn })));
   const steps = [...rules.policies.values()].flatMap((policy) => policy.steps);
-  notifier?.join([...new Set(steps.flatMap(({ to }) => (to.kind === 'room' ? [to.room] : [])))]);
+  const named = steps.flatMap(({ to: target }) => (target.kind === 'room' ? [target.room] : []));
+  to.notifier?.join([...new Set([...named, ...to.rooms])]);
 }
 
 /** Without an XMPP account nothing is known of anybody: the stated fallbacks apply. */

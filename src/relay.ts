@@ -20,7 +20,8 @@ import type { AckOutcome } from './operations.ts';
 import type { PresenceChange } from './presence/presence.ts';
 import { admitRecipient, keepSafe, peersOf } from './relay/accepting.ts';
 import { createAnswering } from './relay/answering.ts';
-import { startDueLoop } from './relay/due-loop.ts';
+import type { Work } from './relay/choosing.ts';
+import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
 import { dispatch, hopFor } from './relay/forwarding.ts';
 import { CircleGuard } from './relay/guard.ts';
@@ -54,13 +55,18 @@ export interface Relay extends Intake {
   load(person: string): { open: number; lastAssignedAt: number | null };
 }
 
+/** Longer than any transaction with a next hop may last. */
+const attemptLease = 31 * minute;
 /** Deliveries being attempted at one time. */
 const attemptsAtOnce = 200;
 
 type DueOf<Kind extends Due['kind']> = Extract<Due, { kind: Kind }>;
 
 export async function createRelay(parts: Parts): Promise<Relay> {
-  const loops: { wake(): void; stop(): Promise<void> }[] = [];
+  const loops: DueLoop[] = [];
+  let attempts: DueLoop | null = null;
+  /** Messages being made durable. */
+  let arriving = 0;
   const wake = () => {
     for (const loop of loops) loop.wake();
   };
@@ -87,11 +93,19 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     const { ours = [], others = [] } = Object.groupBy(envelope.forwardPaths, ({ mailbox }) =>
       stage.ours?.read(mailbox) ? 'ours' : 'others',
     );
-    const now = stage.clock.now();
-    const ourId = newQueueId(now, stage.random);
-    if (ours.length > 0) await watchOurMail(client, { ...envelope, forwardPaths: ours }, content, ourId);
-    if (ours.length > 0 && others.length === 0) return ourId;
-    const accepted = await keepSafe(stage, client, { ...envelope, forwardPaths: others }, content);
+    if (ours.length > 0) {
+      const queueId = newQueueId(stage.clock.now(), stage.random);
+      await watchOurMail(client, { ...envelope, forwardPaths: ours }, content, queueId);
+      if (others.length === 0) return queueId;
+    }
+    // With room in hand it is attempted from memory, at once, and never has to be claimed and read back.
+    const atOnce = attempts !== null && attempts.room() > arriving;
+    arriving += 1;
+    const theirs = ours.length === 0 ? envelope : { ...envelope, forwardPaths: others };
+    const accepted = await keepSafe(stage, client, theirs, content, atOnce ? attemptLease : null).finally(() => {
+      arriving -= 1;
+    });
+    if (atOnce) attempts?.take(send(accepted.works, content));
     // The mail is safe, and the peer must hear so, even when what it says as a reply cannot be stored just now.
     const trusted = client.carriesMembers || peers.carriesMembers(client.address);
     await weighMail(stage, accepted.facts, content, trusted).catch((error: unknown) =>
@@ -105,19 +119,22 @@ export async function createRelay(parts: Parts): Promise<Relay> {
 
   // 3 Choose, 4 Forward. What was claimed together and belongs to one message goes together.
   const inHand = new Set<string>();
+  const keyOf = ({ delivery }: Work) => `${delivery.queueId} ${delivery.seq}`;
   function forward(due: readonly DueOf<'attempt'>[]): Promise<void>[] {
-    const keyOf = ({ delivery }: DueOf<'attempt'>) => `${delivery.queueId} ${delivery.seq}`;
     // A clock that jumps ends leases early: what is on its way already must not be sent a second time.
     const fresh = due.filter((each) => !inHand.has(keyOf(each)));
     const byMessage = Map.groupBy(fresh, ({ message }) => message.queueId);
-    return [...byMessage.values()].map(async (works) => {
-      for (const each of works) inHand.add(keyOf(each));
-      try {
-        await dispatch(stage, works, cutOff.signal);
-      } finally {
-        for (const each of works) inHand.delete(keyOf(each));
-      }
-    });
+    return [...byMessage.values()].map((works) => send(works));
+  }
+
+  /** `content`: when it is in memory still. */
+  async function send(works: readonly Work[], content?: Uint8Array): Promise<void> {
+    for (const each of works) inHand.add(keyOf(each));
+    try {
+      await dispatch(stage, works, cutOff.signal, content);
+    } finally {
+      for (const each of works) inHand.delete(keyOf(each));
+    }
   }
 
   // 5 Nudge.
@@ -219,16 +236,16 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       stage.notifier?.onReceipt((receipt) => inBackground('a receipt', watchReceipt(receipt)));
       mailboxes?.start(stopping.signal);
       const loop = { store: stage.store, clock: stage.clock, log: stage.log };
+      attempts = startDueLoop({
+        ...loop,
+        kinds: ['attempt'],
+        atOnce: attemptsAtOnce,
+        aside: () => stage.hops.stalled(stage.clock.now()),
+        leaseFor: attemptLease,
+        handle: (due) => forward(due.filter((each) => each.kind === 'attempt')),
+      });
       loops.push(
-        // Longer than any transaction with a next hop may last.
-        startDueLoop({
-          ...loop,
-          kinds: ['attempt'],
-          atOnce: attemptsAtOnce,
-          aside: () => stage.hops.stalled(stage.clock.now()),
-          leaseFor: 30 * minute,
-          handle: (due) => forward(due.filter((each) => each.kind === 'attempt')),
-        }),
+        attempts,
         startDueLoop({
           ...loop,
           kinds: ['step', 'nudge', 'retire'],

@@ -28,8 +28,13 @@ interface Load {
   readonly hop: NextHop;
 }
 
-/** All claimed deliveries of one message. */
-export async function dispatch(stage: Stage, works: readonly Work[], signal: AbortSignal): Promise<void> {
+/** All claimed deliveries of one message. `fresh`: its content, when it was leased at acceptance, a moment ago. */
+export async function dispatch(
+  stage: Stage,
+  works: readonly Work[],
+  signal: AbortSignal,
+  fresh?: Uint8Array,
+): Promise<void> {
   stage.reach('claimed');
   await settleRefused(stage, works);
   const loads: Load[] = [];
@@ -42,7 +47,7 @@ export async function dispatch(stage: Stage, works: readonly Work[], signal: Abo
     loads.push(loadOf(stage, work, target));
   }
   stage.reach('chosen');
-  await Promise.all(together(loads).map((each) => ship(stage, each, signal)));
+  await Promise.all(together(loads).map((each) => ship(stage, each, signal, fresh)));
 }
 
 /** One Message-ID to one member too often: it ends here, as a loop, whoever else could be chosen. */
@@ -144,7 +149,7 @@ function together(loads: readonly Load[]): Load[][] {
   return [...shipments.values()];
 }
 
-async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal): Promise<void> {
+async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal, fresh?: Uint8Array): Promise<void> {
   const [first] = loads;
   if (!first) return;
   const { hop } = first;
@@ -155,7 +160,7 @@ async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal): 
   }
   let outcomes: readonly Outcome[] | null = null;
   try {
-    outcomes = await transact(stage, loads, first, signal);
+    outcomes = await transact(stage, loads, first, signal, fresh);
   } finally {
     catchUp(stage, hop.name, stage.hops.left(hop.name, outcomes, stage.clock.now()).hasten);
   }
@@ -168,6 +173,7 @@ async function transact(
   loads: readonly Load[],
   first: Load,
   signal: AbortSignal,
+  fresh?: Uint8Array,
 ): Promise<readonly Outcome[] | null> {
   const { message } = first.work;
   const refs = loads.map(({ work }): DeliveryRef => ({ queueId: work.delivery.queueId, seq: work.delivery.seq }));
@@ -176,9 +182,11 @@ async function transact(
     envelope: first.asked.envelope,
     recipients: loads.map(({ path }) => path),
     prepend: first.prepend,
-    content: await stage.store.content(message.queueId),
+    content: fresh ?? (await stage.store.content(message.queueId)),
   };
-  if (first.work.delivery.finalDotAt !== null) {
+  // Fresh mail that passes through was stored with its final dot.
+  const dotStored = fresh !== undefined && loads.every(({ work }) => work.delivery.finalDotAt !== null);
+  if (fresh === undefined && first.work.delivery.finalDotAt !== null) {
     stage.log.warn(
       { queueId: message.queueId },
       'an earlier attempt was cut off after its final dot: possible duplicate',
@@ -186,9 +194,12 @@ async function transact(
   }
   const outcomes = await stage.transport.ship(first.hop, shipment, {
     signal,
-    onFinalDot: async () => {
-      await stage.store.recordFinalDot(refs, stage.clock.now());
+    onFinalDot: () => {
+      if (!dotStored) {
+        return stage.store.recordFinalDot(refs, stage.clock.now()).then(() => stage.reach('final-dot-recorded'));
+      }
       stage.reach('final-dot-recorded');
+      return undefined;
     },
   });
   stage.reach('shipped');
@@ -251,6 +262,7 @@ async function putBack(stage: Stage, loads: readonly Load[], gate: Gate & { kind
     }
   }
   if ((await stage.store.settle(settlements, { events })) === 'done') tellAll(stage, events);
+  stage.wake();
 }
 
 /** In the background: whoever was just delivered must not wait for it. */
@@ -314,7 +326,9 @@ async function settle(
     stage.reach('settled');
     for (const { work } of loads) stage.ledger.settled(work.delivery);
     tellAll(stage, also.events);
-    stage.wake();
+    // A plain delivery makes nothing due but, much later, the retirement of its content.
+    const plain = [also.reports, also.tracked, also.nudges].every((some) => (some?.length ?? 0) === 0);
+    if (!plain || settlements.some(({ to }) => to !== 'delivered')) stage.wake();
     for (const each of following) await each.afterwards();
     return;
   }

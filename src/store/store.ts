@@ -73,6 +73,13 @@ export interface NewDelivery {
   readonly forwardOf: number | null;
   readonly chosen: Delivery['chosen'];
   readonly firstAttemptAt: Instant;
+  /** Whoever accepts it attempts it at once: leased from the start until then. */
+  readonly leasedUntil?: Instant;
+  /**
+   * For one leased so: counts as written from the start, so that no second commit is needed before it really is. Until
+   * the attempt is settled a crash makes this a possible duplicate, whether or not it came to the final dot.
+   */
+  readonly finalDotAt?: Instant;
 }
 
 export interface Acceptance {
@@ -213,6 +220,11 @@ export interface Store {
     also: Consequences,
   ): Promise<Written>;
   recordFinalDot(refs: readonly DeliveryRef[], at: Instant): Promise<void>;
+  /**
+   * What only says "delivered", with nothing but events, is kept when this resolves, also if the process is killed, but
+   * synced no later than with the next commit that must be: a power cut in between brings the attempt back, as one
+   * between the next hop's reply and any commit does. The same goes for the leases of claimDue.
+   */
   settle(settlements: readonly Settlement[], also: Consequences): Promise<Written>;
   /** Held deliveries of the group become due at `at`, oldest first; answers how many. */
   wakeHeld(group: GroupName, at: Instant): Promise<number>;
@@ -245,6 +257,10 @@ export interface Store {
     until: Instant;
     limit: number;
   }): Promise<readonly { jid: BareJid; at: Instant; presence: Presence }[]>;
+  /** What was known of everybody at a moment: the last change of each up to and including it. */
+  presenceAt(at: Instant): Promise<readonly { jid: BareJid; at: Instant; presence: Presence }[]>;
+  /** Changes before `before` go, but for the last of each: it still held then. Answers how many went. */
+  forgetPresence(before: Instant): Promise<number>;
 
   // Retire
   /** Content goes; envelope, events and decisions stay. */

@@ -1,5 +1,6 @@
 // Every verb of the port as a function of one Work. Those in `reads` change nothing and need no transaction.
 import type { Consequences, Store } from '../store.ts';
+import type { VerbName } from './company.ts';
 import { applyConsequences } from './consequences.ts';
 import { choose, recordFinalDot, retryNow, settle, wakeHeld } from './deliveries.ts';
 import { hastenHop, intervene, queuePage } from './interventions.ts';
@@ -17,32 +18,9 @@ import {
 } from './tracked.ts';
 import type { Work } from './work.ts';
 
-export type VerbName = Exclude<keyof Store, 'close'>;
 export type Arguments<V extends VerbName> = Parameters<Store[V]>;
 export type Result<V extends VerbName> = Awaited<ReturnType<Store[V]>>;
 type Verbs = { readonly [V in VerbName]: (work: Work, ...args: Arguments<V>) => Result<V> };
-
-export const reads: ReadonlySet<VerbName> = new Set<VerbName>([
-  'nextDueAt',
-  'content',
-  'trackedByShortId',
-  'tracked',
-  'openTracked',
-  'soonestTracked',
-  'trackedByMessageId',
-  'history',
-  'presenceHistory',
-  'queuePage',
-  'listQueue',
-  'listTracked',
-  'message',
-  'events',
-  'evidence',
-  'decisions',
-  'nudges',
-  'counts',
-  'recall',
-]);
 
 /** A change and its consequences: `stale` is thrown on the way, see work.ts. */
 function done(work: Work, also: Consequences): 'done' {
@@ -80,6 +58,8 @@ export const verbs: Verbs = {
   history: look.history,
   recordPresence: look.appendPresence,
   presenceHistory: look.presenceHistory,
+  presenceAt: look.presenceAt,
+  forgetPresence: look.forgetPresence,
   retireContent,
   retryNow,
   intervene,

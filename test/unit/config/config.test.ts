@@ -50,6 +50,7 @@ describe('a good file', () => {
         xmpp: null,
         evidence: null,
         imap: null,
+        presence: { up: 3_000, down: 20_000, rooms: [], readStatusIn: null, keep: 2_592_000_000 },
         log: { level: 'info', pretty: null },
       },
       problems: [],
@@ -143,6 +144,7 @@ log: { level: debug, pretty: false }
         folder: 'INBOX',
         connections: 20,
       },
+      presence: { up: 3_000, down: 20_000, rooms: [], readStatusIn: null, keep: 2_592_000_000 },
       log: { level: 'debug', pretty: false },
     });
     for (const part of [
