@@ -1,5 +1,6 @@
 // The composition root: the only file that names concrete adapters. It puts the parts together, starts them in the
 // order in which they need each other, and stops them in the opposite one.
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -16,8 +17,10 @@ import { createHealth } from './console/health.ts';
 import { createMetrics } from './console/metrics.ts';
 import { controlSocketIn, type Listening, serveControl, serveHealth } from './console/server.ts';
 import { type FaultPoint, noFaults, windows } from './fault-point.ts';
+import { createMailboxes } from './imap/adapter.ts';
 import { createLog, type Log, logStory } from './log.ts';
 import { describeError } from './mail/error.ts';
+import { ourAddresses } from './mail/our-address.ts';
 import type { Notifier } from './notify/notifier.ts';
 import { createOperations } from './operate.ts';
 import type { Operations } from './operations.ts';
@@ -34,6 +37,7 @@ import { composeReport } from './smtp/report.ts';
 import { createFrontDoor, type FrontDoor } from './smtp/server.ts';
 import { createTransport } from './smtp/transport.ts';
 import { openSqliteStore } from './store/sqlite/open.ts';
+import type { Store } from './store/store.ts';
 import type { StoryEvent } from './tracking/event.ts';
 import { createXmpp } from './xmpp/adapter.ts';
 
@@ -108,6 +112,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       keepHistory: keep,
     });
     xmpp?.watchRooms(rooms);
+    const mailboxes = config.imap ? createMailboxes(config.imap, { clock, random, log }) : null;
     const transport = createTransport({ hostname: config.hostname, log, clock });
     undo.push(() => transport.close());
     const tell = (event: StoryEvent) => {
@@ -115,6 +120,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       logStory(log, event);
       options.onEvent?.(event);
     };
+    const ours = config.evidence ? ourAddresses(await evidenceKey(store), config.evidence.domain) : null;
     const relay = await createRelay({
       config,
       clock,
@@ -123,7 +129,9 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       rules,
       watcher,
       notifier: xmpp,
+      mailboxes,
       transport,
+      ours,
       composeReport: (data) => composeReport(data),
       markKeys: () => markKeys.current(),
       log,
@@ -147,6 +155,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       rules,
       relay,
       reload: () => rules.reload(),
+      copiesAddress: ours?.copies ?? null,
       rotateMarkKey: () => markKeys.rotate(),
       hindrances: () => (draining ? ['it is shutting down'] : []),
       clock,
@@ -163,13 +172,15 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     watcher.start();
     undo.push(async () => watcher.stop());
     xmpp?.start();
+    mailboxes?.start();
+    undo.push(async () => mailboxes?.stop());
     undo.push(async () => xmpp?.stop());
     const smtp = await frontDoor.start();
     undo.push(() => frontDoor.close());
     const health = await serveHealth(config.http, createHealth(operations, metrics, clock, log));
     undo.push(() => health.close());
     log.info({ smtp: smtp.map(({ host, port }) => `${host}:${port}`), rules: rules.current().version }, 'ready');
-    const stop = stopper({ frontDoor, relay, desk: watcher, xmpp, transport, store, control, health });
+    const stop = stopper({ frontDoor, relay, desk: watcher, xmpp, mailboxes, transport, store, control, health });
     return {
       smtp,
       http: { host: config.http.host, port: health.port },
@@ -195,6 +206,7 @@ function stopper(running: {
   relay: { drain(): Promise<void> };
   desk: { stop(): void };
   xmpp: { stop(): Promise<void> } | null;
+  mailboxes: { stop(): Promise<void> } | null;
   transport: { close(): Promise<void> };
   store: { close(): Promise<void> };
   control: Listening;
@@ -204,6 +216,7 @@ function stopper(running: {
   const stop = async () => {
     await running.frontDoor.close();
     await running.relay.drain();
+    await running.mailboxes?.stop();
     running.desk.stop();
     await running.xmpp?.stop();
     await running.transport.close();
@@ -215,6 +228,15 @@ function stopper(running: {
     stopped ??= stop();
     return stopped;
   };
+}
+
+/** Made once; it never leaves the state folder, whose files are ours alone. */
+async function evidenceKey(store: Store): Promise<Uint8Array> {
+  const known = await store.recall('evidence key');
+  if (known !== null) return Buffer.from(known, 'base64');
+  const key = randomBytes(32);
+  await store.remember('evidence key', key.toString('base64'));
+  return key;
 }
 
 async function openRules(config: Config, options: StartOptions): Promise<RuleBook> {

@@ -34,7 +34,8 @@ const layers: readonly Layer[] = [
   { name: 'printable', files: /^src\/printable\.ts$/, imports: [] },
   {
     name: 'ports',
-    files: /^src\/(intake|transport|operations|fault-point|store\/store|presence\/watcher|notify\/notifier)\.ts$/,
+    files:
+      /^src\/(intake|transport|mailboxes|operations|fault-point|store\/store|presence\/watcher|notify\/notifier)\.ts$/,
     imports: pure,
   },
   // Parsing the configuration is pure; reading it from the disk is an edge.
@@ -83,6 +84,7 @@ const layers: readonly Layer[] = [
   // What the MTA's own protocols have in common: who is chosen, and how that is said.
   { name: 'doors', files: /^src\/(milter\/router|lookup\/)/, imports: [...ports, 'config', 'milter'], builtin: true },
   { name: 'xmpp', files: /^src\/xmpp\//, imports: [...ports, 'config'], packages: ['@xmpp/*', 'ltx'], builtin: true },
+  { name: 'imap', files: /^src\/imap\//, imports: [...ports, 'config'], packages: ['imapflow'], builtin: true },
   {
     name: 'sqlite',
     files: /^src\/store\/(sqlite|migrations)\//,

@@ -9,6 +9,7 @@ import { replies } from '../mail/reply.ts';
 import type { Consequences, DeliveryRef, Settlement } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { NextHop, Outcome, Shipment } from '../transport.ts';
+import { type Asked, askFor } from './asking.ts';
 import { chooseFor, type Target, type Work } from './choosing.ts';
 import { type Following, followForward, followRefusal, followUndeliverable } from './following.ts';
 import type { Gate } from './hops.ts';
@@ -24,6 +25,7 @@ interface Load {
   readonly target: Target;
   readonly path: ForwardPath;
   readonly prepend: string;
+  readonly asked: Asked;
   readonly hop: NextHop;
 }
 
@@ -99,11 +101,14 @@ async function overtaken(stage: Stage, { delivery }: Work): Promise<boolean> {
 
 function loadOf(stage: Stage, work: Work, target: Target): Load {
   const { delivery } = work;
+  const asked = askFor(stage, work);
+  const path = pathTo(delivery, target);
   return {
     work,
     target,
-    path: pathTo(delivery, target),
-    prepend: tracesOf(stage, work),
+    path: asked.notify === undefined ? path : { ...path, notify: asked.notify },
+    prepend: asked.prepend + tracesOf(stage, work),
+    asked,
     hop: hopFor(stage.config.nextHops, target.mailbox),
   };
 }
@@ -131,7 +136,13 @@ function tracesOf(stage: Stage, { message, delivery: { plan } }: Work): string {
 function together(loads: readonly Load[]): Load[][] {
   const shipments = new Map<string, Load[]>();
   for (const load of loads) {
-    const key = JSON.stringify([load.hop.name, load.prepend, load.path.notify ?? null, load.path.orcpt ?? null]);
+    const key = JSON.stringify([
+      load.hop.name,
+      load.prepend,
+      load.path.notify ?? null,
+      load.path.orcpt ?? null,
+      load.asked.envelope,
+    ]);
     const same = shipments.get(key);
     if (same) same.push(load);
     else shipments.set(key, [load]);
@@ -169,7 +180,7 @@ async function transact(
   const refs = loads.map(({ work }): DeliveryRef => ({ queueId: work.delivery.queueId, seq: work.delivery.seq }));
   const shipment: Shipment = {
     queueId: message.queueId,
-    envelope: message.envelope,
+    envelope: first.asked.envelope,
     recipients: loads.map(({ path }) => path),
     prepend: first.prepend,
     content: fresh ?? (await stage.store.content(message.queueId)),
@@ -297,7 +308,7 @@ async function settle(
         stage.hops.deferred(hop.name, now);
       if (judged.delivered) following.push(await followForward(stage, work, target, now));
       else if (judged.settlement.to === 'failed' && work.delivery.forwardOf !== null)
-        following.push(followUndeliverable(stage, work, target));
+        following.push(followUndeliverable(stage, work, target, outcome));
     }
     const reports = await reportsFor(stage, notices, now);
     const also: Consequences = {

@@ -124,13 +124,15 @@ async function reportOn(
     ],
   };
   const reported = notices.map(
-    ({ delivery }): StoryEvent => ({
+    ({ delivery, action }): StoryEvent => ({
       event: 'reported',
       at: now,
       queueId: delivery.queueId,
       seq: delivery.seq,
       to: sender,
       report: queueId,
+      ...(action === 'failed' ? {} : { action }),
+      ...(action === undefined ? {} : { action }),
     }),
   );
   return { acceptances: [acceptance], events: reported };

@@ -250,6 +250,8 @@ export interface Store {
   tracked(ref: DeliveryRef): Promise<Tracked | null>;
   /** Open ones by owner (any of `owners`), oldest first. */
   openTracked(filter: { owner?: PersonName; group?: GroupName }): Promise<readonly Tracked[]>;
+  /** Those whose next step is due first; of each group of equals, the oldest. */
+  soonestTracked(limit: number): Promise<readonly Tracked[]>;
   /** Tracked deliveries of messages with one of these Message-IDs, open ones first. */
   trackedByMessageId(messageIds: readonly string[]): Promise<readonly Tracked[]>;
   history(): Promise<History>;

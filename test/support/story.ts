@@ -11,6 +11,7 @@ import type { Fields, Log } from '../../src/log.ts';
 import { headOf } from '../../src/mail/content.ts';
 import type { Envelope, ForwardPath } from '../../src/mail/envelope.ts';
 import type { MarkKey } from '../../src/mail/loop-mark.ts';
+import { ourAddresses } from '../../src/mail/our-address.ts';
 import { expectMailbox, nullReversePath } from '../../src/mail/path.ts';
 import type { QueueId } from '../../src/mail/queue-id.ts';
 import type { IncomingMessage, Notifier, NotifyTarget } from '../../src/notify/notifier.ts';
@@ -64,6 +65,7 @@ export class Story {
   link: LinkStatus = { state: 'up', since: 0 };
   /** While set, instant messages fail. */
   mute = false;
+  readonly ours = ourAddresses(Buffer.alloc(32, 1), 'track.example.org');
   readonly #presence = new Map<BareJid, Presence>();
   readonly #changes: ((change: PresenceChange) => void)[] = [];
   readonly #hearers: ((message: IncomingMessage) => void)[] = [];
@@ -115,6 +117,7 @@ export class Story {
       notifier: this.#notifier(),
       transport: this.#transport(),
       composeReport,
+      ours: this.ours,
       markKeys: () => this.markKeys,
       log: this.#log(),
       tell: (event) => {
@@ -208,6 +211,8 @@ export class Story {
       from?: string;
       subject?: string;
       headers?: string;
+      /** Instead of all that: these octets. */
+      content?: Uint8Array;
       envelope?: Partial<Envelope>;
       client?: Partial<Client>;
     } = {},
@@ -230,7 +235,7 @@ export class Story {
       carriesMembers: false,
       ...more.client,
     };
-    return this.relay.accept(client, envelope, Buffer.from(content));
+    return this.relay.accept(client, envelope, more.content ?? Buffer.from(content));
   }
 
   /** Before asserting that nothing happened: whatever was set off so far has run its course through the store. */

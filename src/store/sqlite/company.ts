@@ -11,6 +11,7 @@ export const reads: ReadonlySet<VerbName> = new Set<VerbName>([
   'trackedByShortId',
   'tracked',
   'openTracked',
+  'soonestTracked',
   'trackedByMessageId',
   'history',
   'presenceHistory',

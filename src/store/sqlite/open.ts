@@ -87,6 +87,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     trackedByShortId: verb('trackedByShortId'),
     tracked: verb('tracked'),
     openTracked: verb('openTracked'),
+    soonestTracked: verb('soonestTracked'),
     trackedByMessageId: verb('trackedByMessageId'),
     history: verb('history'),
     recordPresence: verb('recordPresence'),

@@ -8,7 +8,14 @@ import * as look from './look.ts';
 import { accept, content, retireContent } from './messages.ts';
 import { settleNudge } from './nudges.ts';
 import { claimDue, nextDueAt, releaseLeases } from './timers.ts';
-import { listTracked, openTracked, trackedByMessageId, trackedByShortId, trackedOne } from './tracked.ts';
+import {
+  listTracked,
+  openTracked,
+  soonestTracked,
+  trackedByMessageId,
+  trackedByShortId,
+  trackedOne,
+} from './tracked.ts';
 import type { Work } from './work.ts';
 
 export type Arguments<V extends VerbName> = Parameters<Store[V]>;
@@ -49,6 +56,7 @@ export const verbs: Verbs = {
   trackedByShortId,
   tracked: trackedOne,
   openTracked,
+  soonestTracked,
   trackedByMessageId,
   history: look.history,
   recordPresence: look.appendPresence,
