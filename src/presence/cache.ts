@@ -185,7 +185,9 @@ export class PresenceCache {
     if (this.#linkDownAt !== null) return;
     this.#linkDownAt = now;
     for (const entry of this.#entries.values()) {
-      if (entry.presence.state !== 'unknown') entry.presence = { ...entry.presence, asOf: heardAt };
+      // Octets are heard a moment before they are read: what we know is never older than when it was read.
+      const asOf = Math.max(entry.presence.asOf ?? heardAt, heardAt);
+      if (entry.presence.state !== 'unknown') entry.presence = { ...entry.presence, asOf };
     }
   }
 
