@@ -11,7 +11,7 @@
 // and people coming and going move the message on until somebody has taken it, or every step was taken.
 import { minute } from './clock.ts';
 import type { Client, Intake } from './intake.ts';
-import type { Content } from './mail/content.ts';
+import { type Content, headOf } from './mail/content.ts';
 import type { Envelope } from './mail/envelope.ts';
 import { readFacts } from './mail/header.ts';
 import type { Mailbox } from './mail/path.ts';
@@ -146,7 +146,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   // 6 Watch: mail to an address of ours is evidence, or the report of a next hop, and goes nowhere else. It is weighed
   // before the peer hears 250: should that fail, the peer sends it again.
   async function watchOurMail(client: Client, envelope: Envelope, content: Content, queueId: QueueId): Promise<void> {
-    const facts = readFacts({ queueId, receivedAt: stage.clock.now(), envelope, content, client });
+    const head = { content: headOf(content), size: content.length };
+    const facts = readFacts({ queueId, receivedAt: stage.clock.now(), envelope, ...head, client });
     for (const { mailbox } of envelope.forwardPaths) {
       const ours = stage.ours?.read(mailbox);
       if (ours?.kind === 'copies') await weighMail(stage, facts, content, true);
