@@ -17,6 +17,7 @@ import type { AckOutcome } from './operations.ts';
 import type { PresenceChange } from './presence/presence.ts';
 import { type Accepted, admitRecipient, keepSafe, peersOf } from './relay/accepting.ts';
 import { createAnswering } from './relay/answering.ts';
+import { waitsFor, wakeHeldOf } from './relay/choosing.ts';
 import { startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
 import { dispatch } from './relay/forwarding.ts';
@@ -24,6 +25,7 @@ import { chosenByPresence, hasLeft } from './relay/leaving.ts';
 import { Ledger } from './relay/ledger.ts';
 import { refOfNudgeId, sendNudge } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
+import { allCandidates } from './routing/plan.ts';
 import type { DeliveryRef, Due } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
 import type { Trigger } from './tracking/event.ts';
@@ -97,7 +99,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
         person !== null &&
         (person.operator ||
           tracked.owner === person.name ||
-          tracked.plan.candidates.some((each) => each.person === person.name));
+          allCandidates(tracked.plan).some((each) => each.person === person.name));
       const evidence = {
         queueId: tracked.queueId,
         seq: tracked.seq,
@@ -116,7 +118,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   async function watchReceipt(receipt: { id: string; kind: 'received' | 'displayed'; from: string }): Promise<void> {
     const ref = refOfNudgeId(receipt.id);
     const tracked = ref ? await stage.store.tracked(ref) : null;
-    const person = tracked?.plan.candidates.find(({ jid }) => jid === receipt.from)?.person;
+    const person = tracked ? allCandidates(tracked.plan).find(({ jid }) => jid === receipt.from)?.person : undefined;
     if (!ref || person === undefined) return;
     const grade: Grade = receipt.kind === 'received' ? grades.nudgeReceived : grades.nudgeDisplayed;
     await weigh(
@@ -135,8 +137,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     if (!person || state === 'unknown') return;
     // Also when they are now known to be away: the last one we waited for may have been heard of.
     for (const group of rules.groups.values()) {
-      if (!group.members.includes(person.name)) continue;
-      if ((await stage.store.wakeHeld(group.name, stage.clock.now())) > 0) wake();
+      if (waitsFor(group, person.name, rules)) await wakeHeldOf(stage, group.name, stage.clock.now());
     }
     if (state !== 'offline' || !(await hasLeft(stage, change, stopping.signal))) return;
     for (const tracked of await stage.store.openTracked({ owner: person.name })) {

@@ -1,18 +1,25 @@
 // Acceptance: who may hand us mail and for whom, and what is made durable before the 250.
 
+import type { Instant } from '../clock.ts';
 import type { Client } from '../intake.ts';
+import { readAttachments } from '../mail/attachments.ts';
 import type { Envelope, ForwardPath } from '../mail/envelope.ts';
 import { describeError, PointsmanError } from '../mail/error.ts';
 import type { MailFacts } from '../mail/facts.ts';
-import { readFacts } from '../mail/header.ts';
+import { readFacts, readReferences } from '../mail/header.ts';
 import { type Network, parseNetwork } from '../mail/network.ts';
+import { mailboxKey } from '../mail/path.ts';
 import { newQueueId, newShortId, type QueueId } from '../mail/queue-id.ts';
 import { receivedField } from '../mail/received.ts';
 import { type Reply, replies } from '../mail/reply.ts';
 import { isRelayed } from '../routing/admission.ts';
-import { type Plan, plan } from '../routing/plan.ts';
+import { choose } from '../routing/choose.ts';
+import type { Surroundings } from '../routing/match.ts';
+import { type PassPlan, type Plan, plan } from '../routing/plan.ts';
+import type { Rules } from '../routing/rules.ts';
 import { type Acceptance, type NewDelivery, ShortIdTaken } from '../store/store.ts';
 import type { Tracked } from '../tracking/tracked.ts';
+import { learningUntil } from './choosing.ts';
 import { type Parts, type Stage, tellAll } from './parts.ts';
 
 export interface Peers {
@@ -50,8 +57,9 @@ export async function keepSafe(
   envelope: Envelope,
   content: Uint8Array,
 ): Promise<Accepted> {
+  const threadSeen = await threadSeenIn(stage, content);
   for (let attempt = 1; ; attempt += 1) {
-    const acceptance = planned(stage, client, envelope, content);
+    const acceptance = planned(stage, client, envelope, content, threadSeen);
     try {
       await stage.store.accept(acceptance);
     } catch (error) {
@@ -69,26 +77,49 @@ export async function keepSafe(
   }
 }
 
+/** Whether a mail of this thread was given to somebody before; asked only when a rule asks. */
+async function threadSeenIn(stage: Stage, content: Uint8Array): Promise<boolean | undefined> {
+  if (!stage.rules.current().reads?.thread) return undefined;
+  const references = readReferences(content);
+  return references.length > 0 && (await stage.store.trackedByMessageId(references)).length > 0;
+}
+
 /** What the rules say of each recipient, and all that has to be written. Throws when the rules refuse every recipient. */
-function planned(stage: Stage, client: Client, envelope: Envelope, content: Uint8Array): Acceptance {
+function planned(
+  stage: Stage,
+  client: Client,
+  envelope: Envelope,
+  content: Uint8Array,
+  threadSeen: boolean | undefined,
+): Acceptance {
   const now = stage.clock.now();
   const queueId = newQueueId(now, stage.random);
-  const facts = readFacts({ queueId, receivedAt: now, envelope, content, client });
   const rules = stage.rules.current();
-  const plans = envelope.forwardPaths.map((path) => plan(facts, path.mailbox, rules));
-  const refusal = plans.every((each) => each.kind === 'reject') ? plans[0] : undefined;
-  if (refusal?.kind === 'reject') throw new PointsmanError(refusal.reply, refusal.because.join('; '));
+  const head = readFacts({ queueId, receivedAt: now, envelope, content, client });
+  const facts = rules.reads?.attachments ? { ...head, attachments: readAttachments(content) } : head;
+  const around = surroundingsOf(stage, rules, now, threadSeen);
+  const plans = envelope.forwardPaths.map((path) => plan(facts, path.mailbox, rules, around));
+  const refusals = plans.map((each) => refusalOf(stage, each, now));
+  const [refusal] = refusals;
+  if (refusal && refusals.every((each) => each !== undefined)) {
+    // One reply for all: temporary as soon as one of them is, so that nobody's mail is given up.
+    const { reply, because } = refusals.find((each) => each !== undefined && each.reply.code < 500) ?? refusal;
+    throw new PointsmanError(reply, because.join('; '));
+  }
 
-  const deliveries = envelope.forwardPaths.map(
-    (path, seq): NewDelivery => ({
-      seq,
-      path,
-      plan: plans[seq] as Plan,
-      forwardOf: null,
-      chosen: null,
-      firstAttemptAt: now,
-    }),
-  );
+  const deliveries = [
+    ...envelope.forwardPaths.map(
+      (path, seq): NewDelivery => ({
+        seq,
+        path,
+        plan: plans[seq] as Plan,
+        forwardOf: null,
+        chosen: null,
+        firstAttemptAt: now,
+      }),
+    ),
+    ...copiesOf(plans, envelope.forwardPaths.length, now),
+  ];
   const { forwardPaths: _paths, ...shared } = envelope;
   return {
     message: {
@@ -117,6 +148,61 @@ function planned(stage: Stage, client: Client, envelope: Envelope, content: Uint
       },
     ],
   };
+}
+
+/** What the rules may ask about besides the mail. */
+function surroundingsOf(stage: Stage, rules: Rules, now: Instant, threadSeen: boolean | undefined): Surroundings {
+  return {
+    now,
+    presenceOf(person) {
+      const jid = rules.people.get(person)?.jid;
+      return jid ? stage.watcher.presenceOf(jid) : undefined;
+    },
+    waiting: (group) => stage.ledger.waiting(group, now),
+    ...(threadSeen === undefined ? {} : { threadSeen }),
+  };
+}
+
+/** By a route, or because nobody is eligible and the rules then refuse: the sender's server can still be told. */
+function refusalOf(stage: Stage, one: Plan, now: Instant): { reply: Reply; because: readonly string[] } | undefined {
+  if (one.kind === 'reject') return one;
+  if (one.kind !== 'group' || one.mode === 'observe' || !one.chain?.some((link) => link.kind === 'refuse'))
+    return undefined;
+  const holdUntil = learningUntil(stage, one, now);
+  const choice = choose(
+    one,
+    stage.ledger.snapshot(one, stage.watcher, { now, excluded: {}, holdUntil, acceptedAt: now }),
+  );
+  if (choice.kind !== 'fallback' || choice.refusal === undefined) return undefined;
+  return { reply: choice.refusal, because: [...one.because, ...choice.because] };
+}
+
+/** RFC 3461 §4.1: nobody but us asked for the copy, so the sender hears nothing of it. */
+function copiesOf(plans: readonly Plan[], first: number, now: Instant): NewDelivery[] {
+  const wanted = new Map<string, NewDelivery>();
+  for (const one of plans) {
+    if (one.kind === 'reject') continue;
+    for (const mailbox of one.copies ?? []) {
+      if (wanted.has(mailboxKey(mailbox))) continue;
+      const because = [`a copy of the mail for ${one.address}`];
+      const copy: PassPlan = {
+        kind: 'pass',
+        address: mailbox,
+        rule: one.rule,
+        rulesVersion: one.rulesVersion,
+        because,
+      };
+      wanted.set(mailboxKey(mailbox), {
+        seq: first + wanted.size,
+        path: { mailbox, notify: ['never'] },
+        plan: copy,
+        forwardOf: null,
+        chosen: null,
+        firstAttemptAt: now,
+      });
+    }
+  }
+  return [...wanted.values()];
 }
 
 function trackedFor(stage: Stage, facts: MailFacts, delivery: NewDelivery): Tracked[] {

@@ -30,7 +30,8 @@ export async function dispatch(stage: Stage, works: readonly Work[], signal: Abo
     if (work.delivery.plan.kind === 'reject') continue;
     if (await overtaken(stage, work)) continue;
     const target = await chooseFor(stage, work);
-    if (target) loads.push(loadOf(stage, work, target));
+    if (target?.refusal) await settleRefusal(stage, work, target, target.refusal);
+    else if (target) loads.push(loadOf(stage, work, target));
   }
   stage.reach('chosen');
   await Promise.all(together(loads).map((each) => ship(stage, each, signal)));
@@ -47,6 +48,11 @@ async function settleRefused(stage: Stage, works: readonly Work[]): Promise<void
   if (refused.length === 0) return;
   const outcomes = refused.map(({ outcome }) => outcome);
   await settle(stage, refused, outcomes, null);
+}
+
+/** The rules refuse it now that nobody is eligible any more: too late for a reply, so the sender gets a report. */
+async function settleRefusal(stage: Stage, work: Work, target: Target, reply: Reply): Promise<void> {
+  await settle(stage, [{ work, target }], [{ kind: 'permanent', reply, cause: target.because.join('; ') }], null);
 }
 
 /** A forward that an escalation asked for, while somebody has answered or the mail has moved on: not sent any more. */
@@ -93,7 +99,11 @@ function pathTo(path: ForwardPath, target: Target): ForwardPath {
 
 /** Delivered-To marks that the group has had it: a member who forwards back meets it (loop). */
 function tracesOf({ delivery }: Work): string {
-  return delivery.plan.kind === 'group' ? `Delivered-To: ${delivery.plan.address}\r\n` : '';
+  const { plan } = delivery;
+  if (plan.kind === 'reject') return '';
+  const group = plan.kind === 'group' ? plan.address : plan.copyOf;
+  const added = (plan.headers ?? []).map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  return `${added}${group === undefined ? '' : `Delivered-To: ${group}\r\n`}`;
 }
 
 /** One transaction for those that differ in nothing but the mailbox. */
@@ -198,10 +208,12 @@ async function settle(
     };
     if ((await stage.store.settle(settlements, also)) === 'stale') continue;
     stage.reach('settled');
+    // What they count as open is counted before what was on its way is forgotten: no gap in which somebody seems free.
+    const afterwards = following.map((each) => each.afterwards());
     for (const { work } of loads) stage.ledger.settled(work.delivery);
     tellAll(stage, also.events);
     stage.wake();
-    for (const each of following) await each.afterwards();
+    await Promise.all(afterwards);
     return;
   }
   stage.log.error(

@@ -68,6 +68,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     history: verb('history'),
     recordPresence: verb('recordPresence'),
     presenceHistory: verb('presenceHistory'),
+    recorded: verb('recorded'),
     retireContent: verb('retireContent'),
     retryNow: verb('retryNow'),
     listQueue: verb('listQueue'),
