@@ -3,7 +3,7 @@ import type { QueueId } from './mail/queue-id.ts';
 import type { Presence } from './presence/presence.ts';
 import type { LinkStatus } from './presence/watcher.ts';
 import type { Problem } from './routing/rules.ts';
-import type { Decision, Delivery, Message, Nudge, QueueFilter, QueueRow, Store } from './store/store.ts';
+import type { Decision, Delivery, Message, Nudge, QueueFilter, QueueRow, Recorded, Store } from './store/store.ts';
 import type { StoryEvent } from './tracking/event.ts';
 import type { Evidence } from './tracking/evidence.ts';
 import type { Tracked, TrackState } from './tracking/tracked.ts';
@@ -68,5 +68,8 @@ export interface Operations {
   presence(): Promise<readonly PersonView[]>;
   /** The replayed decisions of a message: stored snapshot, choice now, whether it equals the stored one. */
   explain(id: string): Promise<readonly { readonly decision: Decision; readonly replayed: boolean }[] | null>;
+  /** Mail facts and presence as they were recorded, in pages: what replay needs. */
+  recorded(filter: Parameters<Store['recorded']>[0]): Promise<readonly Recorded[]>;
+  presenceHistory(filter: Parameters<Store['presenceHistory']>[0]): ReturnType<Store['presenceHistory']>;
   reload(): Promise<{ readonly version: string; readonly problems: readonly Problem[] }>;
 }

@@ -2,7 +2,7 @@
 import { request } from 'node:http';
 import type { AckOutcome, Operations, PersonView, Status, Story } from '../operations.ts';
 import type { Problem } from '../routing/rules.ts';
-import type { QueueRow } from '../store/store.ts';
+import type { QueueRow, Recorded } from '../store/store.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { CommandError, exitCodes } from './exit.ts';
 
@@ -26,7 +26,15 @@ export interface Client {
   ack(id: string, by: string): Promise<Exclude<AckOutcome, { kind: 'unknown' }>>;
   presence(): Promise<readonly PersonView[]>;
   explain(id: string): Promise<Explained>;
+  recorded(filter: Span & { readonly after?: string }): Promise<readonly Recorded[]>;
+  presenceHistory(filter: Span): ReturnType<Operations['presenceHistory']>;
   reload(): Promise<Reloaded>;
+}
+
+export interface Span {
+  readonly since: number;
+  readonly until: number;
+  readonly limit: number;
 }
 
 export interface ListFilter {
@@ -52,6 +60,8 @@ export function createClient(socket: string): Client {
     ack: (one, by) => post(`/tracked/${id(one)}/ack`, { by }),
     presence: () => get('/presence'),
     explain: (one) => get(`/explain/${id(one)}`),
+    recorded: (filter) => get(`/recorded?${query(filter)}`),
+    presenceHistory: (filter) => get(`/presence/history?${query(filter)}`),
     async reload() {
       const { status, body } = await send(socket, 'POST', '/reload', {});
       const answer = parse(body, socket);

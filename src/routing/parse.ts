@@ -39,8 +39,8 @@ export interface RuleText {
 
 /** `problems` beside rules are warnings; without rules at least one of them is an error. */
 export type Loaded =
-  | { readonly rules: Rules; readonly problems: readonly Problem[] }
-  | { readonly rules?: never; readonly problems: readonly Problem[] };
+  | { readonly rules: Rules; readonly problems: readonly Problem[]; readonly files?: readonly RuleText[] }
+  | { readonly rules?: never; readonly problems: readonly Problem[]; readonly files?: readonly RuleText[] };
 
 /** `complete: false` says that files are missing: a name that is nowhere is then no mistake. */
 export function parseRules(files: readonly RuleText[], { complete = true } = {}): Loaded {

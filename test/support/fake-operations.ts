@@ -225,6 +225,8 @@ export function fakeOperations(over: Partial<Operations> = {}): FakeOperations {
       },
     ],
     explain: async (id) => (known(id) ? [{ decision: sampleDecision, replayed: true }] : null),
+    recorded: async () => [],
+    presenceHistory: async () => [],
     reload: async () => ({ version: 'abc123def456', problems: [] }),
   };
   const recorded = Object.entries({ ...base, ...over }).map(([verb, run]) => [
