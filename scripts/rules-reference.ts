@@ -1,5 +1,4 @@
-// Writes docs/reference/rules.md and docs/reference/rules.schema.json from the schema of the rule language. Run
-// "npx biome check --write docs" after it: the form of the JSON is the formatter's.
+// Writes docs/reference/rules.md and docs/reference/rules.schema.json from the schema of the rule language.
 import { writeFileSync } from 'node:fs';
 import { rulesJsonSchema, rulesReference } from '../src/routing/reference.ts';
 

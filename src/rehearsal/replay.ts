@@ -7,8 +7,9 @@ import type { Mailbox } from '../mail/path.ts';
 import type { BareJid } from '../presence/jid.ts';
 import type { Presence } from '../presence/presence.ts';
 import type { PersonName, Rules } from '../routing/rules.ts';
+import type { Load, Outcome } from './happening.ts';
 import { words } from './words.ts';
-import { type Load, type Outcome, World } from './world.ts';
+import { World } from './world.ts';
 
 export interface RecordedMail {
   readonly facts: MailFacts;

@@ -4,9 +4,10 @@ import { quote, Report } from '../routing/problem.ts';
 import type { Place, Problem, Rules } from '../routing/rules.ts';
 import { fields, list, located, oneOrMore, optional, required, text } from '../routing/schema.ts';
 import { readYaml } from '../routing/yaml.ts';
+import type { Outcome } from './happening.ts';
 import { mailsField, type Scene, sceneFields, sceneOf } from './scene.ts';
 import { storyLine } from './words.ts';
-import { type Outcome, World } from './world.ts';
+import { World } from './world.ts';
 
 const testSchema = fields('a test', {
   name: required(located(text('a name', 200))),

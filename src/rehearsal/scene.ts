@@ -25,7 +25,7 @@ import {
   text,
 } from '../routing/schema.ts';
 import { octets, zone } from '../routing/values.ts';
-import type { Happening, WorldOptions } from './world.ts';
+import type { Happening, WorldOptions } from './happening.ts';
 
 const ago = duration(second, 365 * day);
 const line = text('a text', 2000);

@@ -2,7 +2,7 @@
 import { type Duration, formatDuration, type Instant } from '../clock.ts';
 import type { Choice } from '../routing/choose.ts';
 import type { Advance } from '../tracking/advance.ts';
-import type { Outcome } from './world.ts';
+import type { Outcome } from './happening.ts';
 
 /** `10m step next: to bob`, from the first mail on. @param several the mail is named, too */
 export function storyLine(outcome: Outcome, start: Instant, several: boolean): string {

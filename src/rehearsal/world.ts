@@ -1,66 +1,21 @@
 // A rehearsal: mail, presence and answers happen at given moments, and the rules decide, by the very functions that
 // decide in earnest (plan, choose, advance, acknowledge). Everything between is made short: a next hop takes mail at
 // once, a nudge is read at once. Pure: time is what the happenings say, nothing is stored.
-import type { Duration, Instant } from '../clock.ts';
+import type { Instant } from '../clock.ts';
 import type { MailFacts } from '../mail/facts.ts';
 import type { Mailbox } from '../mail/path.ts';
 import { neverSeen, type Presence } from '../presence/presence.ts';
-import { type Choice, choose, type PersonSnapshot, type Snapshot } from '../routing/choose.ts';
+import { choose, type PersonSnapshot, type Snapshot } from '../routing/choose.ts';
 import type { Surroundings } from '../routing/match.ts';
-import { allCandidates, type GroupPlan, type Plan, plan } from '../routing/plan.ts';
-import type { GroupName, PersonName, Rules } from '../routing/rules.ts';
+import { allCandidates, type GroupPlan, plan } from '../routing/plan.ts';
+import type { GroupName, PersonName } from '../routing/rules.ts';
 import { acknowledge } from '../tracking/acknowledge.ts';
-import { type Advance, advance } from '../tracking/advance.ts';
+import { advance } from '../tracking/advance.ts';
 import type { Trigger } from '../tracking/event.ts';
 import { grades } from '../tracking/evidence.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { Agenda } from './agenda.ts';
-
-export type Answer = 'read' | 'ack' | 'reply' | 'pass';
-
-export type Happening = { readonly at: Instant } & (
-  | { readonly kind: 'mail'; readonly name: string; readonly facts: MailFacts }
-  | { readonly kind: 'presence'; readonly person: PersonName; readonly presence: Presence }
-  /** Without `mail`: the oldest they have. */
-  | { readonly kind: 'answer'; readonly person: PersonName; readonly answer: Answer; readonly mail?: string }
-);
-
-/** What came of one recipient of one mail. */
-export interface Outcome {
-  readonly at: Instant;
-  readonly mail: string;
-  readonly facts: MailFacts;
-  readonly seq: number;
-  readonly recipient: Mailbox;
-  readonly plan: Plan;
-  readonly told:
-    | { readonly kind: 'passed' }
-    | { readonly kind: 'copied'; readonly to: readonly Mailbox[] }
-    | { readonly kind: 'rejected'; readonly code: number; readonly text: string }
-    | { readonly kind: 'chosen' | 'held' | 'observed'; readonly choice: Choice; readonly snapshot: Snapshot }
-    | { readonly kind: 'step'; readonly trigger: Trigger; readonly from: PersonName | null; readonly next: Advance }
-    | { readonly kind: 'closed'; readonly state: Tracked['state']; readonly by: string };
-}
-
-export interface Load {
-  given: number;
-  open: number;
-  /** The most units at once. */
-  peak: number;
-}
-
-export interface WorldOptions {
-  readonly rules: Rules;
-  readonly tell: (outcome: Outcome) => void;
-  /** Units that people have before anything happens. */
-  readonly units?: Readonly<Record<PersonName, number>>;
-  readonly lastAssignedAt?: Readonly<Record<PersonName, Instant>>;
-  readonly lastInGroup?: Readonly<Record<GroupName, PersonName>>;
-  /** Who handled a thread before, by Message-ID. */
-  readonly handlers?: ReadonlyMap<string, PersonName>;
-  /** How long whoever gets it takes to take care of it; null: they never do. */
-  readonly handledAfter?: (facts: MailFacts, seq: number, person: PersonName) => Duration | null;
-}
+import type { Answer, Happening, Load, Outcome, WorldOptions } from './happening.ts';
 
 interface Delivery {
   readonly mail: string;

@@ -300,22 +300,29 @@ export const routeSchema = fields(
   { to: 'unknown key "to": a route says "group: <name>", "pass: true" or "reject: <text>"' },
 );
 
-export const ruleFileSchema = fields('a rule file', {
-  people: optional(
-    record('a map from names to people', personSchema),
-    doc('Who there is.', '{ alice: { mail: alice@example.org } }'),
-  ),
-  groups: optional(
-    record('a map from names to groups', groupSchema),
-    doc('Whom mail to an address is for.', '{ support: … }'),
-  ),
-  policies: optional(
-    record('a map from names to policies', policySchema),
-    doc('What happens to mail that nobody reads.', '{ standard: … }'),
-  ),
-  schedules: optional(record('a map from names to schedules', scheduleSchema), doc('Hours.', '{ office: … }')),
-  routes: optional(list(routeSchema, 'a list of routes'), doc('Exceptions, the first that matches wins.', '[ … ]')),
-});
+export const ruleFileSchema = fields(
+  'a rule file',
+  {
+    people: optional(
+      record('a map from names to people', personSchema),
+      doc('Who there is.', '{ alice: { mail: alice@example.org } }'),
+    ),
+    groups: optional(
+      record('a map from names to groups', groupSchema),
+      doc('Whom mail to an address is for.', '{ support: … }'),
+    ),
+    policies: optional(
+      record('a map from names to policies', policySchema),
+      doc('What happens to mail that nobody reads.', '{ standard: … }'),
+    ),
+    schedules: optional(record('a map from names to schedules', scheduleSchema), doc('Hours.', '{ office: … }')),
+    routes: optional(list(routeSchema, 'a list of routes'), doc('Exceptions, the first that matches wins.', '[ … ]')),
+  },
+  {
+    include:
+      'unknown key "include": all *.yaml directly in the rules folder are read, and a name may be used in one file and defined in another',
+  },
+);
 
 export type RuleFile = ValueOf<typeof ruleFileSchema>;
 export type PersonEntry = ValueOf<typeof personSchema>;

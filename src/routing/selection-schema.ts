@@ -16,6 +16,7 @@ import {
   optional,
   required,
   type Schema,
+  scalar,
 } from './schema.ts';
 import { span } from './values.ts';
 
@@ -24,11 +25,14 @@ const skills = oneOrMore(name);
 const lastKnown = fields('what unknown means', {
   lastKnown: required(duration(second, day), doc('The state they were last in counts for this long.', '10m')),
 });
+const unknownWord: Schema<Unknown> = scalar('exclude, include, or { lastKnown: 10m }', (word) =>
+  word === 'exclude' || word === 'include' ? word : undefined,
+);
 const unknownSchema: Schema<Unknown> = {
   expects: 'exclude, include, or { lastKnown: 10m }',
   json: (defs) => ({ anyOf: [{ enum: ['exclude', 'include'] }, jsonOf(lastKnown, defs)] }),
   read(node, report) {
-    if (node.kind !== 'map') return oneOf(['exclude', 'include']).read(node, report);
+    if (node.kind !== 'map') return unknownWord.read(node, report);
     const value = lastKnown.read(node, report)?.lastKnown;
     return value === undefined ? undefined : { lastKnown: value };
   },
