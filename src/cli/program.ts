@@ -153,9 +153,18 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
       .option('--json', 'as JSON');
   const idArgument = ['<id>', 'queue id, or short id of a tracked message'] as const;
 
-  speaking(program, 'explain', 'why a message went where it went')
-    .argument(...idArgument)
-    .action(async (id: string, options) => ended(await explain(context, id, options)));
+  speaking(program, 'explain', 'why a message went where it went, or where one would go now')
+    .argument('[id]', idArgument[1])
+    .option('--message <file>', 'instead of an id: where this message (.eml) would go now, by the rules on disk')
+    .option('--to <address>', 'with --message: its recipient in the envelope')
+    .option('--from <address>', 'with --message: its sender in the envelope')
+    .action(async (id: string | undefined, options: Partial<SimulateOptions>) => {
+      const { message } = options;
+      if ((id === undefined) === (message === undefined))
+        throw new CommandError(exitCodes.usage, 'explain takes the id of a message, or --message with a file');
+      if (message !== undefined) return ended(await simulate(context, { ...options, message, live: true }));
+      return ended(await explain(context, id ?? '', options));
+    });
   const queue = program.command('queue').description('deliveries, on their way and done');
   speaking(queue, 'list', 'list deliveries')
     .option('--state <states>', 'only these: queued held delivered failed dropped dead', 'queued,held,dead')

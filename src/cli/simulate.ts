@@ -12,14 +12,14 @@ import { newQueueId } from '../mail/queue-id.ts';
 import { printable } from '../printable.ts';
 import type { Outcome } from '../rehearsal/happening.ts';
 import { rehearse } from '../rehearsal/rule-tests.ts';
-import { parseMoment, type SceneEntry, sceneOf, sceneSchema } from '../rehearsal/scene.ts';
+import { parseMoment, type Scene, type SceneEntry, sceneOf, sceneSchema } from '../rehearsal/scene.ts';
 import { storyLine } from '../rehearsal/words.ts';
 import type { Choice } from '../routing/choose.ts';
 import { loadRules } from '../routing/load.ts';
 import { formatPlace, formatProblem, hasErrors, Report } from '../routing/problem.ts';
 import type { Problem, Rules } from '../routing/rules.ts';
 import { readYaml } from '../routing/yaml.ts';
-import { type Context, findConfig, type Target, writeJson } from './context.ts';
+import { type Context, clientFor, findConfig, type Target, writeJson } from './context.ts';
 import { CommandError, exitCodes } from './exit.ts';
 import { loadSetup } from './setup.ts';
 
@@ -31,6 +31,8 @@ export interface SimulateOptions extends Target {
   readonly presence?: string;
   readonly at?: string;
   readonly json?: boolean;
+  /** Presence and load are those of the running Pointsman. */
+  readonly live?: boolean;
 }
 
 export async function simulate(context: Context, options: SimulateOptions): Promise<number> {
@@ -40,7 +42,9 @@ export async function simulate(context: Context, options: SimulateOptions): Prom
   const facts = await factsFor(context, options, at);
   const scene = sceneOf(entry ?? emptyScene, [], at);
   const mail = { at, kind: 'mail', name: 'mail', facts } as const;
-  const { outcomes } = rehearse(rules, { ...scene, happenings: [...scene.happenings, mail] });
+  const live = options.live ? await liveScene(context, options, at) : {};
+  const happenings = [...scene.happenings, ...(live.happenings ?? []), mail];
+  const { outcomes } = rehearse(rules, { ...scene, ...live, happenings });
   const several = facts.recipients.length > 1;
   if (options.json) {
     writeJson(context, {
@@ -64,6 +68,18 @@ export async function simulate(context: Context, options: SimulateOptions): Prom
     for (const line of reasons(outcome)) terminal.write(`${' '.repeat(21)}${printable(line)}\n`);
   }
   return exitCodes.fine;
+}
+
+/** Who is there now, and what they have, as the running Pointsman knows it. */
+async function liveScene(context: Context, options: Target, at: Instant): Promise<Partial<Scene>> {
+  const people = await (await clientFor(context, options)).presence();
+  return {
+    happenings: people.map(({ name, presence }) => ({ at: at - 1, kind: 'presence', person: name, presence })),
+    units: Object.fromEntries(people.map(({ name, open }) => [name, open])),
+    lastAssignedAt: Object.fromEntries(
+      people.flatMap(({ name, lastAssignedAt }) => (lastAssignedAt === null ? [] : [[name, lastAssignedAt]])),
+    ),
+  };
 }
 
 /** Why, and who was looked at: for the first decision and for each later choice. */

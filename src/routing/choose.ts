@@ -238,10 +238,12 @@ function look(pool: Pool, plan: GroupPlan, snapshot: Snapshot): Look {
   const considered = members.map((member): Considered => {
     const { candidate, known, exclusion, standing } = member;
     const { presence, open, lastAssignedAt } = known;
-    const facts = { person: candidate.person, presence, open, lastAssignedAt };
-    if (exclusion !== null) return { ...facts, verdict: 'excluded', reason: exclusion.why };
+    const { person } = candidate;
+    if (exclusion !== null)
+      return { person, presence, open, lastAssignedAt, verdict: 'excluded', reason: exclusion.why };
+    const verdict = toAll || member === best ? 'chosen' : 'eligible';
     const reason = `${describeState(presence, snapshot.now)}; ${standing}`;
-    return { ...facts, verdict: toAll || member === best ? 'chosen' : 'eligible', reason };
+    return { person, presence, open, lastAssignedAt, verdict, reason };
   });
   const count = `${ready.length} of ${members.length} members of ${pool.group} eligible`;
   return { pool, members, ready, best, considered, count };
@@ -329,10 +331,10 @@ function membersOf(pool: Pool, plan: GroupPlan, snapshot: Snapshot): readonly Me
     const turns = turnsUntil(position, lastAt, candidates.length, turn.run < weight);
     const sticks = pool.strategy === 'sticky' && snapshot.lastHandler === candidate.person;
     const idle = known.lastAssignedAt ?? -Infinity;
-    const [measure, standing] = measureOf(ranking, { position, turns, candidate, known, weight, now: snapshot.now });
-    const rank = [sticks ? 0 : 1, candidate.tier ?? 1, -(candidate.preferred ?? 0), measure];
-    if (ranking === 'least-busy' || ranking === 'most-spare') rank.push(idle);
-    return { candidate, known, exclusion, rank, standing: describeMember(candidate, sticks, standing) };
+    const [measure, words] = measureOf(ranking, { position, turns, candidate, known, weight, now: snapshot.now });
+    const tie = ranking === 'least-busy' || ranking === 'most-spare' ? idle : 0;
+    const rank = [sticks ? 0 : 1, candidate.tier ?? 1, -(candidate.preferred ?? 0), measure, tie];
+    return { candidate, known, exclusion, rank, standing: describeMember(candidate, sticks, words) };
   });
 }
 

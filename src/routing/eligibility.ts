@@ -38,7 +38,7 @@ export function exclusionOf(
   const history = exclusionByHistory(snapshot, candidate.person);
   if (history !== null) return { why: history, lasting: true };
   if (candidate.excluded !== undefined) return { why: candidate.excluded, lasting: true };
-  const away = candidate.absent?.find((period) => isWithin(period, now));
+  const away = candidate.absent === undefined ? undefined : candidate.absent.find((period) => isWithin(period, now));
   if (away) return { why: `is absent until ${away.to}`, lasting: false, until: endOf(away) };
   const { hours } = candidate;
   if (hours && !isOpenAt(hours, now)) {

@@ -68,6 +68,8 @@ export function measureOf(
 }
 
 export function describeMember({ tier = 1, preferred = 0 }: Candidate, sticks: boolean, standing: string): string {
+  // The usual case, for each member of every decision.
+  if (!sticks && tier === 1 && preferred === 0) return standing;
   const extra = [
     ...(sticks ? ['handled the thread before'] : []),
     ...(tier === 1 ? [] : [`tier ${tier}`]),

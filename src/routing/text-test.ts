@@ -59,6 +59,9 @@ export function regexTest(source: string): TextTest | { readonly wrong: string }
 
 /** `*` is any run of characters, `?` is one; everything else is itself. Never backtracks further than the last `*`. */
 function matchesGlob(pattern: string, input: string): boolean {
+  // By far the most common one, `*@example.org`, needs no walk.
+  if (pattern.charCodeAt(0) === 0x2a && pattern.lastIndexOf('*') === 0 && !pattern.includes('?'))
+    return input.length >= pattern.length - 1 && input.endsWith(pattern.slice(1));
   let at = 0;
   let inPattern = 0;
   let afterStar = -1;
