@@ -9,6 +9,7 @@ import { loadConfig } from './cli/setup.ts';
 import { processTerminal, type Terminal } from './cli/terminal.ts';
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts';
 import { checkStateFolder } from './config/load.ts';
+import { openMarkKeys } from './config/mark-keys.ts';
 import type { Config } from './config.ts';
 import { createApi } from './console/api.ts';
 import { createHealth } from './console/health.ts';
@@ -20,8 +21,10 @@ import { describeError } from './mail/error.ts';
 import type { Notifier } from './notify/notifier.ts';
 import { createOperations } from './operate.ts';
 import type { Operations } from './operations.ts';
+import type { BareJid } from './presence/jid.ts';
 import { neverSeen } from './presence/presence.ts';
 import type { Watcher } from './presence/watcher.ts';
+import { createPresenceDesk, type PresenceDesk } from './presence-desk.ts';
 import { createRelay } from './relay.ts';
 import { loadSettledRules, watchRules } from './routing/load.ts';
 import { formatProblem } from './routing/problem.ts';
@@ -91,10 +94,20 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       },
     });
     undo.push(() => store.close());
+    const markKeys = openMarkKeys(config.state);
     const freed = await store.releaseLeases();
     if (freed > 0) log.info({ leases: freed }, 'taking up what was in hand when the last process ended');
     const xmpp = config.xmpp ? createXmpp(config.xmpp, { clock, random, log, version }) : null;
-    const watcher: Watcher = xmpp ?? nobodyWatches(clock);
+    const { up, down, rooms, readStatusIn, keep } = config.presence;
+    const watcher = await createPresenceDesk({
+      stream: xmpp ?? nobodyWatches(clock),
+      clock,
+      log,
+      store,
+      damping: { up, down },
+      keepHistory: keep,
+    });
+    xmpp?.watchRooms(rooms);
     const transport = createTransport({ hostname: config.hostname, log, clock });
     undo.push(() => transport.close());
     const tell = (event: StoryEvent) => {
@@ -112,6 +125,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       notifier: xmpp,
       transport,
       composeReport: (data) => composeReport(data),
+      markKeys: () => markKeys.current(),
       log,
       tell,
       reach: options.reach ?? noFaults,
@@ -129,14 +143,16 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const operations = createOperations({
       store,
       watcher,
+      desk: watcher,
       rules,
       relay,
       reload: () => rules.reload(),
+      rotateMarkKey: () => markKeys.rotate(),
       hindrances: () => (draining ? ['it is shutting down'] : []),
       clock,
       version,
     });
-    const follow = (current: Rules) => followRules(current, watcher, xmpp);
+    const follow = (current: Rules) => followRules(current, { desk: watcher, notifier: xmpp, rooms, readStatusIn });
     follow(rules.current());
     rules.onChange(follow);
 
@@ -152,6 +168,8 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     undo.push(() => control.close());
     relay.start();
     undo.push(() => relay.drain());
+    watcher.start();
+    undo.push(async () => watcher.stop());
     xmpp?.start();
     undo.push(async () => xmpp?.stop());
     const smtp = await frontDoor.start();
@@ -159,7 +177,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const health = await serveHealth(config.http, createHealth(operations, metrics, clock, log));
     undo.push(() => health.close());
     log.info({ smtp: smtp.map(({ host, port }) => `${host}:${port}`), rules: rules.current().version }, 'ready');
-    const stop = stopper({ frontDoor, relay, xmpp, transport, store, control, health });
+    const stop = stopper({ frontDoor, relay, desk: watcher, xmpp, transport, store, control, health });
     return {
       smtp,
       http: { host: config.http.host, port: health.port },
@@ -184,6 +202,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
 function stopper(running: {
   frontDoor: FrontDoor;
   relay: { drain(): Promise<void> };
+  desk: { stop(): void };
   xmpp: { stop(): Promise<void> } | null;
   transport: { close(): Promise<void> };
   store: { close(): Promise<void> };
@@ -194,6 +213,7 @@ function stopper(running: {
   const stop = async () => {
     await running.frontDoor.close();
     await running.relay.drain();
+    running.desk.stop();
     await running.xmpp?.stop();
     await running.transport.close();
     await running.control.close();
@@ -228,11 +248,20 @@ function reloadAndLog(rules: RuleBook, log: Log, because: string): void {
   );
 }
 
-/** Everybody the rules name is watched, every room they name is joined. */
-function followRules(rules: Rules, watcher: Watcher, notifier: Notifier | null): void {
-  watcher.watch([...rules.people.values()].flatMap(({ jid }) => (jid === null ? [] : [jid])));
+/** Everybody the rules name is watched, every room they name is joined, and every duty room. */
+function followRules(
+  rules: Rules,
+  to: {
+    readonly desk: PresenceDesk;
+    readonly notifier: Notifier | null;
+    readonly rooms: readonly BareJid[];
+    readonly readStatusIn: string | null;
+  },
+): void {
+  to.desk.follow([...rules.people.values()].map(({ name, jid }) => ({ name, jid, readStatusIn: to.readStatusIn })));
   const steps = [...rules.policies.values()].flatMap((policy) => policy.steps);
-  notifier?.join([...new Set(steps.flatMap(({ to }) => (to.kind === 'room' ? [to.room] : [])))]);
+  const named = steps.flatMap(({ to: target }) => (target.kind === 'room' ? [target.room] : []));
+  to.notifier?.join([...new Set([...named, ...to.rooms])]);
 }
 
 /** Without an XMPP account nothing is known of anybody: the stated fallbacks apply. */

@@ -1,12 +1,13 @@
 // Acceptance: who may hand us mail and for whom, and what is made durable before the 250.
 
-import type { Instant } from '../clock.ts';
+import type { Duration, Instant } from '../clock.ts';
 import type { Client } from '../intake.ts';
 import { readAttachments } from '../mail/attachments.ts';
 import type { Envelope, ForwardPath } from '../mail/envelope.ts';
 import { describeError, PointsmanError } from '../mail/error.ts';
 import type { MailFacts } from '../mail/facts.ts';
 import { readFacts, readReferences } from '../mail/header.ts';
+import { isMarked, markHeader } from '../mail/loop-mark.ts';
 import { type Network, parseNetwork } from '../mail/network.ts';
 import { mailboxKey } from '../mail/path.ts';
 import { newQueueId, newShortId, type QueueId } from '../mail/queue-id.ts';
@@ -17,9 +18,9 @@ import { choose } from '../routing/choose.ts';
 import type { Surroundings } from '../routing/match.ts';
 import { type PassPlan, type Plan, plan } from '../routing/plan.ts';
 import type { Rules } from '../routing/rules.ts';
-import { type Acceptance, type NewDelivery, ShortIdTaken } from '../store/store.ts';
+import { type Acceptance, type Message, type NewDelivery, ShortIdTaken } from '../store/store.ts';
 import type { Tracked } from '../tracking/tracked.ts';
-import { learningUntil } from './choosing.ts';
+import { learningUntil, type Work } from './choosing.ts';
 import { type Parts, type Stage, tellAll } from './parts.ts';
 
 export interface Peers {
@@ -48,18 +49,21 @@ export function admitRecipient(parts: Parts, path: ForwardPath): Reply | undefin
 export interface Accepted {
   readonly queueId: QueueId;
   readonly facts: MailFacts;
+  /** Leased to us at acceptance: to be attempted now, with the content that is still in memory. */
+  readonly works: readonly Work[];
 }
 
-/** Resolves when everything is synced to disk. */
+/** Resolves when everything is synced to disk. `leaseFor`: how long, if it may be attempted at once. */
 export async function keepSafe(
   stage: Stage,
   client: Client,
   envelope: Envelope,
   content: Uint8Array,
+  leaseFor: Duration | null,
 ): Promise<Accepted> {
   const threadSeen = await threadSeenIn(stage, content);
   for (let attempt = 1; ; attempt += 1) {
-    const acceptance = planned(stage, client, envelope, content, threadSeen);
+    const acceptance = planned(stage, client, envelope, content, threadSeen, leaseFor);
     try {
       await stage.store.accept(acceptance);
     } catch (error) {
@@ -72,8 +76,10 @@ export async function keepSafe(
     }
     stage.reach('accepted-not-replied');
     tellAll(stage, acceptance.events);
-    stage.wake();
-    return { queueId: acceptance.message.queueId, facts: acceptance.message.facts };
+    const { message } = acceptance;
+    const works = leaseFor === null ? [] : acceptance.deliveries.map((each) => workOf(message, each));
+    if (leaseFor === null) stage.wake();
+    return { queueId: message.queueId, facts: message.facts, works };
   }
 }
 
@@ -91,6 +97,7 @@ function planned(
   envelope: Envelope,
   content: Uint8Array,
   threadSeen: boolean | undefined,
+  leaseFor: Duration | null,
 ): Acceptance {
   const now = stage.clock.now();
   const queueId = newQueueId(now, stage.random);
@@ -98,7 +105,9 @@ function planned(
   const head = readFacts({ queueId, receivedAt: now, envelope, content, client });
   const facts = rules.reads?.attachments ? { ...head, attachments: readAttachments(content) } : head;
   const around = surroundingsOf(stage, rules, now, threadSeen);
-  const plans = envelope.forwardPaths.map((path) => plan(facts, path.mailbox, rules, around));
+  const plans = envelope.forwardPaths.map((path) =>
+    unlessMarked(stage, facts, plan(facts, path.mailbox, rules, around)),
+  );
   const refusals = plans.map((each) => refusalOf(stage, each, now));
   const [refusal] = refusals;
   if (refusal && refusals.every((each) => each !== undefined)) {
@@ -116,9 +125,15 @@ function planned(
         forwardOf: null,
         chosen: null,
         firstAttemptAt: now,
+        ...(leaseFor === null ? {} : { leasedUntil: now + leaseFor }),
+        // Mail that passes through goes out in milliseconds, without another commit before its final dot.
+        ...(leaseFor !== null && plans[seq]?.kind === 'pass' ? { finalDotAt: now } : {}),
       }),
     ),
-    ...copiesOf(plans, envelope.forwardPaths.length, now),
+    ...copiesOf(plans, envelope.forwardPaths.length, now).map((copy) => ({
+      ...copy,
+      ...(leaseFor === null ? {} : { leasedUntil: now + leaseFor, finalDotAt: now }),
+    })),
   ];
   const { forwardPaths: _paths, ...shared } = envelope;
   return {
@@ -205,7 +220,40 @@ function copiesOf(plans: readonly Plan[], first: number, now: Instant): NewDeliv
   return [...wanted.values()];
 }
 
-function trackedFor(stage: Stage, facts: MailFacts, delivery: NewDelivery): Tracked[] {
+/** As claimDue would give it. */
+function workOf(message: Message, { seq, path, plan: planned, finalDotAt, firstAttemptAt }: NewDelivery): Work {
+  return {
+    message,
+    delivery: {
+      queueId: message.queueId,
+      seq,
+      path,
+      plan: planned,
+      state: 'queued',
+      attempts: 0,
+      forwardOf: null,
+      chosen: null,
+      lastReply: null,
+      lastHop: null,
+      finalDotAt: finalDotAt ?? null,
+      nextAttemptAt: firstAttemptAt,
+      onHoldBy: null,
+      delayToldAt: null,
+    },
+  };
+}
+
+/** A member has sent it back: it went out to this group with our mark. */
+function unlessMarked(stage: Stage, facts: MailFacts, planned: Plan): Plan {
+  if (planned.kind !== 'group') return planned;
+  const marks = facts.headers.flatMap(([name, value]) => (name === markHeader.toLowerCase() ? [value] : []));
+  if (marks.length === 0 || !isMarked(marks, stage.markKeys(), planned.group, facts.messageId)) return planned;
+  const { address, rule, rulesVersion } = planned;
+  const because = [`a loop: it has our mark for the group ${planned.group}`];
+  return { kind: 'reject', address, reply: replies.loop, rule, rulesVersion, because };
+}
+
+export function trackedFor(stage: Stage, facts: MailFacts, delivery: NewDelivery): Tracked[] {
   const { plan: planned, seq, path } = delivery;
   if (planned.kind !== 'group' || planned.policy === null) return [];
   return [

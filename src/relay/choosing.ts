@@ -227,6 +227,7 @@ function copiesFor(
       kind: 'pass',
       address: mailbox,
       copyOf: plan.address,
+      group: plan.group,
       ...(plan.headers ? { headers: plan.headers } : {}),
       rule: plan.rule,
       rulesVersion: plan.rulesVersion,
@@ -297,8 +298,10 @@ async function hold(
     decisions: first ? [decision] : [],
     tracked: moved,
   });
-  if (written === 'done') tellAll(stage, events);
-  return written === 'done';
+  if (written === 'stale') return false;
+  tellAll(stage, events);
+  stage.wake();
+  return true;
 }
 
 export function decided(

@@ -67,8 +67,10 @@ export class Ledger {
     const inFlight = this.#inFlight();
     const take = (candidates: GroupPlan['candidates']) => {
       for (const { person, jid } of candidates) {
+        // By name where it can be: a schedule, or a word by hand, needs no JID.
         const presence: Presence =
-          jid === null ? { state: 'unknown', since: null, asOf: null, reason: 'no-jid' } : watcher.presenceOf(jid);
+          watcher.presenceOfPerson?.(person) ??
+          (jid === null ? { state: 'unknown', since: null, asOf: null, reason: 'no-jid' } : watcher.presenceOf(jid));
         const open = this.open(person);
         const units = (this.#units.get(person) ?? 0) + (inFlight.get(person) ?? 0);
         people[person] = {

@@ -113,6 +113,8 @@ export interface PassPlan extends Added {
   readonly address: Mailbox;
   /** A member's copy of mail for a group: its address, for Delivered-To. */
   readonly copyOf?: Mailbox;
+  /** And its name. */
+  readonly group?: GroupName;
   readonly rule: Place | null;
   readonly rulesVersion: string;
   readonly because: readonly string[];

@@ -32,6 +32,7 @@ const begin = async () => {
   story = await Story.begin(rules);
   story.link = { state: 'up', since: -minute };
   for (const person of ['alice', 'bob', 'carol', 'dave']) story.presence(person, 'offline');
+  await story.quiet();
 };
 afterEach(() => story.end());
 const ack = async (person: string) => {
