@@ -34,7 +34,11 @@ const begin = async () => {
   for (const person of ['alice', 'bob', 'carol', 'dave']) story.presence(person, 'offline');
   await story.quiet();
 };
-afterEach(() => story.end());
+afterEach(async () => {
+  // Looking whether held mail can go now is the last thing a change of presence causes.
+  await story.quiet();
+  await story.end();
+});
 const ack = async (person: string) => {
   const [tracked] = (await story.store.openTracked({ owner: person })).filter((one) => one.state === 'tracked');
   await story.says(person, `ack ${tracked?.shortId}`);
