@@ -36,11 +36,34 @@ export interface Config {
     /** Content of a finished message is deleted after this. */
     readonly keepContent: Duration;
   };
+  /** Where MTAs ask us as their milter. */
+  readonly milter?: MilterConfig;
+  /** Where MTAs look up who shall have the mail for a group. */
+  readonly lookup?: LookupConfig;
   readonly xmpp: XmppConfig | null;
   readonly log: {
     readonly level: 'debug' | 'info' | 'warn' | 'error' /** null: pretty on a terminal */;
     readonly pretty: boolean | null;
   };
+}
+
+export type Socket = { readonly host: string; readonly port: number } | { readonly path: string };
+
+export interface MilterConfig {
+  readonly listen: readonly Socket[];
+  /** What the MTA is told when we fail. */
+  readonly onFailure: 'tempfail' | 'accept';
+  /** What becomes of mail that the rules would hold, which a milter cannot; null: such rules are refused. */
+  readonly hold: 'tempfail' | 'quarantine' | null;
+  /** All mail of this MTA is members' own. Mail sent with a password always is. */
+  readonly carriesMembers: boolean;
+}
+
+export interface LookupConfig {
+  readonly socketmap: readonly Socket[];
+  readonly tcpTable: readonly Socket[];
+  /** How long a group's answer stays the same while that member stays eligible. */
+  readonly steady: Duration;
 }
 
 export interface XmppConfig {
@@ -109,10 +132,13 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
     nextHops: nextHopsOf(read, report),
     size: read.size ?? defaults.size,
     queue,
+    ...milterOf(read.milter),
+    ...lookupOf(read.lookup?.value),
     xmpp: read.xmpp ? xmppOf(read.xmpp, surroundings, report) : null,
     log: { level: read.log?.level ?? 'info', pretty: prettyOf(read.log?.pretty) },
   } satisfies Config;
   checkListeners(read, report);
+  checkDoors(read, report);
   checkQueue(queue, read.queue?.place, report);
   return report.failed
     ? Object.freeze({ problems: report.problems })
@@ -137,6 +163,32 @@ function checkListeners({ listen, peers, place }: ConfigFile, report: Report): v
     const host = open.value.address?.host ?? '';
     const message = `${quote(host)} can be reached from other machines, but there are no peers, so nobody may relay; list the addresses of your mail servers under "peers"`;
     report.error(peers?.place ?? open.place ?? place, message);
+  }
+}
+
+function milterOf(milter: ConfigFile['milter']): { milter?: MilterConfig } {
+  if (milter === undefined) return {};
+  const { listen, onFailure = defaults.milter.onFailure, hold = null, carries } = milter;
+  return { milter: { listen: listen?.value ?? [], onFailure, hold, carriesMembers: carries === 'members' } };
+}
+
+function lookupOf(lookup: NonNullable<ConfigFile['lookup']>['value'] | undefined): { lookup?: LookupConfig } {
+  if (lookup === undefined) return {};
+  const { socketmap, tcpTable, steady = defaults.steady } = lookup;
+  return { lookup: { socketmap: socketmap?.value ?? [], tcpTable: tcpTable?.value ?? [], steady } };
+}
+
+/** These protocols know no password: who is not on this machine must be a peer. */
+function checkDoors({ milter, lookup, peers }: ConfigFile, report: Report): void {
+  if (lookup && lookup.value.socketmap === undefined && lookup.value.tcpTable === undefined)
+    report.error(lookup.place, 'the lookup has neither "socketmap" nor "tcpTable", so nobody can ask');
+  for (const door of [milter?.listen, lookup?.value.socketmap, lookup?.value.tcpTable]) {
+    const open = door?.value.find((address) => 'host' in address && !isLoopback(address.host));
+    if (door && open && 'host' in open && (peers === undefined || peers.count === 0))
+      report.error(
+        door.place,
+        `${quote(open.host)} can be reached from other machines, but there are no peers, so nobody may ask`,
+      );
   }
 }
 

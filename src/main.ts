@@ -1,5 +1,6 @@
 // The composition root: the only file that names concrete adapters. It puts the parts together, starts them in the
 // order in which they need each other, and stops them in the opposite one.
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { runProgram } from './cli/program.ts';
 import { loadConfig } from './cli/setup.ts';
 import { processTerminal, type Terminal } from './cli/terminal.ts';
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts';
+import { isLoopback } from './config/config-file.ts';
 import type { Config } from './config.ts';
 import { createApi } from './console/api.ts';
 import { createHealth } from './console/health.ts';
@@ -15,13 +17,19 @@ import { createMetrics } from './console/metrics.ts';
 import { controlSocketIn, type Listening, serveControl, serveHealth } from './console/server.ts';
 import { type FaultPoint, noFaults, windows } from './fault-point.ts';
 import { createLog, type Log, logStory } from './log.ts';
+import { createLookupDoor } from './lookup/server.ts';
 import { describeError } from './mail/error.ts';
+import { parseNetwork } from './mail/network.ts';
+import { describeAddress } from './milter/listening.ts';
+import { createMilter } from './milter/milter.ts';
+import { createRouter, routerActions } from './milter/router.ts';
 import type { Notifier } from './notify/notifier.ts';
 import { createOperations } from './operate.ts';
 import type { Operations } from './operations.ts';
 import { neverSeen } from './presence/presence.ts';
 import type { Watcher } from './presence/watcher.ts';
-import { createRelay } from './relay.ts';
+import { createRelay, type Relay } from './relay.ts';
+import { checkDoors } from './routing/doors.ts';
 import { loadRules } from './routing/load.ts';
 import { formatProblem } from './routing/problem.ts';
 import type { Problem, Rules } from './routing/rules.ts';
@@ -30,6 +38,7 @@ import { composeReport } from './smtp/report.ts';
 import { createFrontDoor, type FrontDoor } from './smtp/server.ts';
 import { createTransport } from './smtp/transport.ts';
 import { openSqliteStore } from './store/sqlite/open.ts';
+import type { Store } from './store/store.ts';
 import type { StoryEvent } from './tracking/event.ts';
 import { createXmpp } from './xmpp/adapter.ts';
 
@@ -99,6 +108,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       logStory(log, event);
       options.onEvent?.(event);
     };
+    const markKey = config.milter ? await ownKey(store) : undefined;
     const relay = await createRelay({
       config,
       clock,
@@ -112,6 +122,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       log,
       tell,
       reach: options.reach ?? noFaults,
+      ...(markKey === undefined ? {} : { markKey }),
     });
     const frontDoor = createFrontDoor({
       listen: config.listen,
@@ -145,10 +156,15 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     undo.push(async () => xmpp?.stop());
     const smtp = await frontDoor.start();
     undo.push(() => frontDoor.close());
+    const doors = await openDoors(config, relay, { clock, log });
+    undo.push(() => doors.close());
     const health = await serveHealth(config.http, createHealth(operations, metrics, clock, log));
     undo.push(() => health.close());
-    log.info({ smtp: smtp.map(({ host, port }) => `${host}:${port}`), rules: rules.current().version }, 'ready');
-    const stop = stopper({ frontDoor, relay, xmpp, transport, store, control, health });
+    log.info(
+      { smtp: smtp.map(({ host, port }) => `${host}:${port}`), doors: doors.at, rules: rules.current().version },
+      'ready',
+    );
+    const stop = stopper({ frontDoor, doors, relay, xmpp, transport, store, control, health });
     return {
       smtp,
       http: { host: config.http.host, port: health.port },
@@ -171,6 +187,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
 /** In at the front is closed first, what is in hand ends, then the links out, the store last. Once, however often asked. */
 function stopper(running: {
   frontDoor: FrontDoor;
+  doors: { close(): Promise<void> };
   relay: { drain(): Promise<void> };
   xmpp: { stop(): Promise<void> } | null;
   transport: { close(): Promise<void> };
@@ -180,7 +197,7 @@ function stopper(running: {
 }): () => Promise<void> {
   let stopped: Promise<void> | null = null;
   const stop = async () => {
-    await running.frontDoor.close();
+    await Promise.all([running.frontDoor.close(), running.doors.close()]);
     await running.relay.drain();
     await running.xmpp?.stop();
     await running.transport.close();
@@ -195,12 +212,69 @@ function stopper(running: {
 }
 
 async function openRules(config: Config, options: StartOptions): Promise<RuleBook> {
-  const load = () => loadRules(config.rules, options.anyRuleMode ? { anyMode: true } : {});
+  const load = async () => {
+    const loaded = await loadRules(config.rules, options.anyRuleMode ? { anyMode: true } : {});
+    const problems = loaded.rules ? checkDoors(loaded.rules, config.milter) : [];
+    return problems.length === 0 ? loaded : { problems: [...loaded.problems, ...problems] };
+  };
   const first = await load();
   if (!first.rules) throw new RefusedToStart(first.problems);
   for (const problem of first.problems)
     options.log.warn({ problem: formatProblem(problem) }, 'the rules could be better');
   return createRuleBook(first.rules, first.problems, load);
+}
+
+/** Where MTAs ask, and keep queue and delivery to themselves. */
+async function openDoors(
+  { milter, lookup, peers, hostname, size }: Config,
+  relay: Relay,
+  { clock, log }: { clock: Clock; log: Log },
+): Promise<{ readonly at: readonly string[]; close(): Promise<void> }> {
+  const networks = peers.flatMap(({ network }) => parseNetwork(network) ?? []);
+  const admit = (address: string) => isLoopback(address) || networks.some((includes) => includes(address));
+  const at: string[] = [];
+  const open: { close(): Promise<void> }[] = [];
+  const close = async () => void (await Promise.all(open.map((door) => door.close())));
+  try {
+    if (milter) {
+      const { advisor } = relay;
+      const router = createRouter({ ...milter, advisor, hostname, log });
+      const server = createMilter(router, {
+        clock,
+        admit,
+        actions: routerActions,
+        body: () => advisor.keepsContent(),
+        recipients: () => advisor.refusesByEnvelope(),
+        onFailure: milter.onFailure,
+        limits: { message: size },
+        onProblem: (what, error) => log[what === 'handler' ? 'error' : 'warn']({ err: error, what }, 'milter'),
+      });
+      open.push(server);
+      for (const address of milter.listen) at.push(`milter ${describeAddress(await server.listen(address))}`);
+    }
+    if (lookup) {
+      const ask = relay.lookup(lookup.steady);
+      const door = createLookupDoor({ answer: ({ map, key }) => ask(map, key), admit, log });
+      open.push(door);
+      for (const address of lookup.socketmap)
+        at.push(`socketmap ${describeAddress(await door.listen('socketmap', address))}`);
+      for (const address of lookup.tcpTable)
+        at.push(`tcp_table ${describeAddress(await door.listen('tcp table', address))}`);
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { at, close };
+}
+
+/** What our forwards are marked with: made once, and known to nobody else. */
+async function ownKey(store: Store): Promise<string> {
+  const known = await store.recall('mark key');
+  if (known !== null) return known;
+  const made = randomBytes(32).toString('base64url');
+  await store.remember('mark key', made);
+  return made;
 }
 
 /** Everybody the rules name is watched, every room they name is joined. */

@@ -9,19 +9,21 @@
 // A member is chosen at the moment of dispatch, from a snapshot of presence, load and history that is stored with the
 // decision. When the next hop has taken the mail the clock of the policy starts and the owner is told. Evidence, time,
 // and people coming and going move the message on until somebody has taken it, or every step was taken.
-import { minute } from './clock.ts';
-import type { Client, Intake } from './intake.ts';
+import { type Duration, minute } from './clock.ts';
+import type { Advisor, Client, Intake } from './intake.ts';
 import { mailboxKey, nullReversePath } from './mail/path.ts';
 import type { QueueId } from './mail/queue-id.ts';
 import type { AckOutcome } from './operations.ts';
 import type { PresenceChange } from './presence/presence.ts';
 import { type Accepted, admitRecipient, keepSafe, peersOf } from './relay/accepting.ts';
+import { createAdvisor } from './relay/advising.ts';
 import { createAnswering } from './relay/answering.ts';
 import { startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
 import { dispatch } from './relay/forwarding.ts';
 import { chosenByPresence, hasLeft } from './relay/leaving.ts';
 import { Ledger } from './relay/ledger.ts';
+import { createLookup, type LookedUp } from './relay/looking-up.ts';
 import { refOfNudgeId, sendNudge } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
 import type { DeliveryRef, Due } from './store/store.ts';
@@ -38,6 +40,10 @@ export interface Relay extends Intake {
   acknowledge(ref: DeliveryRef, by: string, source: string): Promise<AckOutcome>;
   /** Something was made due from outside (an operator's retry). */
   wake(): void;
+  /** For doors that advise an MTA. */
+  readonly advisor: Advisor;
+  /** For doors that answer lookups. */
+  lookup(steady: Duration): (map: string | null, key: string) => LookedUp;
   load(person: string): { open: number; lastAssignedAt: number | null };
 }
 
@@ -167,7 +173,15 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     work.catch((error: unknown) => stage.log.error({ err: error }, `${what} could not be handled`));
   };
 
+  const advisor = createAdvisor(stage, {
+    markKey: parts.markKey ?? null,
+    onReply: ({ facts }) =>
+      inBackground('a reply', watchForReply({ facts, queueId: facts.queueId }, facts.carriesMembers)),
+  });
+
   return {
+    advisor,
+    lookup: (steady) => createLookup(stage, steady),
     admitClient: (address) => peers.admit(address),
     admitRecipient: (_client, path) => admitRecipient(stage, path),
     accept,

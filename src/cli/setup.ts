@@ -3,6 +3,7 @@
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config.ts';
 import { printable } from '../printable.ts';
+import { checkDoors } from '../routing/doors.ts';
 import { loadRules } from '../routing/load.ts';
 import { formatProblem } from '../routing/problem.ts';
 import type { Problem, Rules } from '../routing/rules.ts';
@@ -22,7 +23,9 @@ export async function loadSetup(file: string): Promise<Setup> {
   const { config, problems } = loadConfig(file);
   if (!config) return { config: null, rules: null, problems };
   const loaded = await loadRules(config.rules);
-  return { config, rules: loaded.rules ?? null, problems: [...problems, ...loaded.problems] };
+  const doors = loaded.rules ? checkDoors(loaded.rules, config.milter) : [];
+  const rules = doors.length > 0 ? null : (loaded.rules ?? null);
+  return { config, rules, problems: [...problems, ...loaded.problems, ...doors] };
 }
 
 /** @throws CommandError, with every problem, when the file is wrong. */

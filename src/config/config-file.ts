@@ -14,6 +14,7 @@ import {
   list,
   located,
   oneOf,
+  oneOrMore,
   optional,
   record,
   required,
@@ -178,6 +179,32 @@ const xmpp = fields(
   },
 );
 
+const expectsSocket = 'an address and port such as 127.0.0.1:8893, or "unix:" and the path of a socket';
+export type SocketAddress = Endpoint | { readonly path: string };
+const socketAddress: Schema<SocketAddress> = scalar(expectsSocket, (value) => {
+  if (value.startsWith('unix:')) {
+    const path = value.slice(5);
+    // sun_path, less its closing NUL; others than Linux have a few octets less.
+    if (!path.startsWith('/')) return { wrong: 'is not absolute: write unix:/path' };
+    return Buffer.byteLength(path) > 103 ? { wrong: 'is longer than the 103 octets a socket may have' } : { path };
+  }
+  const endpoint = parseEndpoint(value, 0);
+  return endpoint && isIP(endpoint.host) === 0 && endpoint.host !== 'localhost' ? undefined : endpoint;
+});
+const sockets = located(oneOrMore(socketAddress));
+
+const milter = fields('the milter', {
+  listen: required(sockets),
+  onFailure: optional(oneOf(['tempfail', 'accept'])),
+  hold: optional(oneOf(['tempfail', 'quarantine'])),
+  carries,
+});
+const lookup = fields('the lookup', {
+  socketmap: optional(sockets),
+  tcpTable: optional(sockets),
+  steady: optional(duration(second, hour)),
+});
+
 export const configFileSchema = fields('the configuration', {
   hostname: required(
     scalar('a host name such as pointsman.example.org', (value) => (isDomain(value) ? value.toLowerCase() : undefined)),
@@ -205,6 +232,8 @@ export const configFileSchema = fields('the configuration', {
       }),
     ),
   ),
+  milter: optional(milter),
+  lookup: optional(located(lookup)),
   xmpp: optional(xmpp),
   log: optional(
     fields('the log', {
@@ -221,6 +250,9 @@ export const defaults = {
   // RFC 5321 §4.5.4.1: give up after at least 4 to 5 days.
   queue: { lifetime: 5 * day, firstRetry: 5 * minute, longestRetry: 4 * hour, keepContent: 7 * day },
   maxConnections: 10,
+  milter: { onFailure: 'tempfail' },
+  // As long as Postfix may ask several times for one message.
+  steady: 5 * second,
   resource: 'pointsman',
   nick: 'Pointsman',
   // Prosody's mod_limits lets a client without a table of its own send 3,000 octets a second.

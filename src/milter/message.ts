@@ -153,7 +153,7 @@ export class Message {
 
   /** Undefined when it was not asked for, or is not kept. A message without a body has an empty one. */
   body(): Buffer | undefined {
-    return this.#body === 'dropped' ? undefined : Buffer.concat(this.#pieces);
+    return this.#body === 'dropped' || !this.powers.body ? undefined : Buffer.concat(this.#pieces);
   }
 }
 

@@ -119,7 +119,7 @@ function planned(stage: Stage, client: Client, envelope: Envelope, content: Uint
   };
 }
 
-function trackedFor(stage: Stage, facts: MailFacts, delivery: NewDelivery): Tracked[] {
+export function trackedFor(stage: Stage, facts: MailFacts, delivery: NewDelivery): Tracked[] {
   const { plan: planned, seq, path } = delivery;
   if (planned.kind !== 'group' || planned.policy === null) return [];
   return [

@@ -2,6 +2,7 @@
 // rather than repeats; what the next hop said decides what follows.
 import type { Instant } from '../clock.ts';
 import type { ForwardPath } from '../mail/envelope.ts';
+import { markField } from '../mail/mark.ts';
 import { domainOf, nullReversePath } from '../mail/path.ts';
 import { formatReply, type Reply } from '../mail/reply.ts';
 import type { Consequences, DeliveryRef, Settlement } from '../store/store.ts';
@@ -80,7 +81,7 @@ function loadOf(stage: Stage, work: Work, target: Target): Load {
     work,
     target,
     path: pathTo(delivery.path, target),
-    prepend: tracesOf(work) + message.trace,
+    prepend: markOf(stage, work, target) + tracesOf(work) + message.trace,
     hop: stage.config.nextHops.byDomain.get(domainOf(target.mailbox)) ?? stage.config.nextHops.default,
   };
 }
@@ -89,6 +90,11 @@ function loadOf(stage: Stage, work: Work, target: Target): Load {
 function pathTo(path: ForwardPath, target: Target): ForwardPath {
   if (target.mailbox === path.mailbox) return path;
   return { ...path, mailbox: target.mailbox, orcpt: path.orcpt ?? `rfc822;${path.mailbox}` };
+}
+
+/** For an MTA that asks us about all its mail. */
+function markOf({ markKey }: Stage, { delivery }: Work, { mailbox }: Target): string {
+  return markKey === undefined ? '' : markField(markKey, `${delivery.queueId}.${delivery.seq}`, mailbox);
 }
 
 /** Delivered-To marks that the group has had it: a member who forwards back meets it (loop). */

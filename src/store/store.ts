@@ -69,15 +69,20 @@ export interface NewDelivery {
   readonly forwardOf: number | null;
   readonly chosen: Delivery['chosen'];
   readonly firstAttemptAt: Instant;
+  /** By an MTA that asked us and delivers it itself: final from the beginning, `delivered`, and never attempted. */
+  readonly taken?: { readonly reply: string; readonly nextHop: string; readonly assignment: Assignment | null };
 }
 
 export interface Acceptance {
   readonly message: Message;
-  readonly content: Uint8Array;
+  /** Null when nobody will ever forward it: an MTA that asked us has it. */
+  readonly content: Uint8Array | null;
   readonly deliveries: readonly NewDelivery[];
   /** For those deliveries whose plan has a policy. */
   readonly tracked: readonly Tracked[];
   readonly events: readonly StoryEvent[];
+  /** For what is final from the beginning, so that nothing comes after to be stored with. */
+  readonly also?: Pick<Consequences, 'nudges' | 'evidence' | 'decisions'>;
 }
 
 export interface NewNudge extends DeliveryRef {

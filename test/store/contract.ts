@@ -65,7 +65,7 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
             nextAttemptAt: firstAttemptAt,
           },
         ]);
-        expect(Buffer.from(await store.content(a))).toEqual(Buffer.from(acceptance.content));
+        expect(Buffer.from(await store.content(a))).toEqual(Buffer.from(acceptance.content ?? []));
         expect(await store.events(a)).toEqual(acceptance.events);
         expect((await store.counts()).deliveries.queued).toBe(1);
       });
@@ -302,8 +302,8 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
         const reports = [{ ...report, message: { ...report.message, kind: 'report' as const } }];
         await store.settle([{ ...ref, to: 'failed', at: t0, reply: '550 No', nextHop: 'inside' }], { reports });
         expect((await store.message(b))?.message.kind).toBe('report');
-        expect(Buffer.from(await store.content(b))).toEqual(Buffer.from(report.content));
-        expect(report.content.byteLength).toBe(25);
+        expect(Buffer.from(await store.content(b))).toEqual(Buffer.from(report.content ?? []));
+        expect(report.content?.byteLength).toBe(25);
         expect(await attempts()).toEqual([b]);
       });
 

@@ -98,6 +98,18 @@ export class Postfix implements AsyncDisposable {
     this.#master = undefined;
   }
 
+  /** Hands in a mail as a local user does, with sendmail(1). */
+  async sendmail(args: readonly string[], mail: string): Promise<void> {
+    const config = join(this.#folder.path, 'config');
+    const child = new Child('sendmail', ['/usr/sbin/sendmail', '-C', config, ...args], {
+      env: { MAIL_CONFIG: config },
+    });
+    child.write(mail);
+    child.endInput();
+    const { code } = await child.exited;
+    if (code !== 0) throw new Error(`sendmail: ${child.errors.tail()}`);
+  }
+
   maildir(address: string): Maildir {
     const maildir = this.#maildirs.get(address);
     if (!maildir) throw new Error(`Postfix ${this.#options.name} has no mailbox ${address}`);
@@ -127,10 +139,10 @@ function guardOf(master: number): ChildProcess {
 }
 
 /** The block of docs/operate/postfix.md marked `<!-- live: NAME -->`, with the test's ports for those of the page. */
-export function documented(name: string, ports: Readonly<Record<number, number>>): string {
-  const page = readFileSync(new URL('../../docs/operate/postfix.md', import.meta.url), 'utf8');
+export function documented(name: string, ports: Readonly<Record<number, number>>, file = 'postfix.md'): string {
+  const page = readFileSync(new URL(`../../docs/operate/${file}`, import.meta.url), 'utf8');
   const [, block] = new RegExp(`<!-- live: ${name} -->\\n\`\`\`\\n(.*?)\\n\`\`\``, 's').exec(page) ?? [];
-  if (block === undefined) throw new Error(`docs/operate/postfix.md has no block "${name}"`);
+  if (block === undefined) throw new Error(`docs/operate/${file} has no block "${name}"`);
   return `${block.replace(/\b\d{5}\b/g, (port) => String(ports[Number(port)] ?? port)).replaceAll('/etc/postfix', '$config')}\n`;
 }
 

@@ -24,11 +24,12 @@ export function accept(work: Work, acceptance: Acceptance): void {
     JSON.stringify(message.facts),
     message.trace,
   );
-  work.sql.run('INSERT INTO message_content (queue_id, content) VALUES (?, ?)', message.queueId, content);
+  if (content !== null)
+    work.sql.run('INSERT INTO message_content (queue_id, content) VALUES (?, ?)', message.queueId, content);
   for (const delivery of acceptance.deliveries) insertDelivery(work, message.queueId, delivery);
   for (const tracked of acceptance.tracked) insertTracked(work, tracked);
   for (const event of acceptance.events) appendEvent(work, event);
-  if (acceptance.deliveries.length === 0) ended(work, message.queueId, message.acceptedAt);
+  if (acceptance.deliveries.every(({ taken }) => taken !== undefined)) ended(work, message.queueId, message.acceptedAt);
 }
 
 export function content(work: Work, queueId: QueueId): Uint8Array {

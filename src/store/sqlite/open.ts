@@ -43,12 +43,12 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       if (reports.length === 0) return link.call({ verb: name, args });
       const own = reports.map(ownContent);
       const also = { ...(args.at(-1) as Consequences), reports: own };
-      return link.call({ verb: name, args: [...args.slice(0, -1), also] }, own.map(bufferOf));
+      return link.call({ verb: name, args: [...args.slice(0, -1), also] }, own.flatMap(buffersOf));
     }) as Store[V];
   return {
     accept(acceptance) {
       const own = ownContent(acceptance);
-      return link.call({ verb: 'accept', args: [own] }, [bufferOf(own)]) as Promise<void>;
+      return link.call({ verb: 'accept', args: [own] }, buffersOf(own)) as Promise<void>;
     },
     claimDue: verb('claimDue'),
     nextDueAt: verb('nextDueAt'),
@@ -85,10 +85,11 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 }
 
 function ownContent(acceptance: Acceptance): Acceptance {
-  return { ...acceptance, content: new Uint8Array(acceptance.content) };
+  const { content } = acceptance;
+  return content === null ? acceptance : { ...acceptance, content: new Uint8Array(content) };
 }
 
-const bufferOf = (acceptance: Acceptance): ArrayBuffer => acceptance.content.buffer as ArrayBuffer;
+const buffersOf = ({ content }: Acceptance): ArrayBuffer[] => (content === null ? [] : [content.buffer as ArrayBuffer]);
 
 class WorkerLink {
   readonly ready: Promise<void>;
