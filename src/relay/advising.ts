@@ -3,6 +3,7 @@
 //
 // What is watched is on disk before the MTA hears an answer, because a later step may have to forward it. An MTA that
 // loses the answer has its client send the mail again: what was stored for the first time is then withdrawn.
+import { second } from '../clock.ts';
 import type { Advice, Advised, Advisor, Client, Planned } from '../intake.ts';
 import type { Envelope } from '../mail/envelope.ts';
 import { describeError, PointsmanError } from '../mail/error.ts';
@@ -28,8 +29,11 @@ import { chosenEvent, decided } from './choosing.ts';
 import { nudgeOwner, tellOfUntracked } from './nudging.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
 
-/** Untracked mail is written down after the answer; beyond so many at a time the log must do. */
-const mostInFlight = 64;
+/**
+ * Untracked mail is written down after the answer, and not more of it in a second than leaves time for answering: a
+ * flood must not make the MTA wait for our book-keeping. Mail that is watched is always written down.
+ */
+const writtenPerSecond = 250;
 
 export function createAdvisor(
   stage: Stage,
@@ -40,7 +44,21 @@ export function createAdvisor(
     readonly onReply: (planned: Pick<Planned, 'facts'>) => void;
   },
 ): Advisor {
-  let inFlight = 0;
+  let budget = { since: 0, written: 0, passedOver: 0 };
+
+  function mayWrite(now: number): boolean {
+    if (now - budget.since >= second || now < budget.since) {
+      if (budget.passedOver > 0)
+        stage.log.warn({ decisions: budget.passedOver }, 'routed, but not written down for want of time');
+      budget = { since: now, written: 0, passedOver: 0 };
+    }
+    if (budget.written >= writtenPerSecond) {
+      budget.passedOver += 1;
+      return false;
+    }
+    budget.written += 1;
+    return true;
+  }
 
   function planMail(client: Client, envelope: Envelope, header: Uint8Array): Planned | null {
     const rules = stage.rules.current();
@@ -99,19 +117,11 @@ export function createAdvisor(
       }
     }
     if (!planned.needsContent) {
-      if (inFlight >= mostInFlight) {
-        stage.log.info(
-          { queueId, because: choices.flatMap(({ choice }) => choice.because) },
-          'routed; not written down for want of time',
+      if (mayWrite(now)) {
+        store(stage, planned, choices, null, now).catch((error: unknown) =>
+          stage.log.error({ err: error, queueId }, 'a decision could not be written down'),
         );
-        return answered;
       }
-      inFlight += 1;
-      store(stage, planned, choices, null, now)
-        .catch((error: unknown) => stage.log.error({ err: error, queueId }, 'a decision could not be written down'))
-        .finally(() => {
-          inFlight -= 1;
-        });
       return answered;
     }
     return store(stage, planned, choices, content, now).then((tracked) => ({
