@@ -1,7 +1,9 @@
 // Port: what people and programs may look at and do. The control socket serves it; CLI and console speak to that.
+import type { Mailbox, ReversePath } from './mail/path.ts';
 import type { QueueId } from './mail/queue-id.ts';
 import type { Presence } from './presence/presence.ts';
 import type { LinkStatus } from './presence/watcher.ts';
+import type { Choice } from './routing/choose.ts';
 import type { Problem } from './routing/rules.ts';
 import type { Decision, Delivery, Message, Nudge, QueueFilter, QueueRow, Store } from './store/store.ts';
 import type { StoryEvent } from './tracking/event.ts';
@@ -41,6 +43,28 @@ export interface Story {
   readonly nudges: readonly Nudge[];
 }
 
+export interface RouteQuestion {
+  readonly from: ReversePath;
+  readonly to: readonly Mailbox[];
+  /** Lines of a header, CRLF line ends. */
+  readonly header: string;
+}
+
+/** For one recipient, in the order of the question. */
+export interface RouteAnswer {
+  readonly to: Mailbox;
+  readonly decision: 'pass' | 'reject' | 'member' | 'fallback' | 'hold';
+  /** Who would have the mail; absent for what is refused or held. */
+  readonly mailbox?: Mailbox;
+  readonly person?: string;
+  readonly group?: string;
+  readonly reply?: string;
+  readonly until?: number;
+  readonly because: readonly string[];
+  readonly considered: Choice['considered'];
+  readonly rulesVersion: string;
+}
+
 export type AckOutcome =
   | { readonly kind: 'done'; readonly tracked: Tracked }
   | {
@@ -66,6 +90,8 @@ export interface Operations {
   /** `by` is who did it, for the record. */
   ack(id: string, by: string): Promise<AckOutcome>;
   presence(): Promise<readonly PersonView[]>;
+  /** What would become of such a mail now; nothing is sent, and nothing remembered. */
+  route(mail: RouteQuestion): readonly RouteAnswer[];
   /** The replayed decisions of a message: stored snapshot, choice now, whether it equals the stored one. */
   explain(id: string): Promise<readonly { readonly decision: Decision; readonly replayed: boolean }[] | null>;
   reload(): Promise<{ readonly version: string; readonly problems: readonly Problem[] }>;

@@ -7,18 +7,17 @@ import { second } from '../clock.ts';
 import type { Advice, Advised, Advisor, Client, Planned } from '../intake.ts';
 import type { Envelope } from '../mail/envelope.ts';
 import { describeError, PointsmanError } from '../mail/error.ts';
-import type { MailFacts } from '../mail/facts.ts';
 import { readFacts } from '../mail/header.ts';
 import { isMarked, markName } from '../mail/mark.ts';
-import { type Mailbox, mailboxKey, type ReversePath } from '../mail/path.ts';
+import { mailboxKey } from '../mail/path.ts';
 import { newQueueId } from '../mail/queue-id.ts';
 import { receivedField } from '../mail/received.ts';
-import { type Reply, replies } from '../mail/reply.ts';
+import { replies } from '../mail/reply.ts';
 import { neverSeen } from '../presence/presence.ts';
 import { indexOf } from '../routing/admission.ts';
 import { type Choice, choose } from '../routing/choose.ts';
+import { refusalByEnvelope, refusesByEnvelope } from '../routing/envelope-rules.ts';
 import { type GroupPlan, type Plan, plan } from '../routing/plan.ts';
-import type { Rules } from '../routing/rules.ts';
 import type { NewDecision, NewDelivery } from '../store/store.ts';
 import { ShortIdTaken } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
@@ -124,7 +123,7 @@ export function createAdvisor(
       }
       return answered;
     }
-    return store(stage, planned, choices, content, now).then((tracked) => ({
+    return storeOnce(stage, planned, choices, content, now).then((tracked) => ({
       queueId,
       advice,
       onAnswered(handedOver) {
@@ -140,7 +139,7 @@ export function createAdvisor(
     plan: planMail,
     advise,
     refusal: (reversePath, mailbox) => refusalByEnvelope(stage.rules.current(), reversePath, mailbox),
-    refusesByEnvelope: () => envelopeRules(stage.rules.current()) !== null,
+    refusesByEnvelope: () => refusesByEnvelope(stage.rules.current()),
     keepsContent: () =>
       [...stage.rules.current().groups.values()].some(({ policy }) => policy !== null) ||
       stage.rules.current().routes.some(({ action }) => action.kind === 'group' && action.policy != null),
@@ -153,42 +152,6 @@ export function createAdvisor(
       });
     },
   };
-}
-
-/**
- * The routes before the first that reads the header, when one of them refuses: only these can be judged at RCPT, because
- * the first route that matches decides. Null when there are none.
- */
-function envelopeRules(rules: Rules): Rules | null {
-  const known = byEnvelope.get(rules);
-  if (known !== undefined) return known;
-  const reader = rules.routes.findIndex(({ match }) => match.subject !== undefined || match.headers.length > 0);
-  const routes = reader < 0 ? rules.routes : rules.routes.slice(0, reader);
-  const made = routes.some(({ action }) => action.kind === 'reject') ? { ...rules, routes } : null;
-  byEnvelope.set(rules, made);
-  return made;
-}
-const byEnvelope = new WeakMap<Rules, Rules | null>();
-
-function refusalByEnvelope(rules: Rules, reversePath: ReversePath, mailbox: Mailbox): Reply | undefined {
-  const known = envelopeRules(rules);
-  if (!known) return undefined;
-  const facts: MailFacts = {
-    queueId: '' as MailFacts['queueId'],
-    receivedAt: 0,
-    reversePath,
-    recipients: [mailbox],
-    size: 0,
-    peer: '',
-    carriesMembers: false,
-    references: [],
-    autoSubmitted: false,
-    headers: [],
-    receivedCount: 0,
-    deliveredTo: [],
-  };
-  const made = plan(facts, mailbox, known);
-  return made.kind === 'reject' ? made.reply : undefined;
 }
 
 interface Made {
@@ -231,6 +194,26 @@ function adviceOf(plan: GroupPlan, choice: Choice): Advice {
   if (choice.kind === 'hold') return { kind: 'later', until: choice.until, because: choice.because };
   if (mailboxKey(choice.mailbox) === mailboxKey(plan.address)) return { kind: 'keep', because: choice.because };
   return { kind: 'instead', mailbox: choice.mailbox, group: plan.address, because: choice.because };
+}
+
+/**
+ * A crash after the storing and before the answer leaves a watch for mail that the MTA has not got; its client sends it
+ * again. So an untouched watch (revision 1) for the same Message-ID, sender and group gives way to the new one. Should
+ * both be real, one of two copies is watched.
+ */
+async function storeOnce(...[stage, planned, ...rest]: Parameters<typeof store>): Promise<readonly Tracked[]> {
+  const { messageId, reversePath } = planned.facts;
+  const known = messageId === undefined ? [] : await stage.store.trackedByMessageId([messageId]);
+  const tracked = await store(stage, planned, ...rest);
+  const twins = known.filter(
+    (each) =>
+      each.state === 'tracked' &&
+      each.revision === 1 &&
+      each.reversePath === reversePath &&
+      tracked.some(({ plan: { group } }) => group === each.plan.group),
+  );
+  if (twins.length > 0) await withdraw(stage, twins);
+  return tracked;
 }
 
 /** One transaction: what was decided, who has it, what is told to whom. */

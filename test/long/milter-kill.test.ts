@@ -93,6 +93,8 @@ describe.runIf(requirePeer('postfix') && postfixMayRun())('kill -9 under a milte
     while (flow.accepted.some(({ subject }) => !subjects().has(subject)) && Date.now() < deadline) await pause(50);
     expect(flow.accepted.map(({ subject }) => subject).filter((subject) => !subjects().has(subject))).toEqual([]);
     for (const wrong of ['duty', 'support']) expect(boxes.get(wrong)?.mails.seen(), wrong).toEqual([]);
+    // What was stored for an answer that Postfix never heard gave way when the mail came again.
+    expect((await pointsman.client.status()).counts?.tracked.tracked).toBe(flow.accepted.length);
     const arrived = members.flatMap(({ mails }) => mails.seen());
     for (const { headers, subject } of arrived) {
       const marks = headers.filter(([name, value]) => name === 'delivered-to' && value === 'support@example.test');

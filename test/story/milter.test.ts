@@ -207,6 +207,19 @@ describe('the milter door', () => {
     expect(await mta.message(mail)).toEqual(answer);
   });
 
+  test('the same mail again, for its answer was lost in a crash: one watch is left', async () => {
+    const { story, mta } = await begin(watched);
+    story.presence('ann', 'available');
+    await mta.message(mail);
+    await mta.message({ ...mail, from: '<another@example.net>' });
+    await mta.message(mail);
+    expect((await story.store.listTracked({ limit: 9 })).map(({ state }) => state).sort()).toEqual([
+      'tracked',
+      'tracked',
+      'withdrawn',
+    ]);
+  });
+
   test('the MTA is gone before the answer: it will be asked again, so this one is withdrawn', async () => {
     const { story, mta } = await begin(watched);
     story.presence('ann', 'available');
@@ -225,6 +238,5 @@ describe('the milter door', () => {
     for (let turn = 0; turn < 20; turn += 1) await settle();
     goOn.resolve();
     expect(await story.event('closed')).toMatchObject({ state: 'withdrawn' });
-    expect(story.said).toEqual([]);
   });
 });

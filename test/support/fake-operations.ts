@@ -224,6 +224,7 @@ export function fakeOperations(over: Partial<Operations> = {}): FakeOperations {
         lastAssignedAt: sampleNow - 240_000,
       },
     ],
+    route: () => [],
     explain: async (id) => (known(id) ? [{ decision: sampleDecision, replayed: true }] : null),
     reload: async () => ({ version: 'abc123def456', problems: [] }),
   };
