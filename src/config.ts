@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { Duration } from './clock.ts';
 import { configFileSchema, defaults, isLoopback, type NextHopEntry } from './config/config-file.ts';
 import { domainKey } from './mail/path.ts';
+import type { Language } from './mail/report-text.ts';
 import type { BareJid } from './presence/jid.ts';
 import { quote, Report } from './routing/problem.ts';
 import type { Place, Problem } from './routing/rules.ts';
@@ -33,6 +34,10 @@ export interface Config {
     readonly lifetime: Duration;
     readonly firstRetry: Duration;
     readonly longestRetry: Duration;
+    /** The same for reports of ours. */
+    readonly reportLifetime: Duration;
+    /** The sender is told of the delay after this; null: never. */
+    readonly delayNotice: Duration | null;
     /** Content of a finished message is deleted after this. */
     readonly keepContent: Duration;
   };
@@ -40,7 +45,10 @@ export interface Config {
   readonly milter?: MilterConfig;
   /** Where MTAs look up who shall have the mail for a group. */
   readonly lookup?: LookupConfig;
+  /** Of the text of reports; none: as the mail suggests. */
+  readonly reports: { readonly languages: readonly Language[] };
   readonly xmpp: XmppConfig | null;
+  readonly presence: PresenceConfig;
   readonly log: {
     readonly level: 'debug' | 'info' | 'warn' | 'error' /** null: pretty on a terminal */;
     readonly pretty: boolean | null;
@@ -77,10 +85,30 @@ export interface XmppConfig {
   readonly tls: 'required' | 'none';
   /** PEM of the authorities trusted for this link only; null for the system's. */
   readonly ca: string | null;
+  /** SHA-256 fingerprints (upper-case hex with colons): only a certificate with one of them is believed, whoever signed it. */
+  readonly pins?: readonly string[];
+  /** The name the certificate must have, and that we ask for (SNI); otherwise the domain of the JID. */
+  readonly serverName?: string;
+  /** TLS from the first octet (XEP-0368) with the configured server, instead of STARTTLS. */
+  readonly directTls?: boolean;
+  /** Other domains whose word on presence counts; absent: all that the rules name people of. */
+  readonly trustedDomains?: readonly string[];
   /** Our nick in rooms. */
   readonly nick: string;
   /** Outbound pace in octets per second (servers throttle: see the reference). */
   readonly rate: number;
+}
+
+export interface PresenceConfig {
+  /** Flap damping: until who comes counts as here, who goes as gone. */
+  readonly up: Duration;
+  readonly down: Duration;
+  /** Duty rooms: whoever sits in one counts as present. */
+  readonly rooms: readonly BareJid[];
+  /** The zone in which times in status texts are read; null: they are not read. */
+  readonly readStatusIn: string | null;
+  /** Changes of presence are forgotten after this. */
+  readonly keep: Duration;
 }
 
 /** Where a secret is: in a file (absolute path), or a systemd credential of that name. */
@@ -134,7 +162,9 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
     queue,
     ...milterOf(read.milter),
     ...lookupOf(read.lookup?.value),
+    reports: { languages: [...new Set(read.reports?.languages ?? [])] },
     xmpp: read.xmpp ? xmppOf(read.xmpp, surroundings, report) : null,
+    presence: presenceOf(read),
     log: { level: read.log?.level ?? 'info', pretty: prettyOf(read.log?.pretty) },
   } satisfies Config;
   checkListeners(read, report);
@@ -225,6 +255,17 @@ function nextHopOf({ name, value }: Named<NextHopEntry>): NextHop | undefined {
   return { name, host, port, tls, maxConnections };
 }
 
+function presenceOf({ presence }: ConfigFile): PresenceConfig {
+  const standard = defaults.presence;
+  return {
+    up: presence?.up === undefined ? standard.up : (presence.up ?? 0),
+    down: presence?.down === undefined ? standard.down : (presence.down ?? 0),
+    rooms: presence?.rooms ?? [],
+    readStatusIn: presence?.readStatusIn ?? null,
+    keep: presence?.keep ?? standard.keep,
+  };
+}
+
 type XmppEntry = NonNullable<ConfigFile['xmpp']>;
 
 function xmppOf(entry: XmppEntry, surroundings: ConfigSurroundings, report: Report): XmppConfig | null {
@@ -238,6 +279,8 @@ function xmppOf(entry: XmppEntry, surroundings: ConfigSurroundings, report: Repo
       report.error(entry.caFile.place, `${quote(entry.caFile.value)} holds no certificate in PEM form`);
     else ca = found.value;
   }
+  if (entry.directTls === true && entry.server === undefined)
+    report.error(entry.place, '"directTls" says how to speak to "server", which is missing; DNS says it by itself');
   if (entry.jid === undefined || password === undefined) return null;
   return {
     jid: entry.jid,
@@ -246,6 +289,10 @@ function xmppOf(entry: XmppEntry, surroundings: ConfigSurroundings, report: Repo
     server: entry.server ?? null,
     tls: 'required',
     ca,
+    ...(entry.pin ? { pins: entry.pin } : {}),
+    ...(entry.serverName === undefined ? {} : { serverName: entry.serverName }),
+    ...(entry.directTls === undefined ? {} : { directTls: entry.directTls }),
+    ...(entry.trustedDomains ? { trustedDomains: entry.trustedDomains } : {}),
     nick: entry.nick ?? defaults.nick,
     rate: entry.rate ?? defaults.rate,
   };

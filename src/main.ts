@@ -10,6 +10,8 @@ import { loadConfig } from './cli/setup.ts';
 import { processTerminal, type Terminal } from './cli/terminal.ts';
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts';
 import { isLoopback } from './config/config-file.ts';
+import { checkStateFolder } from './config/load.ts';
+import { openMarkKeys } from './config/mark-keys.ts';
 import type { Config } from './config.ts';
 import { createApi } from './console/api.ts';
 import { createHealth } from './console/health.ts';
@@ -26,8 +28,9 @@ import { createRouter, routerActions } from './milter/router.ts';
 import type { Notifier } from './notify/notifier.ts';
 import { createOperations } from './operate.ts';
 import type { Operations } from './operations.ts';
-import { neverSeen } from './presence/presence.ts';
-import type { Watcher } from './presence/watcher.ts';
+import type { BareJid } from './presence/jid.ts';
+import { nobodyWatches, type Watcher } from './presence/watcher.ts';
+import { createPresenceDesk, type PresenceDesk } from './presence-desk.ts';
 import { createRelay, type Relay } from './relay.ts';
 import { checkDoors } from './routing/doors.ts';
 import { loadRules } from './routing/load.ts';
@@ -85,6 +88,8 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
   const { log } = options;
   const undo: (() => Promise<unknown>)[] = [];
   try {
+    const open = checkStateFolder(config.state);
+    if (open) throw new RefusedToStart([open]);
     const rules = await openRules(config, options);
     const metrics = createMetrics();
     const store = await openSqliteStore({
@@ -97,10 +102,20 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       },
     });
     undo.push(() => store.close());
+    const markKeys = openMarkKeys(config.state);
     const freed = await store.releaseLeases();
     if (freed > 0) log.info({ leases: freed }, 'taking up what was in hand when the last process ended');
     const xmpp = config.xmpp ? createXmpp(config.xmpp, { clock, random, log, version }) : null;
-    const watcher: Watcher = xmpp ?? nobodyWatches(clock);
+    const { up, down, rooms, readStatusIn, keep } = config.presence;
+    const watcher = await createPresenceDesk({
+      stream: xmpp ?? nobodyWatches(clock),
+      clock,
+      log,
+      store,
+      damping: { up, down },
+      keepHistory: keep,
+    });
+    xmpp?.watchRooms(rooms);
     const transport = createTransport({ hostname: config.hostname, log, clock });
     undo.push(() => transport.close());
     const tell = (event: StoryEvent) => {
@@ -119,6 +134,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       notifier: xmpp,
       transport,
       composeReport: (data) => composeReport(data),
+      markKeys: () => markKeys.current(),
       log,
       tell,
       reach: options.reach ?? noFaults,
@@ -137,14 +153,16 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const operations = createOperations({
       store,
       watcher,
+      desk: watcher,
       rules,
       relay,
       reload: () => rules.reload(),
+      rotateMarkKey: () => markKeys.rotate(),
       hindrances: () => (draining ? ['it is shutting down'] : []),
       clock,
       version,
     });
-    const follow = (current: Rules) => followRules(current, watcher, xmpp);
+    const follow = (current: Rules) => followRules(current, { desk: watcher, notifier: xmpp, rooms, readStatusIn });
     follow(rules.current());
     rules.onChange(follow);
 
@@ -152,6 +170,8 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     undo.push(() => control.close());
     relay.start();
     undo.push(() => relay.drain());
+    watcher.start();
+    undo.push(async () => watcher.stop());
     xmpp?.start();
     undo.push(async () => xmpp?.stop());
     const smtp = await frontDoor.start();
@@ -164,7 +184,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       { smtp: smtp.map(({ host, port }) => `${host}:${port}`), doors: doors.at, rules: rules.current().version },
       'ready',
     );
-    const stop = stopper({ frontDoor, doors, relay, xmpp, transport, store, control, health });
+    const stop = stopper({ frontDoor, doors, relay, desk: watcher, xmpp, transport, store, control, health });
     return {
       smtp,
       http: { host: config.http.host, port: health.port },
@@ -189,6 +209,7 @@ function stopper(running: {
   frontDoor: FrontDoor;
   doors: { close(): Promise<void> };
   relay: { drain(): Promise<void> };
+  desk: { stop(): void };
   xmpp: { stop(): Promise<void> } | null;
   transport: { close(): Promise<void> };
   store: { close(): Promise<void> };
@@ -199,6 +220,7 @@ function stopper(running: {
   const stop = async () => {
     await Promise.all([running.frontDoor.close(), running.doors.close()]);
     await running.relay.drain();
+    running.desk.stop();
     await running.xmpp?.stop();
     await running.transport.close();
     await running.control.close();
@@ -277,22 +299,20 @@ async function ownKey(store: Store): Promise<string> {
   return made;
 }
 
-/** Everybody the rules name is watched, every room they name is joined. */
-function followRules(rules: Rules, watcher: Watcher, notifier: Notifier | null): void {
-  watcher.watch([...rules.people.values()].flatMap(({ jid }) => (jid === null ? [] : [jid])));
+/** Everybody the rules name is watched, every room they name is joined, and every duty room. */
+function followRules(
+  rules: Rules,
+  to: {
+    readonly desk: PresenceDesk;
+    readonly notifier: Notifier | null;
+    readonly rooms: readonly BareJid[];
+    readonly readStatusIn: string | null;
+  },
+): void {
+  to.desk.follow([...rules.people.values()].map(({ name, jid }) => ({ name, jid, readStatusIn: to.readStatusIn })));
   const steps = [...rules.policies.values()].flatMap((policy) => policy.steps);
-  notifier?.join([...new Set(steps.flatMap(({ to }) => (to.kind === 'room' ? [to.room] : [])))]);
-}
-
-/** Without an XMPP account nothing is known of anybody: the stated fallbacks apply. */
-function nobodyWatches(clock: Clock): Watcher {
-  const since = clock.now();
-  return {
-    presenceOf: () => neverSeen,
-    onChange: () => undefined,
-    watch: () => undefined,
-    link: () => ({ state: 'off', since }),
-  };
+  const named = steps.flatMap(({ to: target }) => (target.kind === 'room' ? [target.room] : []));
+  to.notifier?.join([...new Set([...named, ...to.rooms])]);
 }
 
 /** `POINTSMAN_KILL_AT=chosen:3`: dies by SIGKILL the third time that window is reached. For tests of crashes alone. */

@@ -1,40 +1,50 @@
 // What people and programs may look at and do, over the store, the rules and the relay. Looks change nothing; each
 // verb that changes something records who did it.
-import { type Clock, type Duration, formatDuration, type Instant, second } from './clock.ts';
+import { type Clock, type Duration, formatDuration, type Instant, minute, second } from './clock.ts';
 import type { Advisor } from './intake.ts';
+import { type Mailbox, parseMailbox } from './mail/path.ts';
 import { isQueueId, type QueueId } from './mail/queue-id.ts';
 import { formatReply } from './mail/reply.ts';
 import {
   type AckOutcome,
   type Operations,
   type PersonView,
+  type QueueCounts,
   RefusedError,
   type RouteAnswer,
   type RouteQuestion,
   type Status,
   type Story,
 } from './operations.ts';
-import { neverSeen } from './presence/presence.ts';
+import type { BareJid } from './presence/jid.ts';
+import { ageOf, neverSeen, type Presence } from './presence/presence.ts';
 import type { Watcher } from './presence/watcher.ts';
+import type { PresenceDesk } from './presence-desk.ts';
 import { replay } from './routing/explain.ts';
 import { formatProblem } from './routing/problem.ts';
 import type { PersonName, Problem, RuleSource } from './routing/rules.ts';
-import type { DeliveryRef, Store } from './store/store.ts';
+import type { DeliveryRef, Intervened, Store } from './store/store.ts';
 import { isOpen, type Tracked } from './tracking/tracked.ts';
 
 export interface OperateOptions {
   readonly store: Store;
   readonly watcher: Watcher;
+  /** Absent where only the stream is a source: then nothing can be set or followed. */
+  readonly desk?: Pick<PresenceDesk, 'set' | 'onPersonChange'>;
   /** What is in force, and what is wrong with the files on disk as they were last read. */
   readonly rules: RuleSource & { problems(): readonly Problem[] };
   readonly relay: {
     /** By short id or queue id. */
     acknowledge(ref: DeliveryRef, by: string, source: string): Promise<AckOutcome>;
+    requeue(queueId: QueueId, to: Mailbox, by: string): Promise<Intervened>;
+    /** Where mail to this address goes next: a name of the configuration. */
+    nextHopOf(mailbox: Mailbox): string;
     /** Something became due: look at the timer queue now. */
     wake(): void;
     readonly advisor: Pick<Advisor, 'plan' | 'preview'>;
     load(person: PersonName): { readonly open: number; readonly lastAssignedAt: Instant | null };
   };
+  rotateMarkKey(): string;
   reload(): Promise<{ readonly version: string; readonly problems: readonly Problem[] }>;
   /** Further reasons for not being ready (draining), for people; none when all is well. */
   readonly hindrances?: () => readonly string[];
@@ -97,6 +107,7 @@ export function createOperations(options: OperateOptions): Operations {
       problems: [...hindrances, ...degraded],
       rulesVersion: rules.current().version,
       link,
+      faults: watcher.faults?.() ?? [],
       startedAt,
       counts,
     };
@@ -144,6 +155,20 @@ export function createOperations(options: OperateOptions): Operations {
       if (due > 0) relay.wake();
       return due;
     },
+    async intervene(queueId, action, by) {
+      const done = await store.intervene(queueId, { action, at: clock.now(), by, says: said[action] });
+      refuseNothing(queueId, done, action);
+      relay.wake();
+      return done;
+    },
+    async requeue(queueId, to, by) {
+      const mailbox = parseMailbox(to);
+      if (mailbox === undefined) throw new RefusedError(`not an address: ${JSON.stringify(to.slice(0, 300))}`);
+      const done = await relay.requeue(queueId, mailbox, by);
+      refuseNothing(queueId, done, 'requeue');
+      return done;
+    },
+    countQueue: () => countQueue(options),
     listTracked: (filter) => store.listTracked(filter),
     async ack(id, by) {
       const tracked = await trackedBy(id);
@@ -151,14 +176,94 @@ export function createOperations(options: OperateOptions): Operations {
       // The reference alone: whatever else hangs on it would end up in the story.
       return relay.acknowledge({ queueId: tracked.queueId, seq: tracked.seq }, by, 'operator');
     },
-    presence: async () => people(options),
+    async presence({ person, group } = {}) {
+      const { people: known, groups } = rules.current();
+      const members = group === undefined ? undefined : groups.get(group)?.members;
+      if (group !== undefined && members === undefined)
+        throw new RefusedError(`the rules have no group ${JSON.stringify(group)}`);
+      if (person !== undefined && !known.has(person))
+        throw new RefusedError(`the rules have nobody called ${JSON.stringify(person)}`);
+      const wanted = [...known.keys()].filter(
+        (name) => (person === undefined || name === person) && (members === undefined || members.includes(name)),
+      );
+      return views(options, wanted);
+    },
+    async presenceAt(at) {
+      const names = Map.groupBy(rules.current().people.values(), ({ jid }) => jid);
+      return (await store.presenceAt(at)).flatMap(({ jid, presence }) =>
+        (names.get(jid) ?? []).map(({ name }) => ({ name, presence })),
+      );
+    },
+    async setPresence(name, wish, by) {
+      const { people: known } = rules.current();
+      if (!known.has(name)) throw new RefusedError(`the rules have nobody called ${JSON.stringify(name)}`);
+      const substitute = wish?.substitute;
+      if (substitute !== undefined && (substitute === name || !known.has(substitute)))
+        throw new RefusedError(
+          `${JSON.stringify(substitute)} cannot stand in for ${name}: the rules have nobody else of that name`,
+        );
+      if (!options.desk) throw new RefusedError('presence cannot be set by hand here');
+      const now = clock.now();
+      if (wish !== null && wish.until !== null && wish.until <= Math.max(now, wish.from ?? now))
+        throw new RefusedError('the end is not after the beginning');
+      await options.desk.set(name, wish === null ? null : { ...wish, setAt: now, from: wish.from ?? now, by });
+      const [view] = views(options, [name]);
+      if (!view) throw new RefusedError(`${name} has just left the rules`);
+      return view;
+    },
+    followPresence: (listener) =>
+      options.desk?.onPersonChange(({ person }) => {
+        for (const view of views(options, [person])) listener(view);
+      }) ?? (() => undefined),
     async explain(id) {
       const queueId = await resolve(id);
       if (queueId === null || (await store.message(queueId)) === null) return null;
       return (await store.decisions(queueId)).map((decision) => ({ decision, replayed: replay(decision) }));
     },
+    rotateMarkKey: async () => ({ key: options.rotateMarkKey() }),
     reload: () => options.reload(),
   };
+}
+
+const said = { hold: 'put on hold', release: 'released', drop: 'dropped' } as const;
+
+function refuseNothing(queueId: QueueId, { done, busy }: Intervened, action: string): void {
+  if (done.length > 0) return;
+  throw new RefusedError(
+    busy.length > 0
+      ? `${queueId} is being attempted just now; ask again in a moment`
+      : `nothing of ${queueId} to ${action}: every delivery has ended${action === 'release' || action === 'hold' ? ', or is so already' : ''}`,
+  );
+}
+
+// As qshape shows a Postfix queue: each column twice as old as the one before.
+const ageBounds = [5, 10, 20, 40, 80, 160, 320, 640, 1280] as const;
+const pageSize = 2_000;
+
+/** In pages, so that whoever waits for the store waits for one page and not for a queue of a million. */
+async function countQueue({ store, relay, clock }: OperateOptions): Promise<QueueCounts> {
+  const now = clock.now();
+  const hops = new Map<string, { total: number; onHold: number; ages: number[] }>();
+  let after: DeliveryRef | null = null;
+  for (;;) {
+    const page: Awaited<ReturnType<Store['queuePage']>> = await store.queuePage(after, pageSize);
+    for (const row of page) {
+      const name = row.lastHop ?? relay.nextHopOf(row.mailbox);
+      const counted = hops.get(name) ?? { total: 0, onHold: 0, ages: [...ageBounds, 0].map(() => 0) };
+      hops.set(name, counted);
+      const age = (now - row.acceptedAt) / minute;
+      const column = ageBounds.findIndex((bound) => age < bound);
+      const index = column < 0 ? ageBounds.length : column;
+      counted.total += 1;
+      counted.ages[index] = (counted.ages[index] ?? 0) + 1;
+      if (row.onHoldBy !== null) counted.onHold += 1;
+    }
+    const last = page.at(-1);
+    if (!last || page.length < pageSize) break;
+    after = { queueId: last.queueId, seq: last.seq };
+  }
+  const rows = [...hops].map(([nextHop, counted]) => ({ nextHop, ...counted })).sort((a, b) => b.total - a.total);
+  return { bounds: ageBounds, rows };
 }
 
 async function countsInTime(store: Store, clock: Clock): Promise<Status['counts']> {
@@ -174,15 +279,37 @@ async function countsInTime(store: Store, clock: Clock): Promise<Status['counts'
   }
 }
 
-function people({ rules, relay, watcher }: OperateOptions): readonly PersonView[] {
+function views({ rules, relay, watcher, clock }: OperateOptions, names: readonly PersonName[]): readonly PersonView[] {
   const current = rules.current();
-  const groups = [...current.groups.values()];
-  return [...current.people.values()].map((person) => ({
-    name: person.name,
-    mail: person.mail,
-    jid: person.jid,
-    groups: groups.filter((group) => group.members.includes(person.name)).map((group) => group.name),
-    presence: person.jid === null ? { ...neverSeen, reason: 'no-jid' } : watcher.presenceOf(person.jid),
-    ...relay.load(person.name),
-  }));
+  const now = clock.now();
+  // Of one the groups are looked through; of all they are turned over once.
+  const groupsOf = new Map<PersonName, string[]>(names.map((name) => [name, []]));
+  for (const group of current.groups.values()) {
+    for (const member of group.members) groupsOf.get(member)?.push(group.name);
+  }
+  return names.flatMap((name) => {
+    const person = current.people.get(name);
+    if (!person) return [];
+    const presence = presenceOf(watcher, person);
+    return [
+      {
+        name,
+        mail: person.mail,
+        jid: person.jid,
+        groups: groupsOf.get(name) ?? [],
+        presence,
+        source: presence.source ?? 'xmpp',
+        age: ageOf(presence, now),
+        ...relay.load(name),
+      },
+    ];
+  });
+}
+
+function presenceOf(
+  watcher: Watcher,
+  { name, jid }: { readonly name: PersonName; readonly jid: BareJid | null },
+): Presence {
+  if (watcher.presenceOfPerson) return watcher.presenceOfPerson(name);
+  return jid === null ? { ...neverSeen, reason: 'no-jid' } : watcher.presenceOf(jid);
 }

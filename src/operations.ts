@@ -1,11 +1,15 @@
 // Port: what people and programs may look at and do. The control socket serves it; CLI and console speak to that.
+
+import type { Duration, Instant } from './clock.ts';
 import type { Mailbox, ReversePath } from './mail/path.ts';
 import type { QueueId } from './mail/queue-id.ts';
-import type { Presence } from './presence/presence.ts';
+import type { PresenceFault } from './presence/fault.ts';
+import type { Override } from './presence/override.ts';
+import type { Presence, Source } from './presence/presence.ts';
 import type { LinkStatus } from './presence/watcher.ts';
 import type { Choice } from './routing/choose.ts';
 import type { Problem } from './routing/rules.ts';
-import type { Decision, Delivery, Message, Nudge, QueueFilter, QueueRow, Store } from './store/store.ts';
+import type { Decision, Delivery, Intervened, Message, Nudge, QueueFilter, QueueRow, Store } from './store/store.ts';
 import type { StoryEvent } from './tracking/event.ts';
 import type { Evidence } from './tracking/evidence.ts';
 import type { Tracked, TrackState } from './tracking/tracked.ts';
@@ -17,6 +21,8 @@ export interface Status {
   readonly problems: readonly string[];
   readonly rulesVersion: string;
   readonly link: LinkStatus;
+  /** What is wrong with presence, each with what to do about it. */
+  readonly faults?: readonly PresenceFault[];
   readonly startedAt: number;
   /** Null when the store does not answer. */
   readonly counts: Awaited<ReturnType<Store['counts']>> | null;
@@ -28,6 +34,9 @@ export interface PersonView {
   readonly jid: string | null;
   readonly groups: readonly string[];
   readonly presence: Presence;
+  /** Which source decided, and how old its word is; null: it has never said anything. */
+  readonly source: Source;
+  readonly age: Duration | null;
   readonly open: number;
   readonly lastAssignedAt: number | null;
 }
@@ -79,6 +88,29 @@ export class RefusedError extends Error {
   override readonly name = 'RefusedError';
 }
 
+/** Of whom; both absent: of everybody. */
+export interface PresenceFilter {
+  readonly person?: string;
+  readonly group?: string;
+}
+
+export type PresenceWish = Pick<Override, 'state' | 'until' | 'note' | 'substitute'> & {
+  /** Absent: at once. */
+  readonly from?: Instant;
+};
+
+/** How long ago what waits was accepted: counts of those younger than each bound, and older than the one before. */
+export interface QueueCounts {
+  /** In minutes; the last column counts what is older than the last bound. */
+  readonly bounds: readonly number[];
+  readonly rows: readonly {
+    readonly nextHop: string;
+    readonly total: number;
+    readonly onHold: number;
+    readonly ages: readonly number[];
+  }[];
+}
+
 export interface Operations {
   status(): Promise<Status>;
   listQueue(filter: QueueFilter): Promise<readonly QueueRow[]>;
@@ -86,13 +118,28 @@ export interface Operations {
   story(id: string): Promise<Story | null>;
   /** How many deliveries are due now because of it. */
   retry(queueId: QueueId, by: string): Promise<number>;
+  /** `by` is who did it, for the record. @throws RefusedError when there is nothing it could be done to. */
+  intervene(queueId: QueueId, action: 'hold' | 'release' | 'drop', by: string): Promise<Intervened>;
+  /** To another address of ours. @throws RefusedError */
+  requeue(queueId: QueueId, to: string, by: string): Promise<Intervened>;
+  /** What waits, by next hop and age. */
+  countQueue(): Promise<QueueCounts>;
   listTracked(filter: { states?: readonly TrackState[]; group?: string; limit: number }): Promise<readonly Tracked[]>;
   /** `by` is who did it, for the record. */
   ack(id: string, by: string): Promise<AckOutcome>;
-  presence(): Promise<readonly PersonView[]>;
+  /** @throws RefusedError when there is no such person or group */
+  presence(filter?: PresenceFilter): Promise<readonly PersonView[]>;
+  /** What was known of people then: "who was there at 10:42". */
+  presenceAt(at: Instant): Promise<readonly { readonly name: string; readonly presence: Presence }[]>;
+  /** By hand, whatever clients say; null takes it back. @throws RefusedError */
+  setPresence(name: string, wish: PresenceWish | null, by: string): Promise<PersonView>;
+  /** Calls the listener with the new view of whoever's presence changes, until the returned function is called. */
+  followPresence(listener: (view: PersonView) => void): () => void;
   /** What would become of such a mail now; nothing is sent, and nothing remembered. */
   route(mail: RouteQuestion): readonly RouteAnswer[];
   /** The replayed decisions of a message: stored snapshot, choice now, whether it equals the stored one. */
   explain(id: string): Promise<readonly { readonly decision: Decision; readonly replayed: boolean }[] | null>;
+  /** A new key for the mark by which we know our own mail again; answers the key's name. */
+  rotateMarkKey(): Promise<{ readonly key: string }>;
   reload(): Promise<{ readonly version: string; readonly problems: readonly Problem[] }>;
 }

@@ -11,22 +11,26 @@
 // and people coming and going move the message on until somebody has taken it, or every step was taken.
 import { type Duration, minute } from './clock.ts';
 import type { Advisor, Client, Intake } from './intake.ts';
-import { mailboxKey, nullReversePath } from './mail/path.ts';
+import { type Mailbox, mailboxKey, nullReversePath } from './mail/path.ts';
 import type { QueueId } from './mail/queue-id.ts';
 import type { AckOutcome } from './operations.ts';
 import type { PresenceChange } from './presence/presence.ts';
 import { type Accepted, admitRecipient, keepSafe, peersOf } from './relay/accepting.ts';
 import { createAdvisor } from './relay/advising.ts';
 import { createAnswering } from './relay/answering.ts';
-import { startDueLoop } from './relay/due-loop.ts';
+import type { Work } from './relay/choosing.ts';
+import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
-import { dispatch } from './relay/forwarding.ts';
+import { dispatch, hopFor } from './relay/forwarding.ts';
+import { CircleGuard } from './relay/guard.ts';
+import { Hops } from './relay/hops.ts';
 import { chosenByPresence, hasLeft } from './relay/leaving.ts';
 import { Ledger } from './relay/ledger.ts';
 import { createLookup, type LookedUp } from './relay/looking-up.ts';
 import { refOfNudgeId, sendNudge } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
-import type { DeliveryRef, Due } from './store/store.ts';
+import { requeue } from './relay/requeueing.ts';
+import type { DeliveryRef, Due, Intervened } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
 import type { Trigger } from './tracking/event.ts';
 import { type Grade, grades } from './tracking/evidence.ts';
@@ -38,6 +42,10 @@ export interface Relay extends Intake {
   drain(): Promise<void>;
   /** From the console or the command line. */
   acknowledge(ref: DeliveryRef, by: string, source: string): Promise<AckOutcome>;
+  /** Sends what is left of a message on to another address. @throws RefusedError */
+  requeue(queueId: QueueId, to: Mailbox, by: string): Promise<Intervened>;
+  /** Where mail to this address goes next: a name of the configuration. */
+  nextHopOf(mailbox: Mailbox): string;
   /** Something was made due from outside (an operator's retry). */
   wake(): void;
   /** For doors that advise an MTA. */
@@ -47,16 +55,26 @@ export interface Relay extends Intake {
   load(person: string): { open: number; lastAssignedAt: number | null };
 }
 
+/** Longer than any transaction with a next hop may last. */
+const attemptLease = 31 * minute;
+/** Deliveries being attempted at one time. */
+const attemptsAtOnce = 200;
+
 type DueOf<Kind extends Due['kind']> = Extract<Due, { kind: Kind }>;
 
 export async function createRelay(parts: Parts): Promise<Relay> {
-  const loops: { wake(): void; stop(): Promise<void> }[] = [];
+  const loops: DueLoop[] = [];
+  let attempts: DueLoop | null = null;
+  /** Messages being made durable. */
+  let arriving = 0;
   const wake = () => {
     for (const loop of loops) loop.wake();
   };
   const stage: Stage = {
     ...parts,
     ledger: new Ledger(await parts.store.history()),
+    guard: new CircleGuard(),
+    hops: new Hops(parts.random, attemptsAtOnce),
     startedAt: parts.clock.now(),
     wake,
   };
@@ -71,7 +89,13 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     envelope: Parameters<Intake['accept']>[1],
     content: Uint8Array,
   ): Promise<QueueId> {
-    const accepted = await keepSafe(stage, client, envelope, content);
+    // With room in hand it is attempted from memory, at once, and never has to be claimed and read back.
+    const atOnce = attempts !== null && attempts.room() > arriving;
+    arriving += 1;
+    const accepted = await keepSafe(stage, client, envelope, content, atOnce ? attemptLease : null).finally(() => {
+      arriving -= 1;
+    });
+    if (atOnce) attempts?.take(send(accepted.works, content));
     // The mail is safe, and the peer must hear so, even when what it says as a reply cannot be stored just now.
     await watchForReply(accepted, client.carriesMembers || peers.carriesMembers(client.address)).catch(
       (error: unknown) =>
@@ -84,16 +108,33 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   }
 
   // 3 Choose, 4 Forward. What was claimed together and belongs to one message goes together.
+  const inHand = new Set<string>();
+  const keyOf = ({ delivery }: Work) => `${delivery.queueId} ${delivery.seq}`;
   function forward(due: readonly DueOf<'attempt'>[]): Promise<void>[] {
-    const byMessage = Map.groupBy(due, ({ message }) => message.queueId);
-    return [...byMessage.values()].map((works) => dispatch(stage, works, cutOff.signal));
+    // A clock that jumps ends leases early: what is on its way already must not be sent a second time.
+    const fresh = due.filter((each) => !inHand.has(keyOf(each)));
+    const byMessage = Map.groupBy(fresh, ({ message }) => message.queueId);
+    return [...byMessage.values()].map((works) => send(works));
+  }
+
+  /** `content`: when it is in memory still. */
+  async function send(works: readonly Work[], content?: Uint8Array): Promise<void> {
+    for (const each of works) inHand.add(keyOf(each));
+    try {
+      await dispatch(stage, works, cutOff.signal, content);
+    } finally {
+      for (const each of works) inHand.delete(keyOf(each));
+    }
   }
 
   // 5 Nudge.
   const nudge = ({ nudge: due }: DueOf<'nudge'>) => sendNudge(stage, due);
 
   // 6 Watch: a reply in the thread, by a path that carries members' own mail, from one who may answer it.
-  async function watchForReply({ facts, queueId }: Accepted, trusted: boolean): Promise<void> {
+  async function watchForReply(
+    { facts, queueId }: Pick<Accepted, 'facts' | 'queueId'>,
+    trusted: boolean,
+  ): Promise<void> {
     if (facts.references.length === 0 || facts.reversePath === nullReversePath) return;
     const sender = mailboxKey(facts.reversePath);
     const people = [...stage.rules.current().people.values()];
@@ -186,6 +227,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     admitRecipient: (_client, path) => admitRecipient(stage, path),
     accept,
     acknowledge,
+    requeue: (queueId, to, by) => requeue(stage, queueId, to, by),
+    nextHopOf: (mailbox) => hopFor(stage.config.nextHops, mailbox).name,
     wake,
     load: (person) => ({ open: stage.ledger.open(person), lastAssignedAt: stage.ledger.lastAssignedAt(person) }),
 
@@ -197,15 +240,16 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       stage.notifier?.onMessage((message) => inBackground('an instant message', answering.hear(message)));
       stage.notifier?.onReceipt((receipt) => inBackground('a receipt', watchReceipt(receipt)));
       const loop = { store: stage.store, clock: stage.clock, log: stage.log };
+      attempts = startDueLoop({
+        ...loop,
+        kinds: ['attempt'],
+        atOnce: attemptsAtOnce,
+        aside: () => stage.hops.stalled(stage.clock.now()),
+        leaseFor: attemptLease,
+        handle: (due) => forward(due.filter((each) => each.kind === 'attempt')),
+      });
       loops.push(
-        // Longer than any transaction with a next hop may last.
-        startDueLoop({
-          ...loop,
-          kinds: ['attempt'],
-          atOnce: 200,
-          leaseFor: 30 * minute,
-          handle: (due) => forward(due.filter((each) => each.kind === 'attempt')),
-        }),
+        attempts,
         startDueLoop({
           ...loop,
           kinds: ['step', 'nudge', 'retire'],

@@ -38,12 +38,13 @@ export type Outcome =
 export interface Transport {
   /**
    * Never rejects for what a next hop does; every recipient gets an outcome. `onFinalDot` is called, and awaited,
-   * before the end of the content is written: what it records makes a possible duplicate known after a crash.
+   * before the end of the content is written: what it records makes a possible duplicate known after a crash. When it
+   * answers no promise there is nothing to wait for.
    */
   ship(
     hop: NextHop,
     shipment: Shipment,
-    options: { signal: AbortSignal; onFinalDot: () => Promise<void> },
+    options: { signal: AbortSignal; onFinalDot: () => Promise<void> | undefined },
   ): Promise<readonly Outcome[]>;
   /** Closes kept connections. */
   close(): Promise<void>;

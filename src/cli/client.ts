@@ -1,8 +1,17 @@
 // Speaks /api/v1 to a running Pointsman over its control socket.
-import { request } from 'node:http';
-import type { AckOutcome, Operations, PersonView, Status, Story } from '../operations.ts';
+import { type IncomingMessage, request } from 'node:http';
+import type {
+  AckOutcome,
+  Operations,
+  PersonView,
+  PresenceFilter,
+  PresenceWish,
+  QueueCounts,
+  Status,
+  Story,
+} from '../operations.ts';
 import type { Problem } from '../routing/rules.ts';
-import type { QueueRow } from '../store/store.ts';
+import type { Intervened, QueueRow } from '../store/store.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { CommandError, exitCodes } from './exit.ts';
 
@@ -18,20 +27,40 @@ export interface Reloaded {
 export interface Client {
   readonly socket: string;
   status(): Promise<Status>;
-  listQueue(filter: ListFilter): Promise<readonly QueueRow[]>;
+  listQueue(filter: ListFilter & QueueConditions): Promise<readonly QueueRow[]>;
   queued(id: string): Promise<Story>;
   retry(id: string, by: string): Promise<{ readonly due: number }>;
+  intervene(id: string, action: 'hold' | 'release' | 'drop', by: string): Promise<Intervened>;
+  requeue(id: string, to: string, by: string): Promise<Intervened>;
+  countQueue(): Promise<QueueCounts>;
   listTracked(filter: ListFilter & { readonly group?: string }): Promise<readonly Tracked[]>;
   tracked(id: string): Promise<Story>;
   ack(id: string, by: string): Promise<Exclude<AckOutcome, { kind: 'unknown' }>>;
-  presence(): Promise<readonly PersonView[]>;
+  presence(filter?: PresenceFilter): Promise<readonly PersonView[]>;
+  setPresence(name: string, wish: PresenceWish | null, by: string): Promise<PersonView>;
+  /** First all of them, then whoever changes. Resolves when Pointsman ends it. */
+  followPresence(filter: PresenceFilter, tell: TellPresence): Promise<void>;
+  rotateMarkKey(by: string): Promise<{ readonly key: string }>;
   explain(id: string): Promise<Explained>;
   reload(): Promise<Reloaded>;
 }
 
+export type TellPresence = (views: readonly PersonView[], first: boolean) => Promise<void> | void;
+
 export interface ListFilter {
   readonly state?: string;
   readonly limit: number;
+}
+
+export interface QueueConditions {
+  readonly to?: string;
+  readonly from?: string;
+  readonly hop?: string;
+  readonly group?: string;
+  /** Accepted before this instant. */
+  readonly before?: number;
+  /** Only what an operator keeps on hold. */
+  readonly hold?: boolean;
 }
 
 /** Nobody answers on the socket: no Pointsman runs there. */
@@ -47,10 +76,16 @@ export function createClient(socket: string): Client {
     listQueue: (filter) => get(`/queue?${query(filter)}`),
     queued: (one) => get(`/queue/${id(one)}`),
     retry: (one, by) => post(`/queue/${id(one)}/retry`, { by }),
+    intervene: (one, action, by) => post(`/queue/${id(one)}/${action}`, { by }),
+    requeue: (one, to, by) => post(`/queue/${id(one)}/requeue`, { by, to }),
+    countQueue: () => get('/queue-counts'),
     listTracked: (filter) => get(`/tracked?${query(filter)}`),
     tracked: (one) => get(`/tracked/${id(one)}`),
     ack: (one, by) => post(`/tracked/${id(one)}/ack`, { by }),
-    presence: () => get('/presence'),
+    presence: (filter = {}) => get(`/presence?${query(filter)}`),
+    setPresence: (name, wish, by) => post(`/presence/${id(name)}`, { by, wish }),
+    followPresence: (filter, tell) => follow(socket, `/presence/events?${query(filter)}`, tell),
+    rotateMarkKey: (by) => post('/rotate-mark-key', { by }),
     explain: (one) => get(`/explain/${id(one)}`),
     async reload() {
       const { status, body } = await send(socket, 'POST', '/reload', {});
@@ -116,6 +151,40 @@ function send(
     asked.on('error', (error) => reject(unreachable(socket, error)));
     asked.end(content);
   });
+}
+
+/** Server-sent events: `data:` lines, a blank line ends one. */
+async function follow(socket: string, path: string, tell: TellPresence): Promise<void> {
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    const headers = { accept: 'text/event-stream' };
+    const asked = request({ socketPath: socket, path: `/api/v1${path}`, headers, agent: false }, resolve);
+    asked.on('error', (error) => reject(unreachable(socket, error)));
+    asked.end();
+  });
+  answer.setEncoding('utf8');
+  let text = '';
+  try {
+    for await (const part of answer) {
+      text += part;
+      if (answer.statusCode !== 200) continue;
+      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+        const lines = text.slice(0, end).split('\n');
+        text = text.slice(end + 2);
+        const data = lines.filter((line) => line.startsWith('data: ')).map((line) => line.slice(6));
+        if (data.length === 0) continue;
+        await tell(parse(data.join('\n'), socket) as PersonView[], lines.includes('event: all'));
+      }
+    }
+  } catch (error) {
+    // Cut off: Pointsman was ended in the midst of it.
+    if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
+  }
+  if (answer.statusCode !== 200) {
+    throw new CommandError(
+      answer.statusCode === 400 ? exitCodes.usage : exitCodes.problem,
+      errorOf(parse(text, socket)).message,
+    );
+  }
 }
 
 function unreachable(socket: string, error: NodeJS.ErrnoException): CommandError {

@@ -1,11 +1,16 @@
 // The language of pointsman.yaml: what the file may say, key by key. What it means together is in ../config.ts.
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { day, hour, minute, second } from '../clock.ts';
+import { type Duration, day, hour, minute, parseDuration, second } from '../clock.ts';
 import { isDomain } from '../mail/path.ts';
+import { languages } from '../mail/report-text.ts';
+import { dampingTimes } from '../presence/damping.ts';
 import { parseJid } from '../presence/jid.ts';
+import { isZone } from '../presence/zone.ts';
 import type { Place } from '../routing/rules.ts';
 import {
+  bareJid,
+  bool,
   counted,
   describe,
   duration,
@@ -16,6 +21,7 @@ import {
   oneOf,
   oneOrMore,
   optional,
+  orNone,
   record,
   required,
   type Schema,
@@ -145,6 +151,17 @@ const loopbackOnly: Schema<Endpoint> = scalar('a loopback address and port such 
   return endpoint;
 });
 
+const fingerprint: Schema<string> = scalar('the SHA-256 fingerprint of a certificate', (value) => {
+  const hex = value.replace(/^sha-?256[:=\s]\s*/i, '').replace(/[:\s]/g, '');
+  if (!/^[0-9a-f]{64}$/i.test(hex))
+    return { wrong: 'is not 64 hexadecimal digits, as "openssl x509 -fingerprint -sha256" shows them' };
+  return (hex.toUpperCase().match(/../g) ?? []).join(':');
+});
+
+const timeZone: Schema<string> = scalar('a time zone such as Europe/Berlin', (value) =>
+  isZone(value) ? value : undefined,
+);
+
 const noTlsSwitch = 'TLS cannot be switched off; a server with a certificate of its own authority needs "caFile"';
 const xmpp = fields(
   'the xmpp account',
@@ -168,6 +185,10 @@ const xmpp = fields(
     ),
     server: optional(nextHopAddress),
     caFile: optional(located(text('the path of a file'))),
+    pin: optional(oneOrMore(fingerprint)),
+    serverName: optional(domain),
+    directTls: optional(bool),
+    trustedDomains: optional(oneOrMore(domain)),
     nick: optional(text('a nick', 100)),
     rate: optional(size(500, 1_000_000)),
   },
@@ -204,6 +225,9 @@ const lookup = fields('the lookup', {
   tcpTable: optional(sockets),
   steady: optional(duration(second, hour)),
 });
+const durationOrNone: Schema<Duration | null> = scalar('a time such as 4h, or none', (value) =>
+  value === 'none' ? null : parseDuration(value),
+);
 
 export const configFileSchema = fields('the configuration', {
   hostname: required(
@@ -228,13 +252,29 @@ export const configFileSchema = fields('the configuration', {
         lifetime: optional(duration(minute, 30 * day)),
         firstRetry: optional(duration(second, day)),
         longestRetry: optional(duration(second, 7 * day)),
+        reportLifetime: optional(duration(minute, 30 * day)),
+        delayNotice: optional(durationOrNone),
         keepContent: optional(duration(second, 3650 * day)),
       }),
     ),
   ),
   milter: optional(milter),
   lookup: optional(located(lookup)),
+  reports: optional(
+    fields('the reports', {
+      languages: optional(list(oneOf(languages), `a list of languages: ${languages.join(', ')}`)),
+    }),
+  ),
   xmpp: optional(xmpp),
+  presence: optional(
+    fields('presence', {
+      up: optional(orNone(duration(second, 10 * minute))),
+      down: optional(orNone(duration(second, 10 * minute))),
+      rooms: optional(oneOrMore(bareJid)),
+      readStatusIn: optional(orNone(timeZone)),
+      keep: optional(duration(hour, 3650 * day)),
+    }),
+  ),
   log: optional(
     fields('the log', {
       level: optional(oneOf(['debug', 'info', 'warn', 'error'])),
@@ -248,7 +288,15 @@ export const defaults = {
   http: { host: '127.0.0.1', port: 8025 },
   size: 50_000_000,
   // RFC 5321 §4.5.4.1: give up after at least 4 to 5 days.
-  queue: { lifetime: 5 * day, firstRetry: 5 * minute, longestRetry: 4 * hour, keepContent: 7 * day },
+  presence: { ...dampingTimes, keep: 30 * day },
+  queue: {
+    lifetime: 5 * day,
+    firstRetry: 5 * minute,
+    longestRetry: 4 * hour,
+    keepContent: 7 * day,
+    reportLifetime: 2 * day,
+    delayNotice: (4 * hour) as Duration | null,
+  },
   maxConnections: 10,
   milter: { onFailure: 'tempfail' },
   // As long as Postfix may ask several times for one message.

@@ -1,18 +1,21 @@
 // Acceptance: who may hand us mail and for whom, and what is made durable before the 250.
 
+import type { Duration } from '../clock.ts';
 import type { Client } from '../intake.ts';
 import type { Envelope, ForwardPath } from '../mail/envelope.ts';
 import { describeError, PointsmanError } from '../mail/error.ts';
 import type { MailFacts } from '../mail/facts.ts';
 import { readFacts } from '../mail/header.ts';
+import { isMarked, markHeader } from '../mail/loop-mark.ts';
 import { type Network, parseNetwork } from '../mail/network.ts';
 import { newQueueId, newShortId, type QueueId } from '../mail/queue-id.ts';
 import { receivedField } from '../mail/received.ts';
 import { type Reply, replies } from '../mail/reply.ts';
 import { isRelayed } from '../routing/admission.ts';
 import { type Plan, plan } from '../routing/plan.ts';
-import { type Acceptance, type NewDelivery, ShortIdTaken } from '../store/store.ts';
+import { type Acceptance, type Message, type NewDelivery, ShortIdTaken } from '../store/store.ts';
 import type { Tracked } from '../tracking/tracked.ts';
+import type { Work } from './choosing.ts';
 import { type Parts, type Stage, tellAll } from './parts.ts';
 
 export interface Peers {
@@ -41,17 +44,20 @@ export function admitRecipient(parts: Parts, path: ForwardPath): Reply | undefin
 export interface Accepted {
   readonly queueId: QueueId;
   readonly facts: MailFacts;
+  /** Leased to us at acceptance: to be attempted now, with the content that is still in memory. */
+  readonly works: readonly Work[];
 }
 
-/** Resolves when everything is synced to disk. */
+/** Resolves when everything is synced to disk. `leaseFor`: how long, if it may be attempted at once. */
 export async function keepSafe(
   stage: Stage,
   client: Client,
   envelope: Envelope,
   content: Uint8Array,
+  leaseFor: Duration | null,
 ): Promise<Accepted> {
   for (let attempt = 1; ; attempt += 1) {
-    const acceptance = planned(stage, client, envelope, content);
+    const acceptance = planned(stage, client, envelope, content, leaseFor);
     try {
       await stage.store.accept(acceptance);
     } catch (error) {
@@ -64,18 +70,26 @@ export async function keepSafe(
     }
     stage.reach('accepted-not-replied');
     tellAll(stage, acceptance.events);
-    stage.wake();
-    return { queueId: acceptance.message.queueId, facts: acceptance.message.facts };
+    const { message } = acceptance;
+    const works = leaseFor === null ? [] : acceptance.deliveries.map((each) => workOf(message, each));
+    if (leaseFor === null) stage.wake();
+    return { queueId: message.queueId, facts: message.facts, works };
   }
 }
 
 /** What the rules say of each recipient, and all that has to be written. Throws when the rules refuse every recipient. */
-function planned(stage: Stage, client: Client, envelope: Envelope, content: Uint8Array): Acceptance {
+function planned(
+  stage: Stage,
+  client: Client,
+  envelope: Envelope,
+  content: Uint8Array,
+  leaseFor: Duration | null,
+): Acceptance {
   const now = stage.clock.now();
   const queueId = newQueueId(now, stage.random);
   const facts = readFacts({ queueId, receivedAt: now, envelope, content, client });
   const rules = stage.rules.current();
-  const plans = envelope.forwardPaths.map((path) => plan(facts, path.mailbox, rules));
+  const plans = envelope.forwardPaths.map((path) => unlessMarked(stage, facts, plan(facts, path.mailbox, rules)));
   const refusal = plans.every((each) => each.kind === 'reject') ? plans[0] : undefined;
   if (refusal?.kind === 'reject') throw new PointsmanError(refusal.reply, refusal.because.join('; '));
 
@@ -87,6 +101,9 @@ function planned(stage: Stage, client: Client, envelope: Envelope, content: Uint
       forwardOf: null,
       chosen: null,
       firstAttemptAt: now,
+      ...(leaseFor === null ? {} : { leasedUntil: now + leaseFor }),
+      // Mail that passes through goes out in milliseconds, without another commit before its final dot.
+      ...(leaseFor !== null && plans[seq]?.kind === 'pass' ? { finalDotAt: now } : {}),
     }),
   );
   const { forwardPaths: _paths, ...shared } = envelope;
@@ -117,6 +134,39 @@ function planned(stage: Stage, client: Client, envelope: Envelope, content: Uint
       },
     ],
   };
+}
+
+/** As claimDue would give it. */
+function workOf(message: Message, { seq, path, plan: planned, finalDotAt, firstAttemptAt }: NewDelivery): Work {
+  return {
+    message,
+    delivery: {
+      queueId: message.queueId,
+      seq,
+      path,
+      plan: planned,
+      state: 'queued',
+      attempts: 0,
+      forwardOf: null,
+      chosen: null,
+      lastReply: null,
+      lastHop: null,
+      finalDotAt: finalDotAt ?? null,
+      nextAttemptAt: firstAttemptAt,
+      onHoldBy: null,
+      delayToldAt: null,
+    },
+  };
+}
+
+/** A member has sent it back: it went out to this group with our mark. */
+export function unlessMarked(stage: Stage, facts: MailFacts, planned: Plan): Plan {
+  if (planned.kind !== 'group') return planned;
+  const marks = facts.headers.flatMap(([name, value]) => (name === markHeader.toLowerCase() ? [value] : []));
+  if (marks.length === 0 || !isMarked(marks, stage.markKeys(), planned.group, facts.messageId)) return planned;
+  const { address, rule, rulesVersion } = planned;
+  const because = [`a loop: it has our mark for the group ${planned.group}`];
+  return { kind: 'reject', address, reply: replies.loop, rule, rulesVersion, because };
 }
 
 export function trackedFor(stage: Stage, facts: MailFacts, delivery: NewDelivery): Tracked[] {

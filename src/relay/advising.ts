@@ -23,7 +23,7 @@ import { ShortIdTaken } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import { grades } from '../tracking/evidence.ts';
 import type { Tracked } from '../tracking/tracked.ts';
-import { trackedFor } from './accepting.ts';
+import { trackedFor, unlessMarked } from './accepting.ts';
 import { chosenEvent, decided } from './choosing.ts';
 import { nudgeOwner, tellOfUntracked } from './nudging.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
@@ -72,7 +72,7 @@ export function createAdvisor(
     if (byMember && facts.references.length > 0) options.onReply({ facts });
     const marks = facts.headers.flatMap(([name, value]) => (name === markName.toLowerCase() ? [value] : []));
     const plans = envelope.forwardPaths.map(({ mailbox }): Plan => {
-      const made = plan(facts, mailbox, rules);
+      const made = unlessMarked(stage, facts, plan(facts, mailbox, rules));
       if (options.markKey === null || !isMarked(options.markKey, marks, mailbox)) return made;
       return {
         kind: 'pass',
@@ -281,6 +281,8 @@ async function store(
           lastHop: nextHop,
           finalDotAt: null,
           nextAttemptAt: null,
+          onHoldBy: null,
+          delayToldAt: null,
         },
       };
       if (watched.length === 0)

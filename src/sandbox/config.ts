@@ -56,7 +56,15 @@ export function sandboxConfig(cast: Cast, around: Surroundings): Config {
       byDomain: new Map(),
     },
     size: 25 * 1024 * 1024,
-    queue: { lifetime: day, firstRetry: 5 * second, longestRetry: 60 * second, keepContent: day },
+    queue: {
+      lifetime: day,
+      firstRetry: 5 * second,
+      longestRetry: 60 * second,
+      keepContent: day,
+      reportLifetime: day,
+      delayNotice: null,
+    },
+    reports: { languages: [] },
     xmpp: {
       jid: expectBareJid(`${cast.bot}@${cast.domain}`),
       resource: 'sandbox',
@@ -67,6 +75,8 @@ export function sandboxConfig(cast: Cast, around: Surroundings): Config {
       nick: cast.bot,
       rate: 50_000,
     },
+    // The sandbox plays in seconds what takes minutes elsewhere: nobody flaps in it, and nobody waits.
+    presence: { up: 0, down: 0, rooms: [], readStatusIn: null, keep: day },
     log: { level: 'info', pretty: false },
   };
 }

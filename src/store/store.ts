@@ -47,6 +47,10 @@ export interface Delivery extends DeliveryRef {
   /** Set before the end of the content is written: an attempt that never settled after this may be a duplicate. */
   readonly finalDotAt: Instant | null;
   readonly nextAttemptAt: Instant | null;
+  /** The operator who keeps it on hold: it is not attempted until it is released. */
+  readonly onHoldBy: string | null;
+  /** When its sender was told that it is delayed. */
+  readonly delayToldAt: Instant | null;
 }
 
 export interface Message {
@@ -71,6 +75,13 @@ export interface NewDelivery {
   readonly firstAttemptAt: Instant;
   /** By an MTA that asked us and delivers it itself: final from the beginning, `delivered`, and never attempted. */
   readonly taken?: { readonly reply: string; readonly nextHop: string; readonly assignment: Assignment | null };
+  /** Whoever accepts it attempts it at once: leased from the start until then. */
+  readonly leasedUntil?: Instant;
+  /**
+   * For one leased so: counts as written from the start, so that no second commit is needed before it really is. Until
+   * the attempt is settled a crash makes this a possible duplicate, whether or not it came to the final dot.
+   */
+  readonly finalDotAt?: Instant;
 }
 
 export interface Acceptance {
@@ -149,6 +160,10 @@ export type Settlement = DeliveryRef &
         readonly nextHop: string | null;
         readonly nextAttemptAt: Instant /** false: it was not an attempt (shutdown, breaker) */;
         readonly counts: boolean;
+        /** A report of the delay goes along. */
+        readonly delayToldAt?: Instant;
+        /** The next hop it waits for, and not for its own time: see hastenHop. */
+        readonly waitsFor?: string;
       }
     | { readonly to: 'held'; readonly until: Instant }
     | {
@@ -210,6 +225,11 @@ export interface Store {
     also: Consequences,
   ): Promise<Written>;
   recordFinalDot(refs: readonly DeliveryRef[], at: Instant): Promise<void>;
+  /**
+   * What only says "delivered", with nothing but events, is kept when this resolves, also if the process is killed, but
+   * synced no later than with the next commit that must be: a power cut in between brings the attempt back, as one
+   * between the next hop's reply and any commit does. The same goes for the leases of claimDue.
+   */
   settle(settlements: readonly Settlement[], also: Consequences): Promise<Written>;
   /** Held deliveries of the group become due at `at`, oldest first; answers how many. */
   wakeHeld(group: GroupName, at: Instant): Promise<number>;
@@ -240,6 +260,10 @@ export interface Store {
     until: Instant;
     limit: number;
   }): Promise<readonly { jid: BareJid; at: Instant; presence: Presence }[]>;
+  /** What was known of everybody at a moment: the last change of each up to and including it. */
+  presenceAt(at: Instant): Promise<readonly { jid: BareJid; at: Instant; presence: Presence }[]>;
+  /** Changes before `before` go, but for the last of each: it still held then. Answers how many went. */
+  forgetPresence(before: Instant): Promise<number>;
 
   // Retire
   /** Content goes; envelope, events and decisions stay. */
@@ -249,7 +273,20 @@ export interface Store {
   /** queued or held → due now; null when there is no such delivery or it is final. */
   retryNow(queueId: QueueId, now: Instant, event: StoryEvent): Promise<number>;
 
+  /** Of one message, at an operator's word. */
+  intervene(queueId: QueueId, intervention: Intervention): Promise<Intervened>;
+  /** Those that wait for this next hop (by its name), at most so many, become due at `at`; answers how many. */
+  hastenHop(hop: string, at: Instant, limit: number): Promise<number>;
+
   // Look
+  /** What waits, by queue id, in pages: for counting a long queue without stopping everybody else. */
+  queuePage(
+    after: DeliveryRef | null,
+    limit: number,
+  ): Promise<
+    readonly (DeliveryRef &
+      Pick<QueueRow, 'state' | 'onHoldBy' | 'lastHop' | 'acceptedAt'> & { readonly mailbox: Mailbox })[]
+  >;
   listQueue(filter: QueueFilter): Promise<readonly QueueRow[]>;
   listTracked(filter: {
     states?: readonly TrackState[];
@@ -284,6 +321,39 @@ export interface Store {
 export interface QueueFilter {
   readonly states?: readonly DeliveryState[];
   readonly limit: number;
+  /** Part of the recipient or of the chosen mailbox, and of the reverse-path; case does not matter. */
+  readonly to?: string;
+  readonly from?: string;
+  /** Name of the next hop of the last attempt. */
+  readonly hop?: string;
+  readonly group?: GroupName;
+  /** Accepted before this. */
+  readonly acceptedBefore?: Instant;
+  /** Only what an operator keeps on hold. */
+  readonly onHold?: boolean;
+}
+
+/** A delivery that stands in for those it replaces; `seq` is given by the store. */
+export interface Replacement {
+  readonly delivery: Omit<NewDelivery, 'seq' | 'firstAttemptAt'>;
+  readonly tracked: Omit<Tracked, 'seq'> | null;
+}
+
+export type Intervention = {
+  readonly at: Instant;
+  readonly by: string;
+  /** For the record: `put on hold`. */
+  readonly says: string;
+} & (
+  | { readonly action: 'hold' | 'release' | 'drop' }
+  | { readonly action: 'requeue'; readonly replacement: Replacement }
+);
+
+export interface Intervened {
+  /** `seq` of those it was done to. */
+  readonly done: readonly number[];
+  /** Left alone because they are being attempted. */
+  readonly busy: readonly number[];
 }
 
 export interface QueueRow extends Delivery {

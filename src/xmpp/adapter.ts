@@ -7,17 +7,19 @@
 // while silence means offline.
 import { randomUUID } from 'node:crypto';
 import type { Clock, Duration, Instant, Random } from '../clock.ts';
-import { second } from '../clock.ts';
+import { minute, second } from '../clock.ts';
 import type { XmppConfig } from '../config.ts';
 import type { Log } from '../log.ts';
 import { silentLog } from '../log.ts';
 import type { IncomingMessage, Notifier } from '../notify/notifier.ts';
 import { PresenceCache } from '../presence/cache.ts';
+import type { PresenceFault } from '../presence/fault.ts';
 import type { BareJid } from '../presence/jid.ts';
-import type { PresenceChange } from '../presence/presence.ts';
-import type { Watcher } from '../presence/watcher.ts';
+import type { Presence, PresenceChange } from '../presence/presence.ts';
+import type { StreamWatcher, Watcher } from '../presence/watcher.ts';
 import type { LookupSrv } from './dial.ts';
 import { answerAbout } from './disco.ts';
+import { DutyRooms } from './duty-rooms.ts';
 import { Iq } from './iq.ts';
 import type { LinkLimits } from './link.ts';
 import { Link } from './link.ts';
@@ -26,6 +28,7 @@ import { Messages } from './messages.ts';
 import type { OutboxLimits } from './outbox.ts';
 import { Outbox, SendError } from './outbox.ts';
 import { readPresence } from './presence-stanza.ts';
+import { Probes } from './probes.ts';
 import { Rooms } from './rooms.ts';
 import { Roster } from './roster.ts';
 import type { Session } from './session.ts';
@@ -48,17 +51,21 @@ export interface XmppOptions {
   readonly lookup?: LookupSrv;
 }
 
-export interface Xmpp extends Watcher, Notifier {
+export interface Xmpp extends StreamWatcher, Notifier {
   start(): void;
   /** Says goodbye and closes within a few seconds, whatever the server does. */
   stop(): Promise<void>;
+  /** Rooms, among those joined, whose occupants count as present. */
+  watchRooms(rooms: readonly BareJid[]): void;
+  onOccupant(listener: (jid: BareJid, presence: Presence | null) => void): void;
+  faults(): readonly PresenceFault[];
 }
 
 /** How often what is due is looked for: rooms, silence, staleness. */
 const choresEvery: Duration = second;
-/** After a presence error: the person is asked about again. */
-const firstRecheck: Duration = 60 * second;
-const lastRecheck: Duration = 300 * second;
+/** What was known when the link went down is used for this long. */
+const staleAfter: Duration = 2 * minute;
+const roomPatience: Duration = minute; // Out of a duty room for longer is a fault.
 
 export function createXmpp(config: XmppConfig, options: XmppOptions): Xmpp {
   return new XmppAdapter(config, options);
@@ -76,11 +83,14 @@ class XmppAdapter implements Xmpp {
   readonly #iq: Iq;
   readonly #roster: Roster;
   readonly #rooms: Rooms;
+  readonly #dutyRooms: DutyRooms;
+  readonly #probes: Probes;
+  readonly #staleAfter: Duration;
   readonly #messages: Messages;
   readonly #changeListeners: ((change: PresenceChange) => void)[] = [];
   readonly #messageListeners: ((message: IncomingMessage) => void)[] = [];
   readonly #receiptListeners: ((receipt: Receipt) => void)[] = [];
-  readonly #rechecks = new Map<BareJid, { at: Instant; pause: Duration }>();
+  readonly #occupantListeners: ((jid: BareJid, presence: Presence | null) => void)[] = [];
   readonly #queue: PresenceChange[] = [];
   #telling = false;
   #fullJid: string;
@@ -99,7 +109,8 @@ class XmppAdapter implements Xmpp {
     this.#settleAfter = options.settleAfter ?? 5 * second;
     this.#settlePerPerson = options.settlePerPerson ?? 10;
     this.#fullJid = `${config.jid}/${config.resource}`;
-    this.#cache = new PresenceCache(options.staleAfter === undefined ? {} : { staleAfter: options.staleAfter });
+    this.#staleAfter = options.staleAfter ?? staleAfter;
+    this.#cache = new PresenceCache({ staleAfter: this.#staleAfter });
     this.#link = new Link({
       config,
       clock,
@@ -142,7 +153,11 @@ class XmppAdapter implements Xmpp {
         },
       },
     });
-    this.#rooms = new Rooms({ clock, iq: this.#iq, send, nick: config.nick, log });
+    this.#dutyRooms = new DutyRooms(clock, (jid, presence) => {
+      for (const listener of this.#occupantListeners) this.#guarded(() => listener(jid, presence));
+    });
+    this.#rooms = new Rooms({ clock, iq: this.#iq, send, nick: config.nick, log, events: this.#dutyRooms });
+    this.#probes = new Probes({ clock, iq: this.#iq, send, log });
     this.#messages = new Messages({
       clock,
       log,
@@ -194,11 +209,11 @@ class XmppAdapter implements Xmpp {
     const wanted = new Set(people);
     const added = [...wanted].filter((jid) => !this.#cache.watches(jid));
     this.#cache.watch(wanted);
-    for (const jid of this.#rechecks.keys()) if (!wanted.has(jid)) this.#rechecks.delete(jid);
+    this.#probes.keepOnly(wanted);
     this.#roster.watch(wanted);
     if (!this.#present) return;
     // Whoever was in the roster already has told us before anybody listened: silence would now be taken for absence.
-    for (const jid of added) this.#probe(jid);
+    for (const jid of added) this.#probes.probe(jid);
     this.#settleLater();
   }
 
@@ -217,6 +232,26 @@ class XmppAdapter implements Xmpp {
     this.#rooms.join(rooms);
   }
 
+  watchRooms(rooms: readonly BareJid[]): void {
+    this.#dutyRooms.watch(rooms);
+  }
+
+  onOccupant(listener: (jid: BareJid, presence: Presence | null) => void): void {
+    this.#occupantListeners.push(listener);
+  }
+
+  faults(): readonly PresenceFault[] {
+    // Without a link there is one fault, and the link tells of it.
+    return this.#link.status().state === 'up' ? this.#dutyRooms.faults(this.#clock.now(), roomPatience) : [];
+  }
+
+  async verify(jid: BareJid, within: Duration): Promise<boolean | null> {
+    const here = await this.#probes.ping(jid, this.#cache.presenceOf(jid), within);
+    if (here !== null && this.#link.status().state === 'up')
+      this.#tell(this.#cache.verified(jid, here, this.#clock.now()));
+    return here;
+  }
+
   onMessage(listener: (message: IncomingMessage) => void): void {
     this.#messageListeners.push(listener);
   }
@@ -230,6 +265,7 @@ class XmppAdapter implements Xmpp {
     this.#outbox.open(session);
     if (session.resumed) {
       this.#tell(this.#cache.resumed(this.#clock.now()));
+      this.#dutyRooms.unmute();
       this.#rooms.sessionUp(true);
       // The session may have been cut before it was set up.
       if (this.#present) return;
@@ -237,6 +273,7 @@ class XmppAdapter implements Xmpp {
       this.#present = false;
       this.#iq.fail();
       this.#roster.reset();
+      this.#dutyRooms.unmute();
       this.#tell(this.#cache.flush(this.#clock.now()));
     }
     this.#session += 1;
@@ -287,10 +324,8 @@ class XmppAdapter implements Xmpp {
     const fact = readPresence(stanza, now);
     if (!fact) return;
     const { bare } = fact.jid;
-    if (fact.kind === 'error' && this.#cache.watches(bare)) {
-      const pause = Math.min(lastRecheck, (this.#rechecks.get(bare)?.pause ?? firstRecheck / 2) * 2);
-      this.#rechecks.set(bare, { at: now + pause, pause });
-    } else this.#rechecks.delete(bare);
+    if (fact.kind === 'error' && this.#cache.watches(bare)) this.#probes.doubtful(bare);
+    else this.#probes.heard(bare);
     this.#tell(this.#cache.apply(fact, now));
   }
 
@@ -326,24 +361,15 @@ class XmppAdapter implements Xmpp {
 
   #chore(now: Instant): void {
     this.#tell(this.#cache.tick(now));
-    if (this.#link.status().state !== 'up') return;
+    const { state, downSince } = this.#link.status();
+    if (downSince !== undefined && now - downSince >= this.#staleAfter) this.#dutyRooms.mute();
+    if (state !== 'up') return;
     this.#rooms.tick();
     if (this.#settleAt !== null && now >= this.#settleAt) {
       this.#settleAt = null;
       this.#tell(this.#cache.settle(now));
     }
-    for (const [jid, recheck] of this.#rechecks) {
-      if (recheck.at > now) continue;
-      recheck.at = now + recheck.pause;
-      this.#probe(jid);
-    }
-  }
-
-  /** RFC 6121 §4.3: the server answers it for those we are subscribed to. */
-  #probe(jid: BareJid): void {
-    this.#outbox.send(xml('presence', { to: jid, type: 'probe' })).catch((error: Error) => {
-      this.#log.debug({ err: error, jid }, 'a probe was not sent');
-    });
+    this.#probes.tick(now);
   }
 
   /** In the order they happened, also when a listener causes a further change. */
@@ -361,12 +387,14 @@ class XmppAdapter implements Xmpp {
   }
 
   #call<T>(listeners: readonly ((value: T) => void)[], value: T): void {
-    for (const listener of listeners) {
-      try {
-        listener(value);
-      } catch (error) {
-        this.#log.error({ err: error }, 'a listener of the XMPP adapter failed');
-      }
+    for (const listener of listeners) this.#guarded(() => listener(value));
+  }
+
+  #guarded(listener: () => void): void {
+    try {
+      listener();
+    } catch (error) {
+      this.#log.error({ err: error }, 'a listener of the XMPP adapter failed');
     }
   }
 }

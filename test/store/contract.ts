@@ -62,6 +62,8 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
             lastReply: null,
             lastHop: null,
             finalDotAt: null,
+            onHoldBy: null,
+            delayToldAt: null,
             nextAttemptAt: firstAttemptAt,
           },
         ]);
@@ -474,6 +476,17 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
           [2, 0, 'queued'],
         ]);
         expect(await attempts(t0 + 1)).toEqual([a, a]);
+      });
+
+      it('gives forwards before all mail that is due', async () => {
+        await store.accept(make.groupAcceptance(a));
+        await store.settle([{ ...ref, ...delivered }], {});
+        for (const older of ['01HZZZZZZ1001', '01HZZZZZZ1002']) await store.accept(make.acceptance(make.id(older)));
+        const { seq: _, ...forward } = make.delivery(9, { forwardOf: 0, firstAttemptAt: t0 + 10 });
+        const tracked = make.trackedOf(a, { revision: 1, state: 'tracked' });
+        await store.advance(tracked, { forwards: [{ ...forward, queueId: a }] });
+        const due = await store.claimDue({ kinds: ['attempt'], now: t0 + 10, limit: 1, leaseFor: minute });
+        expect(due).toMatchObject([{ kind: 'attempt', delivery: { queueId: a, seq: 1 } }]);
       });
 
       it('records evidence', async () => {

@@ -68,6 +68,8 @@ export const sampleDelivery: Delivery = {
   lastReply: '451 4.7.1 Try again later',
   lastHop: 'inside',
   finalDotAt: null,
+  onHoldBy: null,
+  delayToldAt: null,
   nextAttemptAt: sampleNow + 300_000,
 };
 
@@ -208,6 +210,12 @@ export function fakeOperations(over: Partial<Operations> = {}): FakeOperations {
     listQueue: async () => [row],
     story: async (id) => (known(id) ? sampleStory : null),
     retry: async () => 1,
+    intervene: async () => ({ done: [0], busy: [] }),
+    requeue: async () => ({ done: [0], busy: [] }),
+    countQueue: async () => ({
+      bounds: [5, 10],
+      rows: [{ nextHop: 'inside', total: 3, onHold: 1, ages: [1, 0, 2] }],
+    }),
     listTracked: async () => [sampleTracked],
     ack: async (id, by) =>
       known(id)
@@ -220,12 +228,29 @@ export function fakeOperations(over: Partial<Operations> = {}): FakeOperations {
         jid: 'alice@example.org',
         groups: ['support'],
         presence: { ...onlinePresence, status: 'at my\u001b[2J desk' },
+        source: 'xmpp',
+        age: 1_000,
         open: 1,
         lastAssignedAt: sampleNow - 240_000,
       },
     ],
     route: () => [],
+    presenceAt: async () => [{ name: 'alice', presence: onlinePresence }],
+    setPresence: async (name, wish) => ({
+      name,
+      mail: 'alice@example.org',
+      jid: null,
+      groups: ['support'],
+      presence:
+        wish === null ? onlinePresence : { state: wish.state, since: sampleNow, asOf: sampleNow, source: 'manual' },
+      source: wish === null ? 'xmpp' : 'manual',
+      age: 0,
+      open: 0,
+      lastAssignedAt: null,
+    }),
+    followPresence: () => () => undefined,
     explain: async (id) => (known(id) ? [{ decision: sampleDecision, replayed: true }] : null),
+    rotateMarkKey: async () => ({ key: 'k2' }),
     reload: async () => ({ version: 'abc123def456', problems: [] }),
   };
   const recorded = Object.entries({ ...base, ...over }).map(([verb, run]) => [

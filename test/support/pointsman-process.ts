@@ -72,6 +72,8 @@ export class PointsmanProcess implements AsyncDisposable {
           rate: '10kB',
         },
       }),
+      // What these tests do with presence is meant: nobody flaps, and nobody waits to see whether they do.
+      presence: { up: 'none', down: 'none' },
       log: { level: 'debug', pretty: 'false' },
       ...options.config,
     };

@@ -1,5 +1,6 @@
 // The migrations of the SQLite store, in order.
 import { start } from './0001-start.ts';
+import { operator } from './0002-operator.ts';
 import type { Migration } from './migration.ts';
 
-export const sqliteMigrations: readonly Migration[] = [start];
+export const sqliteMigrations: readonly Migration[] = [start, operator];

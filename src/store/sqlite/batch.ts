@@ -1,9 +1,11 @@
 // Group commit: everything that waits is run in one transaction, each verb in its own savepoint, so that one failing
-// verb is undone alone. Answers are given only after COMMIT has returned, which with synchronous=FULL means synced.
+// verb is undone alone. Answers are given only after COMMIT has returned, which with synchronous=FULL means synced. A
+// batch of nothing but leases and plain deliveries is committed without: the next synced commit carries it along.
 import type { Duration } from '../../clock.ts';
+import { mayWaitForSync, reads, type VerbName } from './company.ts';
 import { scheduleRetirement } from './messages.ts';
 import type { Sql } from './sql.ts';
-import { reads, type VerbName, verbs } from './verbs.ts';
+import { verbs } from './verbs.ts';
 import { type Answer, failureOf, isBeyondRepair } from './wire.ts';
 import { Stale, type Work } from './work.ts';
 
@@ -25,6 +27,8 @@ export class BatchRunner {
   readonly #keepContent: Duration;
   /** As committed. */
   readonly #counters = new Map<string, number>();
+  /** The connection is opened with FULL. */
+  #synced = true;
   /** Changes of this batch's verbs so far. */
   readonly #counted = new Map<string, number>();
 
@@ -43,6 +47,7 @@ export class BatchRunner {
       return { answers, committed: 0, fatal: errors.find(isBeyondRepair) };
     }
     try {
+      this.#sync(!requests.every((request) => mayWaitForSync(request.verb, request.args)));
       this.#sql.run('BEGIN IMMEDIATE');
       const answers = requests.map((request) => this.#write(request));
       this.#writeCounters();
@@ -120,6 +125,13 @@ export class BatchRunner {
     for (const [queueId, end] of work.ended) scheduleRetirement(work, queueId, end);
     for (const [name, by] of work.counted) this.#counted.set(name, (this.#counted.get(name) ?? 0) + by);
     return value;
+  }
+
+  /** Of a connection on WAL: FULL syncs the log at each commit, NORMAL only before a checkpoint. */
+  #sync(needed: boolean): void {
+    if (needed === this.#synced) return;
+    this.#sql.exec(needed ? 'PRAGMA synchronous = FULL' : 'PRAGMA synchronous = NORMAL');
+    this.#synced = needed;
   }
 
   #writeCounters(): void {

@@ -6,8 +6,8 @@ import type { Duration } from '../../clock.ts';
 import { describeError, PointsmanError } from '../../mail/error.ts';
 import { replies } from '../../mail/reply.ts';
 import type { Acceptance, Consequences, Store } from '../store.ts';
-import type { VerbName } from './verbs.ts';
-import { errorFrom, type FromWorker, type Request, type WorkerOptions } from './wire.ts';
+import { mayWaitForCompany, type VerbName } from './company.ts';
+import { type Answer, errorFrom, type FromWorker, type Request, type Requests, type WorkerOptions } from './wire.ts';
 
 export interface SqliteStoreOptions {
   /** The state folder; created (0700) when missing. The database in it is `pointsman.db`. */
@@ -21,6 +21,18 @@ export interface SqliteStoreOptions {
   readonly onWarning?: (text: string) => void;
   /** Most pages (of 4 kB) the database may have; past that the store is full. */
   readonly maxPages?: number;
+}
+
+/**
+ * Plain deliveries have nobody waiting for them, so they go over with the next acceptance: most of what they write is on
+ * the pages that it writes too, and waking the worker costs as much as the work. A crash in between sends them again, as
+ * one between the next hop's reply and any commit does, and says so.
+ */
+const longestWait: Duration = 3;
+
+interface Gathered {
+  readonly request: Request;
+  readonly transfer: readonly ArrayBuffer[];
 }
 
 interface Pending {
@@ -68,8 +80,13 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     history: verb('history'),
     recordPresence: verb('recordPresence'),
     presenceHistory: verb('presenceHistory'),
+    presenceAt: verb('presenceAt'),
+    forgetPresence: verb('forgetPresence'),
     retireContent: verb('retireContent'),
     retryNow: verb('retryNow'),
+    intervene: verb('intervene'),
+    hastenHop: verb('hastenHop'),
+    queuePage: verb('queuePage'),
     listQueue: verb('listQueue'),
     listTracked: verb('listTracked'),
     message: verb('message'),
@@ -97,6 +114,9 @@ class WorkerLink {
   readonly #exited: Promise<void>;
   readonly #options: SqliteStoreOptions;
   readonly #pending = new Map<number, Pending>();
+  readonly #gathered: Gathered[] = [];
+  #soon: NodeJS.Immediate | undefined;
+  #later: NodeJS.Timeout | undefined;
   #lastId = 0;
   #state: 'opening' | 'open' | 'closing' | 'closed' = 'opening';
   #fatal: Error | undefined;
@@ -166,10 +186,42 @@ class WorkerLink {
     return new Promise<unknown>((resolve, reject) => {
       this.#lastId += 1;
       const id = this.#lastId;
-      // First the post: what cannot be cloned throws here, and must not stay behind as pending.
-      this.#worker.postMessage({ ...request, id } satisfies Request, transfer);
       this.#pending.set(id, { verb: request.verb, resolve, reject });
+      this.#gathered.push({ request: { ...request, id }, transfer });
+      const mayWait = request.verb !== 'close' && 'args' in request && mayWaitForCompany(request.verb, request.args);
+      if (mayWait) this.#later ??= setTimeout(() => this.#send(), longestWait);
+      else this.#soon ??= setImmediate(() => this.#send());
     });
+  }
+
+  /** All that was called in one turn of the event loop goes over in one message. */
+  #send(): void {
+    clearTimeout(this.#later);
+    clearImmediate(this.#soon);
+    this.#later = undefined;
+    this.#soon = undefined;
+    const gathered = this.#gathered.splice(0);
+    if (gathered.length === 0) return;
+    try {
+      this.#postAll(gathered);
+    } catch (error) {
+      // What cannot be cloned is the fault of one call alone.
+      for (const each of gathered) {
+        try {
+          if (gathered.length === 1) throw error;
+          this.#postAll([each]);
+        } catch (reason) {
+          this.#answer({ kind: 'answers', answers: [refused(each.request, reason)], committed: 0 });
+        }
+      }
+    }
+  }
+
+  #postAll(gathered: readonly Gathered[]): void {
+    this.#worker.postMessage(
+      gathered.map(({ request }) => request) satisfies Requests,
+      gathered.flatMap(({ transfer }) => transfer),
+    );
   }
 
   #answer(message: FromWorker & { kind: 'answers' }): void {
@@ -192,6 +244,10 @@ class WorkerLink {
     this.#pending.clear();
     if (!opening) this.#options.onFatal?.(fatal);
   }
+}
+
+function refused({ id, verb }: Request, error: unknown): Answer {
+  return { id, ok: false, failure: { kind: 'local', message: `${verb}: ${describeError(error)}` } };
 }
 
 function gone(verb: string, fatal: Error): PointsmanError {

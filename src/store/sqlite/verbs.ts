@@ -1,7 +1,9 @@
 // Every verb of the port as a function of one Work. Those in `reads` change nothing and need no transaction.
 import type { Consequences, Store } from '../store.ts';
+import type { VerbName } from './company.ts';
 import { applyConsequences } from './consequences.ts';
 import { choose, recordFinalDot, retryNow, settle, wakeHeld } from './deliveries.ts';
+import { hastenHop, intervene, queuePage } from './interventions.ts';
 import * as look from './look.ts';
 import { accept, content, retireContent } from './messages.ts';
 import { settleNudge } from './nudges.ts';
@@ -9,30 +11,9 @@ import { claimDue, nextDueAt, releaseLeases } from './timers.ts';
 import { listTracked, openTracked, trackedByMessageId, trackedByShortId, trackedOne } from './tracked.ts';
 import type { Work } from './work.ts';
 
-export type VerbName = Exclude<keyof Store, 'close'>;
 export type Arguments<V extends VerbName> = Parameters<Store[V]>;
 export type Result<V extends VerbName> = Awaited<ReturnType<Store[V]>>;
 type Verbs = { readonly [V in VerbName]: (work: Work, ...args: Arguments<V>) => Result<V> };
-
-export const reads: ReadonlySet<VerbName> = new Set<VerbName>([
-  'nextDueAt',
-  'content',
-  'trackedByShortId',
-  'tracked',
-  'openTracked',
-  'trackedByMessageId',
-  'history',
-  'presenceHistory',
-  'listQueue',
-  'listTracked',
-  'message',
-  'events',
-  'evidence',
-  'decisions',
-  'nudges',
-  'counts',
-  'recall',
-]);
 
 /** A change and its consequences: `stale` is thrown on the way, see work.ts. */
 function done(work: Work, also: Consequences): 'done' {
@@ -72,8 +53,13 @@ export const verbs: Verbs = {
   history: look.history,
   recordPresence: look.appendPresence,
   presenceHistory: look.presenceHistory,
+  presenceAt: look.presenceAt,
+  forgetPresence: look.forgetPresence,
   retireContent,
   retryNow,
+  intervene,
+  hastenHop,
+  queuePage,
   listQueue: look.listQueue,
   listTracked,
   message: look.message,

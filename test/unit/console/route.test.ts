@@ -51,6 +51,7 @@ routes:
       },
       rules: { current: () => story.rules, problems: () => [] },
       relay: story.relay,
+      rotateMarkKey: () => 'k',
       reload: async () => ({ version: '', problems: [] }),
       clock: story.clock,
       version: '0',

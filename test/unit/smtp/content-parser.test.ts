@@ -11,7 +11,7 @@ interface Read {
 
 /** Feeds the pieces one write each, in content mode from the first octet. */
 async function read(pieces: readonly string[], limit = 1_000_000, cutOff = 2_000_000): Promise<Read> {
-  const parser = new ContentParser({});
+  const parser = new ContentParser();
   const commands: string[] = [];
   let content: Read['content'];
   parser.oncommand = (line, callback) => {

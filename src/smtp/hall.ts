@@ -1,0 +1,23 @@
+// What the sessions of one front door share; server.ts has it.
+import type { Clock } from '../clock.ts';
+import type { Intake } from '../intake.ts';
+import type { Log } from '../log.ts';
+import type { Reply } from '../mail/reply.ts';
+
+/** What all sessions of one front door share. */
+export interface Hall {
+  readonly hostname: string;
+  readonly size: number;
+  readonly maxRecipients: number;
+  readonly intake: Intake;
+  readonly clock: Clock;
+  readonly log: Log;
+  draining(): boolean;
+  /** Decides at connect, on the real peer address. A Reply with 421 ends the connection, another one only the mail. */
+  admit(address: string): Reply | undefined;
+  carriesMembers(address: string): boolean;
+  /** Room for content that is being received; false when there is none. */
+  reserve(octets: number): boolean;
+  release(octets: number): void;
+  onMessage(reply: Reply): void;
+}
