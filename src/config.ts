@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import type { Duration } from './clock.ts';
 import { configFileSchema, defaults, isLoopback, type NextHopEntry } from './config/config-file.ts';
+import { checkDoors, type LookupConfig, lookupOf, type MilterConfig, milterOf } from './config/doors.ts';
 import { domainKey } from './mail/path.ts';
 import type { Language } from './mail/report-text.ts';
 import type { BareJid } from './presence/jid.ts';
@@ -48,6 +49,10 @@ export interface Config {
   /** Of the text of reports; none: as the mail suggests. */
   readonly reports: { readonly languages: readonly Language[] };
   readonly xmpp: XmppConfig | null;
+  /** Where reports and copies of members' mail are addressed to; null: none are asked for. */
+  readonly evidence: { readonly domain: string } | null;
+  /** Where members' mailboxes are looked into; null: nowhere. */
+  readonly imap: ImapConfig | null;
   readonly presence: PresenceConfig;
   readonly log: {
     readonly level: 'debug' | 'info' | 'warn' | 'error' /** null: pretty on a terminal */;
@@ -55,23 +60,19 @@ export interface Config {
   };
 }
 
-export type Socket = { readonly host: string; readonly port: number } | { readonly path: string };
-
-export interface MilterConfig {
-  readonly listen: readonly Socket[];
-  /** What the MTA is told when we fail. */
-  readonly onFailure: 'tempfail' | 'accept';
-  /** What becomes of mail that the rules would hold, which a milter cannot; null: such rules are refused. */
-  readonly hold: 'tempfail' | 'quarantine' | null;
-  /** All mail of this MTA is members' own. Mail sent with a password always is. */
-  readonly carriesMembers: boolean;
-}
-
-export interface LookupConfig {
-  readonly socketmap: readonly Socket[];
-  readonly tcpTable: readonly Socket[];
-  /** How long a group's answer stays the same while that member stays eligible. */
-  readonly steady: Duration;
+export interface ImapConfig {
+  readonly host: string;
+  readonly port: number;
+  /** `verify`: TLS from the first octet. `none` is for loopback alone. */
+  readonly tls: 'verify' | 'starttls' | 'none';
+  /** PEM of the authorities trusted for this link only; null for the system's. */
+  readonly ca: string | null;
+  /** `{mail}` stands for the member's address. */
+  readonly user: string;
+  readonly password: string;
+  readonly folder: string;
+  /** At the same time. */
+  readonly connections: number;
 }
 
 export interface XmppConfig {
@@ -164,6 +165,8 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
     ...lookupOf(read.lookup?.value),
     reports: { languages: [...new Set(read.reports?.languages ?? [])] },
     xmpp: read.xmpp ? xmppOf(read.xmpp, surroundings, report) : null,
+    evidence: read.evidence?.domain === undefined ? null : { domain: read.evidence.domain },
+    imap: read.evidence?.imap ? imapOf(read.evidence.imap, surroundings, report) : null,
     presence: presenceOf(read),
     log: { level: read.log?.level ?? 'info', pretty: prettyOf(read.log?.pretty) },
   } satisfies Config;
@@ -193,32 +196,6 @@ function checkListeners({ listen, peers, place }: ConfigFile, report: Report): v
     const host = open.value.address?.host ?? '';
     const message = `${quote(host)} can be reached from other machines, but there are no peers, so nobody may relay; list the addresses of your mail servers under "peers"`;
     report.error(peers?.place ?? open.place ?? place, message);
-  }
-}
-
-function milterOf(milter: ConfigFile['milter']): { milter?: MilterConfig } {
-  if (milter === undefined) return {};
-  const { listen, onFailure = defaults.milter.onFailure, hold = null, carries } = milter;
-  return { milter: { listen: listen?.value ?? [], onFailure, hold, carriesMembers: carries === 'members' } };
-}
-
-function lookupOf(lookup: NonNullable<ConfigFile['lookup']>['value'] | undefined): { lookup?: LookupConfig } {
-  if (lookup === undefined) return {};
-  const { socketmap, tcpTable, steady = defaults.steady } = lookup;
-  return { lookup: { socketmap: socketmap?.value ?? [], tcpTable: tcpTable?.value ?? [], steady } };
-}
-
-/** These protocols know no password: who is not on this machine must be a peer. */
-function checkDoors({ milter, lookup, peers }: ConfigFile, report: Report): void {
-  if (lookup && lookup.value.socketmap === undefined && lookup.value.tcpTable === undefined)
-    report.error(lookup.place, 'the lookup has neither "socketmap" nor "tcpTable", so nobody can ask');
-  for (const door of [milter?.listen, lookup?.value.socketmap, lookup?.value.tcpTable]) {
-    const open = door?.value.find((address) => 'host' in address && !isLoopback(address.host));
-    if (door && open && 'host' in open && (peers === undefined || peers.count === 0))
-      report.error(
-        door.place,
-        `${quote(open.host)} can be reached from other machines, but there are no peers, so nobody may ask`,
-      );
   }
 }
 
@@ -255,6 +232,46 @@ function nextHopOf({ name, value }: Named<NextHopEntry>): NextHop | undefined {
   return { name, host, port, tls, maxConnections };
 }
 
+type ImapEntry = NonNullable<NonNullable<ConfigFile['evidence']>['imap']>;
+
+function imapOf(entry: ImapEntry, surroundings: ConfigSurroundings, report: Report): ImapConfig | null {
+  const password = passwordOf(entry, surroundings, report, 'the IMAP server');
+  const ca = caOf(entry.caFile, surroundings, report);
+  const { server } = entry;
+  if (entry.user && !entry.user.value.includes('{mail}'))
+    report.error(
+      entry.user.place,
+      `${quote(entry.user.value)} would be one login for all; write {mail} where it differs`,
+    );
+  if (server === undefined || password === undefined) return null;
+  const tls = entry.tls ?? (isLoopback(server.host) ? 'none' : 'verify');
+  if (tls === 'none' && !isLoopback(server.host))
+    report.error(entry.place, 'without TLS the password could be read on its way; say tls: verify or tls: starttls');
+  return {
+    ...server,
+    tls,
+    ca,
+    user: entry.user?.value ?? '{mail}',
+    password,
+    folder: entry.folder ?? 'INBOX',
+    connections: entry.connections ?? defaults.imapConnections,
+  };
+}
+
+function caOf(
+  file: Located<string> | undefined,
+  { folder, readFile }: ConfigSurroundings,
+  report: Report,
+): string | null {
+  if (file === undefined) return null;
+  const found = readFile(resolve(folder, file.value));
+  if ('wrong' in found) report.error(file.place, `${quote(file.value)} ${found.wrong}`);
+  else if (!found.value.includes('-----BEGIN CERTIFICATE-----'))
+    report.error(file.place, `${quote(file.value)} holds no certificate in PEM form`);
+  else return found.value;
+  return null;
+}
+
 function presenceOf({ presence }: ConfigFile): PresenceConfig {
   const standard = defaults.presence;
   return {
@@ -269,16 +286,8 @@ function presenceOf({ presence }: ConfigFile): PresenceConfig {
 type XmppEntry = NonNullable<ConfigFile['xmpp']>;
 
 function xmppOf(entry: XmppEntry, surroundings: ConfigSurroundings, report: Report): XmppConfig | null {
-  const { folder, readFile } = surroundings;
-  const password = passwordOf(entry, surroundings, report);
-  let ca: string | null = null;
-  if (entry.caFile) {
-    const found = readFile(resolve(folder, entry.caFile.value));
-    if ('wrong' in found) report.error(entry.caFile.place, `${quote(entry.caFile.value)} ${found.wrong}`);
-    else if (!found.value.includes('-----BEGIN CERTIFICATE-----'))
-      report.error(entry.caFile.place, `${quote(entry.caFile.value)} holds no certificate in PEM form`);
-    else ca = found.value;
-  }
+  const password = passwordOf(entry, surroundings, report, 'the xmpp account');
+  const ca = caOf(entry.caFile, surroundings, report);
   if (entry.directTls === true && entry.server === undefined)
     report.error(entry.place, '"directTls" says how to speak to "server", which is missing; DNS says it by itself');
   if (entry.jid === undefined || password === undefined) return null;
@@ -298,16 +307,18 @@ function xmppOf(entry: XmppEntry, surroundings: ConfigSurroundings, report: Repo
   };
 }
 
-function passwordOf(entry: XmppEntry, { folder, readSecret }: ConfigSurroundings, report: Report): string | undefined {
+function passwordOf(
+  entry: Pick<XmppEntry, 'passwordFile' | 'passwordCredential' | 'given' | 'place'>,
+  { folder, readSecret }: ConfigSurroundings,
+  report: Report,
+  what: string,
+): string | undefined {
   const { passwordFile, passwordCredential } = entry;
   const ways = ['passwordFile', 'passwordCredential'].filter((key) => entry.given.includes(key));
   if (ways.length !== 1) {
     const found = ways.length === 0 ? 'neither' : 'both';
     if (!entry.given.includes('password') || ways.length > 1)
-      report.error(
-        entry.place,
-        `the xmpp account has exactly one of passwordFile, passwordCredential; here is ${found}`,
-      );
+      report.error(entry.place, `${what} has exactly one of passwordFile, passwordCredential; here is ${found}`);
     return undefined;
   }
   const said: Located<string> | undefined = passwordFile ?? passwordCredential;

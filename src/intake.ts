@@ -1,4 +1,5 @@
 // Port: what a front door may ask. The SMTP relay uses it now; milter and lookup will.
+import type { Content, ContentWriter } from './mail/content.ts';
 import type { Envelope, ForwardPath } from './mail/envelope.ts';
 import type { MailFacts } from './mail/facts.ts';
 import type { Mailbox, ReversePath } from './mail/path.ts';
@@ -28,7 +29,9 @@ export interface Intake {
    * After the final dot. Resolves when content and envelope are durable: the front door may then say 250 with the id.
    * @throws PointsmanError with the reply for the peer; nothing is kept then.
    */
-  accept(client: Client, envelope: Envelope, content: Uint8Array): Promise<QueueId>;
+  accept(client: Client, envelope: Envelope, content: Content): Promise<QueueId>;
+  /** For content that is too large for memory. Absent: there is no such room, and it is kept in memory. */
+  openContent?(): ContentWriter;
 }
 
 /** What the rules say of each recipient, before anybody is chosen. */

@@ -9,7 +9,6 @@ import { runProgram } from './cli/program.ts';
 import { loadConfig } from './cli/setup.ts';
 import { processTerminal, type Terminal } from './cli/terminal.ts';
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts';
-import { isLoopback } from './config/config-file.ts';
 import { checkStateFolder } from './config/load.ts';
 import { openMarkKeys } from './config/mark-keys.ts';
 import type { Config } from './config.ts';
@@ -17,21 +16,19 @@ import { createApi } from './console/api.ts';
 import { createHealth } from './console/health.ts';
 import { createMetrics } from './console/metrics.ts';
 import { controlSocketIn, type Listening, serveControl, serveHealth } from './console/server.ts';
+import { openDoors } from './doors.ts';
 import { type FaultPoint, noFaults, windows } from './fault-point.ts';
+import { createMailboxes } from './imap/adapter.ts';
 import { createLog, type Log, logStory } from './log.ts';
-import { createLookupDoor } from './lookup/server.ts';
 import { describeError } from './mail/error.ts';
-import { parseNetwork } from './mail/network.ts';
-import { describeAddress } from './milter/listening.ts';
-import { createMilter } from './milter/milter.ts';
-import { createRouter, routerActions } from './milter/router.ts';
+import { ourAddresses } from './mail/our-address.ts';
 import type { Notifier } from './notify/notifier.ts';
 import { createOperations } from './operate.ts';
 import type { Operations } from './operations.ts';
 import type { BareJid } from './presence/jid.ts';
 import { nobodyWatches, type Watcher } from './presence/watcher.ts';
 import { createPresenceDesk, type PresenceDesk } from './presence-desk.ts';
-import { createRelay, type Relay } from './relay.ts';
+import { createRelay } from './relay.ts';
 import { checkDoors } from './routing/doors.ts';
 import { loadRules } from './routing/load.ts';
 import { formatProblem } from './routing/problem.ts';
@@ -116,6 +113,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       keepHistory: keep,
     });
     xmpp?.watchRooms(rooms);
+    const mailboxes = config.imap ? createMailboxes(config.imap, { clock, random, log }) : null;
     const transport = createTransport({ hostname: config.hostname, log, clock });
     undo.push(() => transport.close());
     const tell = (event: StoryEvent) => {
@@ -123,7 +121,10 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       logStory(log, event);
       options.onEvent?.(event);
     };
-    const markKey = config.milter ? await ownKey(store) : undefined;
+    const markKey = config.milter ? await ownKey(store, 'mark key', 'base64url') : undefined;
+    const ours = config.evidence
+      ? ourAddresses(Buffer.from(await ownKey(store, 'evidence key', 'base64'), 'base64'), config.evidence.domain)
+      : null;
     const relay = await createRelay({
       config,
       clock,
@@ -132,7 +133,9 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       rules,
       watcher,
       notifier: xmpp,
+      mailboxes,
       transport,
+      ours,
       composeReport: (data) => composeReport(data),
       markKeys: () => markKeys.current(),
       log,
@@ -157,6 +160,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       rules,
       relay,
       reload: () => rules.reload(),
+      copiesAddress: ours?.copies ?? null,
       rotateMarkKey: () => markKeys.rotate(),
       hindrances: () => (draining ? ['it is shutting down'] : []),
       clock,
@@ -173,6 +177,8 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     watcher.start();
     undo.push(async () => watcher.stop());
     xmpp?.start();
+    mailboxes?.start();
+    undo.push(async () => mailboxes?.stop());
     undo.push(async () => xmpp?.stop());
     const smtp = await frontDoor.start();
     undo.push(() => frontDoor.close());
@@ -184,7 +190,18 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       { smtp: smtp.map(({ host, port }) => `${host}:${port}`), doors: doors.at, rules: rules.current().version },
       'ready',
     );
-    const stop = stopper({ frontDoor, doors, relay, desk: watcher, xmpp, transport, store, control, health });
+    const stop = stopper({
+      frontDoor,
+      doors,
+      relay,
+      desk: watcher,
+      xmpp,
+      mailboxes,
+      transport,
+      store,
+      control,
+      health,
+    });
     return {
       smtp,
       http: { host: config.http.host, port: health.port },
@@ -211,6 +228,7 @@ function stopper(running: {
   relay: { drain(): Promise<void> };
   desk: { stop(): void };
   xmpp: { stop(): Promise<void> } | null;
+  mailboxes: { stop(): Promise<void> } | null;
   transport: { close(): Promise<void> };
   store: { close(): Promise<void> };
   control: Listening;
@@ -220,6 +238,7 @@ function stopper(running: {
   const stop = async () => {
     await Promise.all([running.frontDoor.close(), running.doors.close()]);
     await running.relay.drain();
+    await running.mailboxes?.stop();
     running.desk.stop();
     await running.xmpp?.stop();
     await running.transport.close();
@@ -233,6 +252,15 @@ function stopper(running: {
   };
 }
 
+/** A key of our own: made once, and it never leaves the state folder, whose files are ours alone. */
+async function ownKey(store: Store, name: string, encoding: 'base64' | 'base64url'): Promise<string> {
+  const known = await store.recall(name);
+  if (known !== null) return known;
+  const made = randomBytes(32).toString(encoding);
+  await store.remember(name, made);
+  return made;
+}
+
 async function openRules(config: Config, options: StartOptions): Promise<RuleBook> {
   const load = async () => {
     const loaded = await loadRules(config.rules, options.anyRuleMode ? { anyMode: true } : {});
@@ -244,59 +272,6 @@ async function openRules(config: Config, options: StartOptions): Promise<RuleBoo
   for (const problem of first.problems)
     options.log.warn({ problem: formatProblem(problem) }, 'the rules could be better');
   return createRuleBook(first.rules, first.problems, load);
-}
-
-/** Where MTAs ask, and keep queue and delivery to themselves. */
-async function openDoors(
-  { milter, lookup, peers, hostname, size }: Config,
-  relay: Relay,
-  { clock, log }: { clock: Clock; log: Log },
-): Promise<{ readonly at: readonly string[]; close(): Promise<void> }> {
-  const networks = peers.flatMap(({ network }) => parseNetwork(network) ?? []);
-  const admit = (address: string) => isLoopback(address) || networks.some((includes) => includes(address));
-  const at: string[] = [];
-  const open: { close(): Promise<void> }[] = [];
-  const close = async () => void (await Promise.all(open.map((door) => door.close())));
-  try {
-    if (milter) {
-      const { advisor } = relay;
-      const router = createRouter({ ...milter, advisor, hostname, log });
-      const server = createMilter(router, {
-        clock,
-        admit,
-        actions: routerActions,
-        body: () => advisor.keepsContent(),
-        recipients: () => advisor.refusesByEnvelope(),
-        onFailure: milter.onFailure,
-        limits: { message: size },
-        onProblem: (what, error) => log[what === 'handler' ? 'error' : 'warn']({ err: error, what }, 'milter'),
-      });
-      open.push(server);
-      for (const address of milter.listen) at.push(`milter ${describeAddress(await server.listen(address))}`);
-    }
-    if (lookup) {
-      const ask = relay.lookup(lookup.steady);
-      const door = createLookupDoor({ answer: ({ map, key }) => ask(map, key), admit, log });
-      open.push(door);
-      for (const address of lookup.socketmap)
-        at.push(`socketmap ${describeAddress(await door.listen('socketmap', address))}`);
-      for (const address of lookup.tcpTable)
-        at.push(`tcp_table ${describeAddress(await door.listen('tcp table', address))}`);
-    }
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  return { at, close };
-}
-
-/** What our forwards are marked with: made once, and known to nobody else. */
-async function ownKey(store: Store): Promise<string> {
-  const known = await store.recall('mark key');
-  if (known !== null) return known;
-  const made = randomBytes(32).toString('base64url');
-  await store.remember('mark key', made);
-  return made;
 }
 
 /** Everybody the rules name is watched, every room they name is joined, and every duty room. */

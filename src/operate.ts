@@ -48,6 +48,8 @@ export interface OperateOptions {
   reload(): Promise<{ readonly version: string; readonly problems: readonly Problem[] }>;
   /** Further reasons for not being ready (draining), for people; none when all is well. */
   readonly hindrances?: () => readonly string[];
+  /** See Operations.copiesAddress. */
+  readonly copiesAddress?: string | null;
   readonly clock: Clock;
   readonly version: string;
 }
@@ -170,6 +172,7 @@ export function createOperations(options: OperateOptions): Operations {
     },
     countQueue: () => countQueue(options),
     listTracked: (filter) => store.listTracked(filter),
+    copiesAddress: async () => options.copiesAddress ?? null,
     async ack(id, by) {
       const tracked = await trackedBy(id);
       if (tracked === null) return { kind: 'unknown' };

@@ -127,6 +127,8 @@ export interface Operations {
   listTracked(filter: { states?: readonly TrackState[]; group?: string; limit: number }): Promise<readonly Tracked[]>;
   /** `by` is who did it, for the record. */
   ack(id: string, by: string): Promise<AckOutcome>;
+  /** Where copies of members' mail are to be sent; null when no domain is set aside for evidence. A secret. */
+  copiesAddress(): Promise<string | null>;
   /** @throws RefusedError when there is no such person or group */
   presence(filter?: PresenceFilter): Promise<readonly PersonView[]>;
   /** What was known of people then: "who was there at 10:42". */

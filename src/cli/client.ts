@@ -36,6 +36,7 @@ export interface Client {
   listTracked(filter: ListFilter & { readonly group?: string }): Promise<readonly Tracked[]>;
   tracked(id: string): Promise<Story>;
   ack(id: string, by: string): Promise<Exclude<AckOutcome, { kind: 'unknown' }>>;
+  evidence(): Promise<{ readonly copies: string | null }>;
   presence(filter?: PresenceFilter): Promise<readonly PersonView[]>;
   setPresence(name: string, wish: PresenceWish | null, by: string): Promise<PersonView>;
   /** First all of them, then whoever changes. Resolves when Pointsman ends it. */
@@ -82,6 +83,7 @@ export function createClient(socket: string): Client {
     listTracked: (filter) => get(`/tracked?${query(filter)}`),
     tracked: (one) => get(`/tracked/${id(one)}`),
     ack: (one, by) => post(`/tracked/${id(one)}/ack`, { by }),
+    evidence: () => get('/evidence'),
     presence: (filter = {}) => get(`/presence?${query(filter)}`),
     setPresence: (name, wish, by) => post(`/presence/${id(name)}`, { by, wish }),
     followPresence: (filter, tell) => follow(socket, `/presence/events?${query(filter)}`, tell),

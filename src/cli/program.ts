@@ -16,7 +16,7 @@ import { queueCounts, queueIntervene, queueList, queueRequeue, queueRetry, queue
 import { reload } from './reload.ts';
 import { stateFolderOf } from './setup.ts';
 import type { Terminal } from './terminal.ts';
-import { trackAck, trackList, trackShow } from './track.ts';
+import { trackAck, trackAddress, trackList, trackShow } from './track.ts';
 
 export interface SandboxOptions {
   /** For programs: JSON lines. */
@@ -178,6 +178,9 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
   speaking(track, 'ack', 'acknowledge it: somebody takes care')
     .argument(...idArgument)
     .action(async (id: string, options) => ended(await trackAck(context, id, options)));
+  speaking(track, 'address', 'where the mail server is to send copies of members’ mail').action(async (options) =>
+    ended(await trackAddress(context, options)),
+  );
   const present = program.command('presence').description('who is there, and saying so by hand');
   // The default of its group, so that `pointsman presence` shows it.
   present

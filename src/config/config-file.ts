@@ -225,6 +225,29 @@ const lookup = fields('the lookup', {
   tcpTable: optional(sockets),
   steady: optional(duration(second, hour)),
 });
+const imap = fields(
+  'the IMAP server',
+  {
+    server: required(nextHopAddress),
+    tls: optional(oneOf(['verify', 'starttls', 'none'])),
+    caFile: optional(located(text('the path of a file'))),
+    user: optional(
+      located(text('a login name in which {mail} stands for the member’s address, such as {mail}*pointsman', 200)),
+    ),
+    passwordFile: optional(located(text('the path of a file'))),
+    passwordCredential: optional(
+      located(
+        scalar('the name of a systemd credential', (value) =>
+          /^[A-Za-z0-9_.-]{1,255}$/.test(value) && !/^\.+$/.test(value) ? value : undefined,
+        ),
+      ),
+    ),
+    folder: optional(text('the name of a folder', 200)),
+    connections: optional(integer(1, 10_000)),
+  },
+  { password: 'a password does not stand in this file; put it in a file of mode 0600 and name that as "passwordFile"' },
+);
+
 const durationOrNone: Schema<Duration | null> = scalar('a time such as 4h, or none', (value) =>
   value === 'none' ? null : parseDuration(value),
 );
@@ -266,6 +289,7 @@ export const configFileSchema = fields('the configuration', {
     }),
   ),
   xmpp: optional(xmpp),
+  evidence: optional(fields('evidence', { domain: optional(domain), imap: optional(imap) })),
   presence: optional(
     fields('presence', {
       up: optional(orNone(duration(second, 10 * minute))),
@@ -301,6 +325,7 @@ export const defaults = {
   milter: { onFailure: 'tempfail' },
   // As long as Postfix may ask several times for one message.
   steady: 5 * second,
+  imapConnections: 20,
   resource: 'pointsman',
   nick: 'Pointsman',
   // Prosody's mod_limits lets a client without a table of its own send 3,000 octets a second.

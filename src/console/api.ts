@@ -88,6 +88,8 @@ export function createApi(operations: Operations, log: Log): Hono {
     return c.json(outcome);
   });
 
+  api.get('/evidence', async (c) => c.json({ copies: await operations.copiesAddress() }));
+
   api.get('/explain/:id', async (c) => {
     const id = idOf(c);
     return c.json((await operations.explain(id)) ?? refuse(404, `no message ${id}`));

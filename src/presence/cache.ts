@@ -140,12 +140,40 @@ export class PresenceCache {
     return changes;
   }
 
-  /** The server has had its time: who is subscribed to and silent is offline. */
-  settle(now: Instant): readonly PresenceChange[] {
+  /** Another server cannot be reached: what it said of its people is not known any more, and their silence says nothing. */
+  domainSilent(domain: string, now: Instant): readonly PresenceChange[] {
+    const changes: PresenceChange[] = [];
+    for (const [jid, entry] of this.#entries) {
+      const { state, reason } = entry.presence;
+      if (!jid.endsWith(`@${domain}`) || reason === 'not-subscribed' || reason === 'remote-silent') continue;
+      entry.resources.clear();
+      if (state !== 'unknown' || reason !== 'link-down')
+        changes.push(...this.#forget(jid, entry, now, 'remote-silent'));
+    }
+    return changes;
+  }
+
+  /** It answers again: its people are asked about, and their silence will mean something. Answers who. */
+  domainBack(
+    domain: string,
+    now: Instant,
+  ): { readonly people: readonly BareJid[]; readonly changes: readonly PresenceChange[] } {
+    const people: BareJid[] = [];
+    const changes: PresenceChange[] = [];
+    for (const [jid, entry] of this.#entries) {
+      if (!jid.endsWith(`@${domain}`) || entry.presence.reason !== 'remote-silent') continue;
+      people.push(jid);
+      changes.push(...this.#forget(jid, entry, now, 'resync'));
+    }
+    return { people, changes };
+  }
+
+  /** The server has had its time: who is subscribed to and silent is offline. `whom`: of these only. */
+  settle(now: Instant, whom: (jid: BareJid) => boolean = () => true): readonly PresenceChange[] {
     if (this.#linkDownAt !== null) return [];
     const changes: PresenceChange[] = [];
     for (const [jid, entry] of this.#entries) {
-      if (!isUnsettled(entry)) continue;
+      if (!isUnsettled(entry) || !whom(jid)) continue;
       const known = entry.presence.lastKnown?.state === 'offline' ? entry.presence.lastKnown.asOf : null;
       changes.push(...this.#set(jid, entry, { state: 'offline', since: known, asOf: now }, now));
     }
@@ -157,7 +185,9 @@ export class PresenceCache {
     if (this.#linkDownAt !== null) return;
     this.#linkDownAt = now;
     for (const entry of this.#entries.values()) {
-      if (entry.presence.state !== 'unknown') entry.presence = { ...entry.presence, asOf: heardAt };
+      // Octets are heard a moment before they are read: what we know is never older than when it was read.
+      const asOf = Math.max(entry.presence.asOf ?? heardAt, heardAt);
+      if (entry.presence.state !== 'unknown') entry.presence = { ...entry.presence, asOf };
     }
   }
 

@@ -65,6 +65,8 @@ export function sandboxConfig(cast: Cast, around: Surroundings): Config {
       delayNotice: null,
     },
     reports: { languages: [] },
+    evidence: null,
+    imap: null,
     xmpp: {
       jid: expectBareJid(`${cast.bot}@${cast.domain}`),
       resource: 'sandbox',

@@ -3,12 +3,16 @@
 // Ours, because smtp-server's parser hands bare CR and LF through (a peer behind us may take them for line ends: SMTP
 // smuggling), unstuffs dots after a bare LF, takes a turn of the event loop for each dot-stuffed line, and reads a
 // message that is too big to the end, however long that takes.
+import { type ContentWriter, type Content as MailContent, mostInMemory } from '../mail/content.ts';
 import { vouchForLineEnds } from './line-ends.ts';
 
+/** `failed`: a file could not be written. */
+export type Refusal = 'bare line end' | 'too big' | 'no memory' | 'failed';
+
 export type Content =
-  | { readonly kind: 'complete'; readonly bytes: Uint8Array }
+  | { readonly kind: 'complete'; readonly bytes: MailContent }
   /** Read to its end but not kept. */
-  | { readonly kind: 'refused'; readonly reason: 'bare line end' | 'too big' | 'no memory' };
+  | { readonly kind: 'refused'; readonly reason: Refusal };
 
 export interface ContentLimits {
   /** Octets kept; more is refused at the final dot. */
@@ -17,6 +21,8 @@ export interface ContentLimits {
   readonly cutOff: number;
   /** Asks for room for so many more octets; false refuses the message. */
   readonly reserve: (octets: number) => boolean;
+  /** Where content goes that is too large for memory, and the room that this gives back. */
+  readonly spill?: { open(): ContentWriter; release(octets: number): void; failed(error: unknown): void };
 }
 
 export interface ContentListener {
@@ -45,7 +51,10 @@ interface Reading {
   kept: number;
   read: number;
   place: Place;
-  refusal: 'bare line end' | 'too big' | 'no memory' | undefined;
+  /** Octets in `chunks`. */
+  held: number;
+  writer: ContentWriter | undefined;
+  refusal: Refusal | undefined;
 }
 
 // RFC 5321 §4.5.3.1.4 asks for 512 octets, RFC 3461 and 6531 for more; ORCPT and ENVID at their longest fit.
@@ -64,14 +73,27 @@ export class ContentParser {
 
   /** From the next octet on the input is content, until the final dot. */
   startContent(limits: ContentLimits, listener: ContentListener): void {
-    this.#reading = { limits, listener, chunks: [], kept: 0, read: 0, place: lineStart, refusal: undefined };
+    this.#reading = {
+      limits,
+      listener,
+      chunks: [],
+      kept: 0,
+      held: 0,
+      writer: undefined,
+      read: 0,
+      place: lineStart,
+      refusal: undefined,
+    };
   }
 
   /** What comes from now on is ignored, and what waits is forgotten. */
   close(): void {
     this.#closed = true;
+    const writer = this.#reading?.writer;
     this.#reading = undefined;
     this.#partial = undefined;
+    // What was being written to it fails, and nobody waits for that.
+    if (writer) void writer.discard().catch(() => undefined);
   }
 
   /** The chunk becomes ours. `done`: it has been dealt with, and the next may come. */
@@ -130,8 +152,10 @@ export class ContentParser {
       next();
     } else if (ended) {
       this.#reading = undefined;
-      reading.listener.onEnd(assemble(reading), next);
-    } else next();
+      if (reading.writer) void finish(reading).then((content) => reading.listener.onEnd(content, next));
+      else reading.listener.onEnd(assemble(reading), next);
+    } else if (reading.held > mostInMemory && reading.limits.spill) void spill(reading).then(next);
+    else next();
     return chunk.subarray(consumed);
   }
 }
@@ -196,6 +220,7 @@ function keep(reading: Reading, octets: Buffer): void {
     else {
       reading.chunks.push(octets);
       reading.kept += octets.length;
+      reading.held += octets.length;
     }
   }
   if (reading.refusal !== undefined) reading.chunks = [];
@@ -212,4 +237,36 @@ function assemble(reading: Reading): Content {
     at += chunk.length;
   }
   return { kind: 'complete', bytes };
+}
+
+/** What is in memory goes into the file. */
+async function spill(reading: Reading): Promise<void> {
+  const { spill: to } = reading.limits;
+  if (!to) return;
+  const octets = Buffer.concat(reading.chunks);
+  reading.chunks = [];
+  reading.held = 0;
+  try {
+    reading.writer ??= to.open();
+    await reading.writer.write(octets);
+  } catch (error) {
+    reading.refusal ??= 'failed';
+    to.failed(error);
+  }
+  to.release(octets.length);
+}
+
+async function finish(reading: Reading): Promise<Content> {
+  await spill(reading);
+  const { writer, limits } = reading;
+  if (writer && reading.refusal === undefined) {
+    try {
+      return { kind: 'complete', bytes: await writer.finish() };
+    } catch (error) {
+      reading.refusal = 'failed';
+      limits.spill?.failed(error);
+    }
+  }
+  await writer?.discard().catch((error: unknown) => limits.spill?.failed(error));
+  return { kind: 'refused', reason: reading.refusal ?? 'failed' };
 }

@@ -11,14 +11,36 @@ export function vouchForLineEnds(content: Uint8Array): void {
 
 export function hasBareLineEnd(content: Uint8Array): boolean {
   if (known.has(content)) return false;
-  for (let at = 0; at < content.length; at++) {
-    const octet = content[at] as number;
-    if (octet > 0x0d) continue;
-    if (octet === 0x0a) return true;
-    if (octet === 0x0d) {
+  const lineEnds = new LineEnds();
+  lineEnds.add(content);
+  return lineEnds.bare;
+}
+
+/** The same, piece by piece. */
+export class LineEnds {
+  #bare = false;
+  #afterCr = false;
+
+  add(piece: Uint8Array): void {
+    let at = 0;
+    if (this.#afterCr && piece.length > 0) {
+      if (piece[0] !== 0x0a) this.#bare = true;
+      this.#afterCr = false;
+      at = 1;
+    }
+    for (; at < piece.length && !this.#bare; at++) {
+      const octet = piece[at] as number;
+      if (octet > 0x0d) continue;
+      if (octet === 0x0a) this.#bare = true;
+      if (octet !== 0x0d) continue;
       at += 1;
-      if (content[at] !== 0x0a) return true;
+      if (at === piece.length) this.#afterCr = true;
+      else if (piece[at] !== 0x0a) this.#bare = true;
     }
   }
-  return false;
+
+  /** Of all that was added, as a whole. */
+  get bare(): boolean {
+    return this.#bare || this.#afterCr;
+  }
 }

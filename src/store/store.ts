@@ -3,6 +3,7 @@
 // Whatever is due at a moment has a row in the one timer queue; a lease on that row says who is working on it, so a
 // crash is a lease that runs out, and the work is done again. No verb reads a clock.
 import type { Duration, Instant } from '../clock.ts';
+import type { Content, ContentFile, ContentWriter } from '../mail/content.ts';
 import type { Envelope, ForwardPath } from '../mail/envelope.ts';
 import { PointsmanError } from '../mail/error.ts';
 import type { MailFacts } from '../mail/facts.ts';
@@ -86,8 +87,11 @@ export interface NewDelivery {
 
 export interface Acceptance {
   readonly message: Message;
-  /** Null when nobody will ever forward it: an MTA that asked us has it. */
-  readonly content: Uint8Array | null;
+  /**
+   * A file is one of openContent's, and the store's from now on. Null when nobody will ever forward it: an MTA that
+   * asked us has it.
+   */
+  readonly content: Content | null;
   readonly deliveries: readonly NewDelivery[];
   /** For those deliveries whose plan has a policy. */
   readonly tracked: readonly Tracked[];
@@ -204,6 +208,11 @@ export interface Store {
   /** @throws ShortIdTaken */
   accept(acceptance: Acceptance): Promise<void>;
 
+  /** For content that is too large for memory: written before it is accepted. */
+  openContent(): ContentWriter;
+  /** Its message was not accepted. Kept where the store has failed and may have accepted it: a start will tell. */
+  dropContent(content: ContentFile): Promise<void>;
+
   // The timer queue
   /** Leases what is due, oldest first. What another lease covers is left alone until it runs out. */
   claimDue(request: {
@@ -218,7 +227,7 @@ export interface Store {
   releaseLeases(): Promise<number>;
 
   // Forward
-  content(queueId: QueueId): Promise<Uint8Array>;
+  content(queueId: QueueId): Promise<Content>;
   /** Before dialling: who was chosen, with the decision, and the assignment that history counts. */
   recordChoice(
     choice: DeliveryRef & { chosen: NonNullable<Delivery['chosen']>; assignment: Assignment | null },
@@ -248,6 +257,8 @@ export interface Store {
   tracked(ref: DeliveryRef): Promise<Tracked | null>;
   /** Open ones by owner (any of `owners`), oldest first. */
   openTracked(filter: { owner?: PersonName; group?: GroupName }): Promise<readonly Tracked[]>;
+  /** Those whose next step is due first; of each group of equals, the oldest. */
+  soonestTracked(limit: number): Promise<readonly Tracked[]>;
   /** Tracked deliveries of messages with one of these Message-IDs, open ones first. */
   trackedByMessageId(messageIds: readonly string[]): Promise<readonly Tracked[]>;
   history(): Promise<History>;

@@ -15,14 +15,16 @@ import type { IncomingMessage, Notifier } from '../notify/notifier.ts';
 import { PresenceCache } from '../presence/cache.ts';
 import type { PresenceFault } from '../presence/fault.ts';
 import type { BareJid } from '../presence/jid.ts';
-import type { Presence, PresenceChange } from '../presence/presence.ts';
+import { neverSeen, type Presence, type PresenceChange } from '../presence/presence.ts';
 import type { StreamWatcher, Watcher } from '../presence/watcher.ts';
 import type { LookupSrv } from './dial.ts';
 import { answerAbout } from './disco.ts';
 import { DutyRooms } from './duty-rooms.ts';
+import { Federation } from './federation.ts';
 import { Iq } from './iq.ts';
 import type { LinkLimits } from './link.ts';
 import { Link } from './link.ts';
+import { Listeners } from './listeners.ts';
 import type { Receipt } from './messages.ts';
 import { Messages } from './messages.ts';
 import type { OutboxLimits } from './outbox.ts';
@@ -32,6 +34,7 @@ import { Probes } from './probes.ts';
 import { Rooms } from './rooms.ts';
 import { Roster } from './roster.ts';
 import type { Session } from './session.ts';
+import { Settling } from './settling.ts';
 import type { Element } from './stanza.ts';
 import { normaliseAddress, ns, xml } from './stanza.ts';
 import { domainOf } from './stream.ts';
@@ -61,6 +64,7 @@ export interface Xmpp extends StreamWatcher, Notifier {
   faults(): readonly PresenceFault[];
 }
 
+const untrusted: Presence = { ...neverSeen, reason: 'untrusted' };
 /** How often what is due is looked for: rooms, silence, staleness. */
 const choresEvery: Duration = second;
 /** What was known when the link went down is used for this long. */
@@ -75,8 +79,8 @@ class XmppAdapter implements Xmpp {
   readonly #config: XmppConfig;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #settleAfter: Duration;
-  readonly #settlePerPerson: Duration;
+  readonly #settling: Settling;
+  readonly #federation: Federation;
   readonly #cache: PresenceCache;
   readonly #link: Link;
   readonly #outbox: Outbox;
@@ -87,14 +91,11 @@ class XmppAdapter implements Xmpp {
   readonly #probes: Probes;
   readonly #staleAfter: Duration;
   readonly #messages: Messages;
-  readonly #changeListeners: ((change: PresenceChange) => void)[] = [];
-  readonly #messageListeners: ((message: IncomingMessage) => void)[] = [];
-  readonly #receiptListeners: ((receipt: Receipt) => void)[] = [];
-  readonly #occupantListeners: ((jid: BareJid, presence: Presence | null) => void)[] = [];
-  readonly #queue: PresenceChange[] = [];
-  #telling = false;
+  readonly #changes: Listeners<[PresenceChange]>;
+  readonly #incoming: Listeners<[IncomingMessage]>;
+  readonly #receipts: Listeners<[Receipt]>;
+  readonly #occupants: Listeners<[BareJid, Presence | null]>;
   #fullJid: string;
-  #settleAt: Instant | null = null;
   #present = false;
   /** Counts sessions, so that what was begun in one does not act in the next. */
   #session = 0;
@@ -106,8 +107,11 @@ class XmppAdapter implements Xmpp {
     this.#config = config;
     this.#clock = clock;
     this.#log = log;
-    this.#settleAfter = options.settleAfter ?? 5 * second;
-    this.#settlePerPerson = options.settlePerPerson ?? 10;
+    this.#changes = new Listeners(log);
+    this.#incoming = new Listeners(log);
+    this.#receipts = new Listeners(log);
+    this.#occupants = new Listeners(log);
+    this.#settling = new Settling(options.settleAfter ?? 5 * second, options.settlePerPerson ?? 10);
     this.#fullJid = `${config.jid}/${config.resource}`;
     this.#staleAfter = options.staleAfter ?? staleAfter;
     this.#cache = new PresenceCache({ staleAfter: this.#staleAfter });
@@ -142,6 +146,7 @@ class XmppAdapter implements Xmpp {
     });
     answerAbout(this.#iq, options.version);
     this.#roster = new Roster({
+      clock,
       iq: this.#iq,
       send,
       ownBare: config.jid,
@@ -153,11 +158,20 @@ class XmppAdapter implements Xmpp {
         },
       },
     });
-    this.#dutyRooms = new DutyRooms(clock, (jid, presence) => {
-      for (const listener of this.#occupantListeners) this.#guarded(() => listener(jid, presence));
-    });
+    this.#dutyRooms = new DutyRooms(clock, (jid, presence) => this.#occupants.tell(jid, presence));
     this.#rooms = new Rooms({ clock, iq: this.#iq, send, nick: config.nick, log, events: this.#dutyRooms });
     this.#probes = new Probes({ clock, iq: this.#iq, send, log });
+    this.#federation = new Federation({
+      clock,
+      iq: this.#iq,
+      log,
+      cache: this.#cache,
+      ownDomain: domain,
+      trusted: config.trustedDomains,
+      settleAfter: this.#settling.least,
+      tell: (changes) => this.#tell(changes),
+      probe: (jid) => this.#probes.probe(jid),
+    });
     this.#messages = new Messages({
       clock,
       log,
@@ -166,8 +180,8 @@ class XmppAdapter implements Xmpp {
       send,
       watches: (jid) => this.#cache.watches(jid),
       events: {
-        message: (message) => this.#call(this.#messageListeners, message),
-        receipt: (receipt) => this.#call(this.#receiptListeners, receipt),
+        message: (message) => this.#incoming.tell(message),
+        receipt: (receipt) => this.#receipts.tell(receipt),
       },
     });
   }
@@ -198,15 +212,16 @@ class XmppAdapter implements Xmpp {
   }
 
   presenceOf(jid: BareJid): ReturnType<Watcher['presenceOf']> {
-    return this.#cache.presenceOf(jid);
+    return this.#federation.trusts(jid) ? this.#cache.presenceOf(jid) : untrusted;
   }
 
   onChange(listener: (change: PresenceChange) => void): void {
-    this.#changeListeners.push(listener);
+    this.#changes.add(listener);
   }
 
   watch(people: readonly BareJid[]): void {
-    const wanted = new Set(people);
+    const wanted = new Set(people.filter((jid) => this.#federation.trusts(jid)));
+    this.#federation.watch(wanted);
     const added = [...wanted].filter((jid) => !this.#cache.watches(jid));
     this.#cache.watch(wanted);
     this.#probes.keepOnly(wanted);
@@ -237,12 +252,14 @@ class XmppAdapter implements Xmpp {
   }
 
   onOccupant(listener: (jid: BareJid, presence: Presence | null) => void): void {
-    this.#occupantListeners.push(listener);
+    this.#occupants.add(listener);
   }
 
   faults(): readonly PresenceFault[] {
     // Without a link there is one fault, and the link tells of it.
-    return this.#link.status().state === 'up' ? this.#dutyRooms.faults(this.#clock.now(), roomPatience) : [];
+    if (this.#link.status().state !== 'up') return [];
+    const now = this.#clock.now();
+    return [...this.#dutyRooms.faults(now, roomPatience), ...this.#federation.faults(), ...this.#roster.faults(now)];
   }
 
   async verify(jid: BareJid, within: Duration): Promise<boolean | null> {
@@ -253,11 +270,11 @@ class XmppAdapter implements Xmpp {
   }
 
   onMessage(listener: (message: IncomingMessage) => void): void {
-    this.#messageListeners.push(listener);
+    this.#incoming.add(listener);
   }
 
   onReceipt(listener: (receipt: Receipt) => void): void {
-    this.#receiptListeners.push(listener);
+    this.#receipts.add(listener);
   }
 
   #onUp(session: Session): void {
@@ -273,6 +290,7 @@ class XmppAdapter implements Xmpp {
       this.#present = false;
       this.#iq.fail();
       this.#roster.reset();
+      this.#federation.reset();
       this.#dutyRooms.unmute();
       this.#tell(this.#cache.flush(this.#clock.now()));
     }
@@ -284,7 +302,7 @@ class XmppAdapter implements Xmpp {
 
   /** RFC 6121 §2.2, §4.2: the roster first, so that every presence that comes is of somebody known. */
   async #setUp(session: number): Promise<void> {
-    this.#settleAt = null;
+    this.#settling.cancel();
     // A server without rosters, or one too slow: what presence tells is still worth having.
     await this.#roster.load().catch((error: Error) => this.#log.error({ err: error }, 'the roster could not be read'));
     if (session !== this.#session || this.#link.status().state !== 'up') return;
@@ -310,6 +328,7 @@ class XmppAdapter implements Xmpp {
         this.#iq.handle(stanza);
         return;
       case 'message':
+        this.#federation.hear(stanza);
         this.#messages.handle(stanza);
         return;
       case 'presence':
@@ -324,6 +343,12 @@ class XmppAdapter implements Xmpp {
     const fact = readPresence(stanza, now);
     if (!fact) return;
     const { bare } = fact.jid;
+    if (this.#cache.watches(bare)) {
+      this.#settling.heard(now);
+      this.#federation.hear(stanza);
+      // The way to their server is broken: that has been told, of all of them.
+      if (this.#cache.presenceOf(bare).reason === 'remote-silent') return;
+    }
     if (fact.kind === 'error' && this.#cache.watches(bare)) this.#probes.doubtful(bare);
     else this.#probes.heard(bare);
     this.#tell(this.#cache.apply(fact, now));
@@ -341,10 +366,8 @@ class XmppAdapter implements Xmpp {
     this.#link.send(ping).catch((error: Error) => this.#log.debug({ err: error }, 'a ping was not sent'));
   }
 
-  /** From now, unless it is sooner anyway. */
   #settleLater(): void {
-    if (!this.#present) return;
-    this.#settleAt = this.#clock.now() + this.#settleAfter + this.#settlePerPerson * this.#cache.size;
+    if (this.#present) this.#settling.begin(this.#clock.now(), this.#cache.size);
   }
 
   async #chores(stopped: AbortSignal): Promise<void> {
@@ -365,36 +388,13 @@ class XmppAdapter implements Xmpp {
     if (downSince !== undefined && now - downSince >= this.#staleAfter) this.#dutyRooms.mute();
     if (state !== 'up') return;
     this.#rooms.tick();
-    if (this.#settleAt !== null && now >= this.#settleAt) {
-      this.#settleAt = null;
-      this.#tell(this.#cache.settle(now));
-    }
+    if (this.#present) this.#federation.tick(now);
+    if (!this.#probes.busy && this.#settling.isOver(now))
+      this.#tell(this.#cache.settle(now, (jid) => this.#federation.isOwn(jid)));
     this.#probes.tick(now);
   }
 
-  /** In the order they happened, also when a listener causes a further change. */
   #tell(changes: readonly PresenceChange[]): void {
-    this.#queue.push(...changes);
-    if (this.#telling) return;
-    this.#telling = true;
-    try {
-      for (let change = this.#queue.shift(); change; change = this.#queue.shift()) {
-        this.#call(this.#changeListeners, change);
-      }
-    } finally {
-      this.#telling = false;
-    }
-  }
-
-  #call<T>(listeners: readonly ((value: T) => void)[], value: T): void {
-    for (const listener of listeners) this.#guarded(() => listener(value));
-  }
-
-  #guarded(listener: () => void): void {
-    try {
-      listener();
-    } catch (error) {
-      this.#log.error({ err: error }, 'a listener of the XMPP adapter failed');
-    }
+    for (const change of changes) this.#changes.tell(change);
   }
 }

@@ -24,6 +24,8 @@ export class Probes {
   readonly #iq: Iq;
   readonly #send: (stanza: Element) => Promise<void>;
   readonly #log: Log;
+  readonly #toProbe = new Set<BareJid>();
+  #probing = false;
   readonly #rechecks = new Map<BareJid, { at: Instant; pause: Duration }>();
 
   constructor(options: { clock: Clock; iq: Iq; send: (stanza: Element) => Promise<void>; log: Log }) {
@@ -55,11 +57,33 @@ export class Probes {
     }
   }
 
+  /** Probes that have not gone yet: until they have, silence says nothing. */
+  get busy(): boolean {
+    return this.#probing;
+  }
+
   /** The server answers it for those we are subscribed to. */
   probe(jid: BareJid): void {
-    this.#send(xml('presence', { to: jid, type: 'probe' })).catch((error: Error) => {
-      this.#log.debug({ err: error, jid }, 'a probe was not sent');
-    });
+    this.#toProbe.add(jid);
+    this.#probeAll();
+  }
+
+  /** One after the other: thousands at once would fill the way out. */
+  async #probeAll(): Promise<void> {
+    if (this.#probing) return;
+    this.#probing = true;
+    try {
+      for (const jid of this.#toProbe) {
+        this.#toProbe.delete(jid);
+        await this.#send(xml('presence', { to: jid, type: 'probe' }));
+      }
+    } catch (error) {
+      // The link is down: the next session is told of everybody anyway, a resumed one by what the server kept.
+      this.#toProbe.clear();
+      this.#log.debug({ err: error }, 'not all probes were sent');
+    } finally {
+      this.#probing = false;
+    }
   }
 
   /** True: a client answered. False: none did in time. Null: there is none to ask, or asking was not possible. */

@@ -90,13 +90,13 @@ virtual_mailbox_domains = example.test
 virtual_alias_maps = texthash:$config/aliases
 smtputf8_enable = yes
 header_size_limit = 204800
-${documented('milter main.cf', ports, 'postfix-milter.md')}`,
+${documented('milter main.cf', ports, 'postfix-milter')}`,
         // What an escalation forwards comes back to a listener with the milter on: the mark must do.
         master: `127.0.0.1:${port} inet n - n - 8 smtpd
 127.0.0.1:${loopPort} inet n - n - 4 smtpd
 127.0.0.1:${lookupPort} inet n - n - 2 smtpd -o smtpd_milters= -o cleanup_service_name=lookup
-lookup unix n - n - 0 cleanup -o { ${documented('lookup main.cf', ports, 'postfix-milter.md').trim()} }
-${documented('milter master.cf', ports, 'postfix-milter.md')}`,
+lookup unix n - n - 0 cleanup -o { ${documented('lookup main.cf', ports, 'postfix-milter').trim()} }
+${documented('milter master.cf', ports, 'postfix-milter')}`,
         files: {
           aliases: 'alias@example.test support@example.test\nlist@example.test anna@example.test, carol@example.test\n',
         },

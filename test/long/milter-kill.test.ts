@@ -54,8 +54,8 @@ describe.runIf(requirePeer('postfix') && postfixMayRun())('kill -9 under a milte
       await Postfix.start({
         name: 'milter-kill',
         port,
-        main: `myhostname = milter.test\nvirtual_mailbox_domains = example.test\ndefault_process_limit = 30\n${documented('milter main.cf', ports, 'postfix-milter.md')}`,
-        master: `127.0.0.1:${port} inet n - n - 25 smtpd\n${documented('milter master.cf', ports, 'postfix-milter.md')}`,
+        main: `myhostname = milter.test\nvirtual_mailbox_domains = example.test\ndefault_process_limit = 30\n${documented('milter main.cf', ports, 'postfix-milter')}`,
+        master: `127.0.0.1:${port} inet n - n - 25 smtpd\n${documented('milter master.cf', ports, 'postfix-milter')}`,
         mailboxes: ['anna', 'bert', 'duty', 'support', 'carol'].map((name) => `${name}@example.test`),
       }),
     );

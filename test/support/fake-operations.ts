@@ -235,6 +235,7 @@ export function fakeOperations(over: Partial<Operations> = {}): FakeOperations {
       },
     ],
     route: () => [],
+    copiesAddress: async () => 'copies.0123456789abcdef@track.example.org',
     presenceAt: async () => [{ name: 'alice', presence: onlinePresence }],
     setPresence: async (name, wish) => ({
       name,

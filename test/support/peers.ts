@@ -29,6 +29,7 @@ const program = (name: string, debian = name): Peer => ({ debian, isHere: () => 
 
 const known = {
   postfix: program('postfix'),
+  dovecot: program('dovecot', 'dovecot-imapd'),
   prosody: program('prosody'),
   swaks: program('swaks'),
   ejabberd: { debian: 'ejabberd', long: true, isHere: () => programPath('ejabberdctl') !== undefined },

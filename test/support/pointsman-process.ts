@@ -29,6 +29,8 @@ export interface PointsmanOptions {
   /** Text of the one rule file. */
   readonly rules: string;
   readonly xmpp?: { readonly server: Prosody; readonly account: string; readonly password: string };
+  /** More files beside pointsman.yaml, for our eyes alone. */
+  readonly files?: Readonly<Record<string, string>>;
   /** More of pointsman.yaml. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
@@ -80,6 +82,7 @@ export class PointsmanProcess implements AsyncDisposable {
     await mkdir(at('rules'), { mode: 0o700 });
     await writeFile(at('pointsman.yaml'), stringify(config));
     await writeFile(at('xmpp-password'), `${xmpp?.password ?? ''}\n`, { mode: 0o600 });
+    for (const [name, text] of Object.entries(options.files ?? {})) await writeFile(at(name), text, { mode: 0o600 });
     const pointsman = new PointsmanProcess(options, folder);
     await pointsman.writeRules(options.rules);
     return pointsman;

@@ -48,6 +48,8 @@ describe('a good file', () => {
         },
         reports: { languages: [] },
         xmpp: null,
+        evidence: null,
+        imap: null,
         presence: { up: 3_000, down: 20_000, rooms: [], readStatusIn: null, keep: 2_592_000_000 },
         log: { level: 'info', pretty: null },
       },
@@ -78,6 +80,9 @@ xmpp:
   caFile: ca.pem
   nick: Points
   rate: 10kB
+evidence:
+  domain: Track.example.org
+  imap: { server: '[::1]:143', user: '{mail}*pm', passwordFile: imap.password }
 log: { level: debug, pretty: false }
 `;
     const { config, problems } = parseConfig(text, surroundings);
@@ -127,6 +132,17 @@ log: { level: debug, pretty: false }
         ca: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
         nick: 'Points',
         rate: 10_000,
+      },
+      evidence: { domain: 'track.example.org' },
+      imap: {
+        host: '::1',
+        port: 143,
+        tls: 'none',
+        ca: null,
+        user: '{mail}*pm',
+        password: 'secret of /etc/pointsman/imap.password',
+        folder: 'INBOX',
+        connections: 20,
       },
       presence: { up: 3_000, down: 20_000, rooms: [], readStatusIn: null, keep: 2_592_000_000 },
       log: { level: 'debug', pretty: false },
