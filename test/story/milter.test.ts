@@ -104,6 +104,31 @@ describe('the milter door', () => {
     expect((await story.store.decisions(queueId)).map(({ why }) => why)).toEqual(['dispatch', 'escalation']);
   });
 
+  test('a reply that passes closes what it answers; a receipt, of which only the header is seen, does not', async () => {
+    const { story, mta } = await begin(watched, { carriesMembers: true });
+    story.presence('ann', 'available');
+    await mta.message(mail);
+    const queueId = (await story.store.listTracked({ limit: 1 }))[0]?.queueId ?? ('' as never);
+    const answer = (id: string, type: string) =>
+      mta.message({
+        ...mail,
+        from: '<ann@example.org>',
+        to: ['<cy@example.net>'],
+        headers: [
+          ['Message-ID', id],
+          ['In-Reply-To', '<m1@example.net>'],
+          ['Content-Type', type],
+        ],
+      });
+    await answer('<receipt@example.org>', 'multipart/report; report-type=disposition-notification; boundary=b');
+    await answer('<reply@example.org>', 'text/plain');
+    expect(await story.event('closed')).toMatchObject({ queueId });
+    const heard = (await story.store.events(queueId)).flatMap((each) =>
+      each.event === 'evidence' && each.source === 'reply' ? [each.reference] : [],
+    );
+    expect(heard).toEqual(['<reply@example.org>']);
+  });
+
   test('what bears our mark for a group is left alone; a copied mark frees no other recipient', async () => {
     const { story, mta } = await begin(`${unwatched}routes:
   - { name: fires, match: { subject: { contains: fire } }, group: support }
