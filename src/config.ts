@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import type { Duration } from './clock.ts';
 import { configFileSchema, defaults, isLoopback, type NextHopEntry } from './config/config-file.ts';
+import { checkDoors, type LookupConfig, lookupOf, type MilterConfig, milterOf } from './config/doors.ts';
 import { domainKey } from './mail/path.ts';
 import type { Language } from './mail/report-text.ts';
 import type { BareJid } from './presence/jid.ts';
@@ -41,6 +42,10 @@ export interface Config {
     /** Content of a finished message is deleted after this. */
     readonly keepContent: Duration;
   };
+  /** Where MTAs ask us as their milter. */
+  readonly milter?: MilterConfig;
+  /** Where MTAs look up who shall have the mail for a group. */
+  readonly lookup?: LookupConfig;
   /** Of the text of reports; none: as the mail suggests. */
   readonly reports: { readonly languages: readonly Language[] };
   readonly xmpp: XmppConfig | null;
@@ -156,6 +161,8 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
     nextHops: nextHopsOf(read, report),
     size: read.size ?? defaults.size,
     queue,
+    ...milterOf(read.milter),
+    ...lookupOf(read.lookup?.value),
     reports: { languages: [...new Set(read.reports?.languages ?? [])] },
     xmpp: read.xmpp ? xmppOf(read.xmpp, surroundings, report) : null,
     evidence: read.evidence?.domain === undefined ? null : { domain: read.evidence.domain },
@@ -164,6 +171,7 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
     log: { level: read.log?.level ?? 'info', pretty: prettyOf(read.log?.pretty) },
   } satisfies Config;
   checkListeners(read, report);
+  checkDoors(read, report);
   checkQueue(queue, read.queue?.place, report);
   return report.failed
     ? Object.freeze({ problems: report.problems })

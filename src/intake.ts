@@ -1,8 +1,12 @@
 // Port: what a front door may ask. The SMTP relay uses it now; milter and lookup will.
 import type { Content, ContentWriter } from './mail/content.ts';
 import type { Envelope, ForwardPath } from './mail/envelope.ts';
+import type { MailFacts } from './mail/facts.ts';
+import type { Mailbox, ReversePath } from './mail/path.ts';
 import type { QueueId } from './mail/queue-id.ts';
 import type { Reply } from './mail/reply.ts';
+import type { Choice, Snapshot } from './routing/choose.ts';
+import type { Plan } from './routing/plan.ts';
 
 export interface Client {
   /** The real peer address, never XFORWARD data. */
@@ -28,4 +32,53 @@ export interface Intake {
   accept(client: Client, envelope: Envelope, content: Content): Promise<QueueId>;
   /** For content that is too large for memory. Absent: there is no such room, and it is kept in memory. */
   openContent?(): ContentWriter;
+}
+
+/** What the rules say of each recipient, before anybody is chosen. */
+export interface Planned {
+  readonly client: Client;
+  readonly envelope: Envelope;
+  readonly facts: MailFacts;
+  /** In the order of the envelope's forward-paths. */
+  readonly plans: readonly Plan[];
+  /** A policy may have to forward it later. */
+  readonly needsContent: boolean;
+}
+
+/** What an MTA shall do with one recipient. */
+export type Advice = { readonly because: readonly string[] } & (
+  | { readonly kind: 'keep' }
+  | { readonly kind: 'instead'; readonly mailbox: Mailbox; readonly group: Mailbox }
+  | { readonly kind: 'refuse'; readonly reply: Reply }
+  /** Nobody is there, and the rules would have it wait. */
+  | { readonly kind: 'later'; readonly until: number }
+);
+
+export interface Advised {
+  readonly queueId: QueueId;
+  /** In the order of the envelope's forward-paths. */
+  readonly advice: readonly Advice[];
+  /** To be called once the MTA was answered so (true), or could not be (false). */
+  onAnswered(handedOver: boolean): void;
+}
+
+/** For doors whose MTA keeps queue and delivery to itself. */
+export interface Advisor {
+  /** `header`: the header alone. Null when no rule can concern this mail: every recipient stays. */
+  plan(client: Client, envelope: Envelope, header: Uint8Array): Planned | null;
+  /**
+   * Chooses, and remembers the choice. When content is needed, all of it is durable before this resolves.
+   * @throws PointsmanError
+   */
+  advise(planned: Planned, content: Uint8Array | null): Advised | Promise<Advised>;
+  /** By the envelope alone, for doors that can refuse single recipients while it is told. */
+  refusal(reversePath: ReversePath, mailbox: Mailbox): Reply | undefined;
+  /** Whether any rule in force refuses so. */
+  refusesByEnvelope(): boolean;
+  /** Whether the rules in force have any mail whose content must be kept. */
+  keepsContent(): boolean;
+  /** As advise(), but nothing is remembered. */
+  preview(
+    planned: Planned,
+  ): readonly { readonly plan: Plan; readonly choice: Choice | null; readonly snapshot: Snapshot | null }[];
 }

@@ -16,6 +16,7 @@ import { createApi } from './console/api.ts';
 import { createHealth } from './console/health.ts';
 import { createMetrics } from './console/metrics.ts';
 import { controlSocketIn, type Listening, serveControl, serveHealth } from './console/server.ts';
+import { openDoors } from './doors.ts';
 import { type FaultPoint, noFaults, windows } from './fault-point.ts';
 import { createMailboxes } from './imap/adapter.ts';
 import { createLog, type Log, logStory } from './log.ts';
@@ -25,10 +26,10 @@ import type { Notifier } from './notify/notifier.ts';
 import { createOperations } from './operate.ts';
 import type { Operations } from './operations.ts';
 import type { BareJid } from './presence/jid.ts';
-import { neverSeen } from './presence/presence.ts';
-import type { Watcher } from './presence/watcher.ts';
+import { nobodyWatches, type Watcher } from './presence/watcher.ts';
 import { createPresenceDesk, type PresenceDesk } from './presence-desk.ts';
 import { createRelay } from './relay.ts';
+import { checkDoors } from './routing/doors.ts';
 import { loadSettledRules, watchRules } from './routing/load.ts';
 import { formatProblem } from './routing/problem.ts';
 import type { Problem, Rules } from './routing/rules.ts';
@@ -120,7 +121,10 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       logStory(log, event);
       options.onEvent?.(event);
     };
-    const ours = config.evidence ? ourAddresses(await evidenceKey(store), config.evidence.domain) : null;
+    const markKey = config.milter ? await ownKey(store, 'mark key', 'base64url') : undefined;
+    const ours = config.evidence
+      ? ourAddresses(Buffer.from(await ownKey(store, 'evidence key', 'base64'), 'base64'), config.evidence.domain)
+      : null;
     const relay = await createRelay({
       config,
       clock,
@@ -137,6 +141,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       log,
       tell,
       reach: options.reach ?? noFaults,
+      ...(markKey === undefined ? {} : { markKey }),
     });
     const frontDoor = createFrontDoor({
       listen: config.listen,
@@ -185,10 +190,26 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     undo.push(async () => xmpp?.stop());
     const smtp = await frontDoor.start();
     undo.push(() => frontDoor.close());
+    const doors = await openDoors(config, relay, { clock, log });
+    undo.push(() => doors.close());
     const health = await serveHealth(config.http, createHealth(operations, metrics, clock, log));
     undo.push(() => health.close());
-    log.info({ smtp: smtp.map(({ host, port }) => `${host}:${port}`), rules: rules.current().version }, 'ready');
-    const stop = stopper({ frontDoor, relay, desk: watcher, xmpp, mailboxes, transport, store, control, health });
+    log.info(
+      { smtp: smtp.map(({ host, port }) => `${host}:${port}`), doors: doors.at, rules: rules.current().version },
+      'ready',
+    );
+    const stop = stopper({
+      frontDoor,
+      doors,
+      relay,
+      desk: watcher,
+      xmpp,
+      mailboxes,
+      transport,
+      store,
+      control,
+      health,
+    });
     return {
       smtp,
       http: { host: config.http.host, port: health.port },
@@ -212,6 +233,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
 /** In at the front is closed first, what is in hand ends, then the links out, the store last. Once, however often asked. */
 function stopper(running: {
   frontDoor: FrontDoor;
+  doors: { close(): Promise<void> };
   relay: { drain(): Promise<void> };
   desk: { stop(): void };
   xmpp: { stop(): Promise<void> } | null;
@@ -223,7 +245,7 @@ function stopper(running: {
 }): () => Promise<void> {
   let stopped: Promise<void> | null = null;
   const stop = async () => {
-    await running.frontDoor.close();
+    await Promise.all([running.frontDoor.close(), running.doors.close()]);
     await running.relay.drain();
     await running.mailboxes?.stop();
     running.desk.stop();
@@ -239,17 +261,21 @@ function stopper(running: {
   };
 }
 
-/** Made once; it never leaves the state folder, whose files are ours alone. */
-async function evidenceKey(store: Store): Promise<Uint8Array> {
-  const known = await store.recall('evidence key');
-  if (known !== null) return Buffer.from(known, 'base64');
-  const key = randomBytes(32);
-  await store.remember('evidence key', key.toString('base64'));
-  return key;
+/** A key of our own: made once, and it never leaves the state folder, whose files are ours alone. */
+async function ownKey(store: Store, name: string, encoding: 'base64' | 'base64url'): Promise<string> {
+  const known = await store.recall(name);
+  if (known !== null) return known;
+  const made = randomBytes(32).toString(encoding);
+  await store.remember(name, made);
+  return made;
 }
 
 async function openRules(config: Config, options: StartOptions): Promise<RuleBook> {
-  const load = () => loadSettledRules(config.rules, options.anyRuleMode ? { anyMode: true } : {});
+  const load = async () => {
+    const loaded = await loadSettledRules(config.rules, options.anyRuleMode ? { anyMode: true } : {});
+    const problems = loaded.rules ? checkDoors(loaded.rules, config.milter, config.lookup !== undefined) : [];
+    return problems.length === 0 ? loaded : { problems: [...loaded.problems, ...problems] };
+  };
   const first = await load();
   if (!first.rules) throw new RefusedToStart(first.problems);
   for (const problem of first.problems)
@@ -284,17 +310,6 @@ function followRules(
   const steps = [...rules.policies.values()].flatMap((policy) => policy.steps);
   const named = steps.flatMap(({ to: target }) => (target.kind === 'room' ? [target.room] : []));
   to.notifier?.join([...new Set([...named, ...to.rooms])]);
-}
-
-/** Without an XMPP account nothing is known of anybody: the stated fallbacks apply. */
-function nobodyWatches(clock: Clock): Watcher {
-  const since = clock.now();
-  return {
-    presenceOf: () => neverSeen,
-    onChange: () => undefined,
-    watch: () => undefined,
-    link: () => ({ state: 'off', since }),
-  };
 }
 
 /** `POINTSMAN_KILL_AT=chosen:3`: dies by SIGKILL the third time that window is reached. For tests of crashes alone. */

@@ -1,14 +1,18 @@
 // What people and programs may look at and do, over the store, the rules and the relay. Looks change nothing; each
 // verb that changes something records who did it.
 import { type Clock, type Duration, formatDuration, type Instant, minute, second } from './clock.ts';
+import type { Advisor } from './intake.ts';
 import { type Mailbox, parseMailbox } from './mail/path.ts';
 import { isQueueId, type QueueId } from './mail/queue-id.ts';
+import { formatReply } from './mail/reply.ts';
 import {
   type AckOutcome,
   type Operations,
   type PersonView,
   type QueueCounts,
   RefusedError,
+  type RouteAnswer,
+  type RouteQuestion,
   type Status,
   type Story,
 } from './operations.ts';
@@ -37,6 +41,7 @@ export interface OperateOptions {
     nextHopOf(mailbox: Mailbox): string;
     /** Something became due: look at the timer queue now. */
     wake(): void;
+    readonly advisor: Pick<Advisor, 'plan' | 'preview'>;
     load(person: PersonName): { readonly open: number; readonly lastAssignedAt: Instant | null };
   };
   rotateMarkKey(): string;
@@ -51,6 +56,32 @@ export interface OperateOptions {
 
 // Who asks whether we are ready must not hang with the store.
 const storeAnswersWithin: Duration = 2 * second;
+
+function routeAnswers(
+  advisor: Pick<Advisor, 'plan' | 'preview'>,
+  { from, to, header }: RouteQuestion,
+  rulesVersion: string,
+): readonly RouteAnswer[] {
+  const client = { address: '127.0.0.1', port: 0, helo: 'api', tls: false, carriesMembers: false };
+  const envelope = {
+    reversePath: from,
+    forwardPaths: to.map((mailbox) => ({ mailbox })),
+    body: '8BITMIME',
+    smtputf8: true,
+  } as const;
+  const planned = advisor.plan(client, envelope, Buffer.from(header));
+  const nothing = { decision: 'pass', because: ['no rule concerns it'], considered: [], rulesVersion } as const;
+  if (planned === null) return to.map((mailbox) => ({ ...nothing, to: mailbox, mailbox }));
+  return advisor.preview(planned).map(({ plan, choice }): RouteAnswer => {
+    const common = { to: plan.address, rulesVersion: plan.rulesVersion, considered: choice?.considered ?? [] };
+    const because = [...plan.because, ...(choice?.because ?? [])];
+    if (plan.kind === 'reject') return { ...common, because, decision: 'reject', reply: formatReply(plan.reply) };
+    if (plan.kind === 'pass' || choice === null) return { ...common, because, decision: 'pass', mailbox: plan.address };
+    if (choice.kind === 'hold') return { ...common, because, decision: 'hold', group: plan.group, until: choice.until };
+    const person = choice.person === undefined ? {} : { person: choice.person };
+    return { ...common, ...person, because, decision: choice.kind, group: plan.group, mailbox: choice.mailbox };
+  });
+}
 
 export function createOperations(options: OperateOptions): Operations {
   const { store, watcher, rules, relay, clock } = options;
@@ -116,6 +147,7 @@ export function createOperations(options: OperateOptions): Operations {
   }
 
   return {
+    route: (mail) => routeAnswers(relay.advisor, mail, rules.current().version),
     status,
     listQueue: (filter) => store.listQueue(filter),
     story,

@@ -1,11 +1,13 @@
 // Port: what people and programs may look at and do. The control socket serves it; CLI and console speak to that.
 
 import type { Duration, Instant } from './clock.ts';
+import type { Mailbox, ReversePath } from './mail/path.ts';
 import type { QueueId } from './mail/queue-id.ts';
 import type { PresenceFault } from './presence/fault.ts';
 import type { Override } from './presence/override.ts';
 import type { Presence, Source } from './presence/presence.ts';
 import type { LinkStatus } from './presence/watcher.ts';
+import type { Choice } from './routing/choose.ts';
 import type { Problem } from './routing/rules.ts';
 import type {
   Decision,
@@ -58,6 +60,28 @@ export interface Story {
   readonly evidence: readonly Evidence[];
   readonly decisions: readonly Decision[];
   readonly nudges: readonly Nudge[];
+}
+
+export interface RouteQuestion {
+  readonly from: ReversePath;
+  readonly to: readonly Mailbox[];
+  /** Lines of a header, CRLF line ends. */
+  readonly header: string;
+}
+
+/** For one recipient, in the order of the question. */
+export interface RouteAnswer {
+  readonly to: Mailbox;
+  readonly decision: 'pass' | 'reject' | 'member' | 'fallback' | 'hold';
+  /** Who would have the mail; absent for what is refused or held. */
+  readonly mailbox?: Mailbox;
+  readonly person?: string;
+  readonly group?: string;
+  readonly reply?: string;
+  readonly until?: number;
+  readonly because: readonly string[];
+  readonly considered: Choice['considered'];
+  readonly rulesVersion: string;
 }
 
 export type AckOutcome =
@@ -123,6 +147,8 @@ export interface Operations {
   setPresence(name: string, wish: PresenceWish | null, by: string): Promise<PersonView>;
   /** Calls the listener with the new view of whoever's presence changes, until the returned function is called. */
   followPresence(listener: (view: PersonView) => void): () => void;
+  /** What would become of such a mail now; nothing is sent, and nothing remembered. */
+  route(mail: RouteQuestion): readonly RouteAnswer[];
   /** The replayed decisions of a message: stored snapshot, choice now, whether it equals the stored one. */
   explain(id: string): Promise<readonly { readonly decision: Decision; readonly replayed: boolean }[] | null>;
   /** Mail facts and presence as they were recorded, in pages: what replay needs. */

@@ -9,8 +9,8 @@
 // A member is chosen at the moment of dispatch, from a snapshot of presence, load and history that is stored with the
 // decision. When the next hop has taken the mail the clock of the policy starts and the owner is told. Evidence, time,
 // and people coming and going move the message on until somebody has taken it, or every step was taken.
-import { minute } from './clock.ts';
-import type { Client, Intake } from './intake.ts';
+import { type Duration, minute } from './clock.ts';
+import type { Advisor, Client, Intake } from './intake.ts';
 import { type Content, headOf } from './mail/content.ts';
 import type { Envelope } from './mail/envelope.ts';
 import { readFacts } from './mail/header.ts';
@@ -21,6 +21,7 @@ import type { AckOutcome } from './operations.ts';
 import type { BareJid } from './presence/jid.ts';
 import type { PresenceChange } from './presence/presence.ts';
 import { admitRecipient, keepSafe, peersOf } from './relay/accepting.ts';
+import { createAdvisor } from './relay/advising.ts';
 import { createAnswering } from './relay/answering.ts';
 import { type Work, waitsFor, wakeHeldOf } from './relay/choosing.ts';
 import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
@@ -30,7 +31,8 @@ import { CircleGuard } from './relay/guard.ts';
 import { Hops } from './relay/hops.ts';
 import { chosenByPresence, hasLeft } from './relay/leaving.ts';
 import { Ledger } from './relay/ledger.ts';
-import { weighMail } from './relay/mail-evidence.ts';
+import { createLookup, type LookedUp } from './relay/looking-up.ts';
+import { weighHeader, weighMail } from './relay/mail-evidence.ts';
 import { watchMailboxes } from './relay/mailbox-evidence.ts';
 import { refOfNudgeId, sendNudge } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
@@ -56,6 +58,10 @@ export interface Relay extends Intake {
   nextHopOf(mailbox: Mailbox): string;
   /** Something was made due from outside (an operator's retry). */
   wake(): void;
+  /** For doors that advise an MTA. */
+  readonly advisor: Advisor;
+  /** For doors that answer lookups. */
+  lookup(steady: Duration): (map: string | null, key: string) => LookedUp;
   load(person: string): { open: number; lastAssignedAt: number | null };
 }
 
@@ -211,7 +217,14 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     work.catch((error: unknown) => stage.log.error({ err: error }, `${what} could not be handled`));
   };
 
+  const advisor = createAdvisor(stage, {
+    markKey: parts.markKey ?? null,
+    onReply: ({ facts }) => inBackground('a reply', weighHeader(stage, facts, facts.carriesMembers)),
+  });
+
   return {
+    advisor,
+    lookup: (steady) => createLookup(stage, steady),
     admitClient: (address) => peers.admit(address),
     admitRecipient(_client, path) {
       const ours = stage.ours?.read(path.mailbox);

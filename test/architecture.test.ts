@@ -41,7 +41,7 @@ const layers: readonly Layer[] = [
   // Parsing the configuration is pure; reading it from the disk is an edge.
   {
     name: 'config',
-    files: /^src\/(config|config\/config-file|init)\.ts$/,
+    files: /^src\/(config|config\/(config-file|doors)|init)\.ts$/,
     imports: ports,
     packages: ['ipaddr.js', 'yaml'],
     builtin: ['node:net', 'node:path'],
@@ -84,7 +84,12 @@ const layers: readonly Layer[] = [
   // The server is a library of its own: of the router it knows the vocabulary alone.
   { name: 'milter', files: /^src\/milter\/(?!router)/, imports: vocabulary, builtin: true },
   // What the MTA's own protocols have in common: who is chosen, and how that is said.
-  { name: 'doors', files: /^src\/(milter\/router|lookup\/)/, imports: [...ports, 'config', 'milter'], builtin: true },
+  {
+    name: 'doors',
+    files: /^src\/(doors\.ts|milter\/router|lookup\/)/,
+    imports: [...ports, 'config', 'milter'],
+    builtin: true,
+  },
   { name: 'xmpp', files: /^src\/xmpp\//, imports: [...ports, 'config'], packages: ['@xmpp/*', 'ltx'], builtin: true },
   { name: 'imap', files: /^src\/imap\//, imports: [...ports, 'config'], packages: ['imapflow'], builtin: true },
   {

@@ -3,6 +3,7 @@
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config.ts';
 import { printable } from '../printable.ts';
+import { checkDoors } from '../routing/doors.ts';
 import { loadRules } from '../routing/load.ts';
 import { formatProblem } from '../routing/problem.ts';
 import type { Problem, Rules } from '../routing/rules.ts';
@@ -26,7 +27,13 @@ export async function loadSetup(file: string): Promise<Setup> {
   const { config, problems } = loadConfig(file);
   if (!config) return { config: null, rules: null, problems, folder: null, texts: new Map() };
   const { rules, ...rest } = await rulesSetup(config.rules);
-  return { ...rest, config, rules, problems: [...problems, ...rest.problems] };
+  const doors = rules ? checkDoors(rules, config.milter, config.lookup !== undefined) : [];
+  return {
+    ...rest,
+    config,
+    rules: doors.length > 0 ? null : rules,
+    problems: [...problems, ...rest.problems, ...doors],
+  };
 }
 
 /** A rules folder by itself. */

@@ -200,6 +200,31 @@ const xmpp = fields(
   },
 );
 
+const expectsSocket = 'an address and port such as 127.0.0.1:8893, or "unix:" and the path of a socket';
+export type SocketAddress = Endpoint | { readonly path: string };
+const socketAddress: Schema<SocketAddress> = scalar(expectsSocket, (value) => {
+  if (value.startsWith('unix:')) {
+    const path = value.slice(5);
+    // sun_path, less its closing NUL; others than Linux have a few octets less.
+    if (!path.startsWith('/')) return { wrong: 'is not absolute: write unix:/path' };
+    return Buffer.byteLength(path) > 103 ? { wrong: 'is longer than the 103 octets a socket may have' } : { path };
+  }
+  const endpoint = parseEndpoint(value, 0);
+  return endpoint && isIP(endpoint.host) === 0 && endpoint.host !== 'localhost' ? undefined : endpoint;
+});
+const sockets = located(oneOrMore(socketAddress));
+
+const milter = fields('the milter', {
+  listen: required(sockets),
+  onFailure: optional(oneOf(['tempfail', 'accept'])),
+  hold: optional(oneOf(['tempfail', 'quarantine'])),
+  carries,
+});
+const lookup = fields('the lookup', {
+  socketmap: optional(sockets),
+  tcpTable: optional(sockets),
+  steady: optional(duration(second, hour)),
+});
 const imap = fields(
   'the IMAP server',
   {
@@ -256,6 +281,8 @@ export const configFileSchema = fields('the configuration', {
       }),
     ),
   ),
+  milter: optional(milter),
+  lookup: optional(located(lookup)),
   reports: optional(
     fields('the reports', {
       languages: optional(list(oneOf(languages), `a list of languages: ${languages.join(', ')}`)),
@@ -295,6 +322,9 @@ export const defaults = {
     delayNotice: (4 * hour) as Duration | null,
   },
   maxConnections: 10,
+  milter: { onFailure: 'tempfail' },
+  // As long as Postfix may ask several times for one message.
+  steady: 5 * second,
   imapConnections: 20,
   resource: 'pointsman',
   nick: 'Pointsman',

@@ -55,7 +55,8 @@ export class Macros {
     const wanted = macroName(name);
     for (let stage = this.#byStage.length - 1; stage >= 0; stage -= 1) {
       const payload = this.#byStage[stage];
-      if (payload === undefined) continue;
+      // Looked for before anything is read: most that are asked for are not there.
+      if (payload === undefined || !payload.includes(wanted)) continue;
       const found = readMacros(payload).values.find(([each]) => each === wanted);
       if (found) return found[1];
     }
@@ -153,7 +154,7 @@ export class Message {
 
   /** Undefined when it was not asked for, or is not kept. A message without a body has an empty one. */
   body(): Buffer | undefined {
-    return this.#body === 'dropped' ? undefined : Buffer.concat(this.#pieces);
+    return this.#body === 'dropped' || !this.powers.body ? undefined : Buffer.concat(this.#pieces);
   }
 }
 

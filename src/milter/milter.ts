@@ -6,9 +6,10 @@ import { type Milter, MilterServer, type ServerOptions } from './server.ts';
 
 export type { Reply } from '../mail/reply.ts';
 export type { Handlers } from './handlers.ts';
+export type { SocketAddress } from './listening.ts';
 export type { Client, EnvelopeAddress, Message } from './message.ts';
 export type { Edit, EndVerdict, Verdict } from './reply.ts';
-export type { Limits, Milter, MilterAddress } from './server.ts';
+export type { Limits, Milter } from './server.ts';
 export { actions } from './wire.ts';
 
 export type MilterOptions = Omit<ServerOptions, 'clock' | 'handlers'> & { readonly clock?: Clock };

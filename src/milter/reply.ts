@@ -41,6 +41,8 @@ export interface Powers {
   readonly actions: number;
   /** Header values carry the space after the colon. */
   readonly leadingSpace: boolean;
+  /** Bodies are sent. */
+  readonly body: boolean;
 }
 
 /** An answer that the MTA could not carry out whole; nothing of it has been sent. */

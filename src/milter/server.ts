@@ -1,17 +1,12 @@
 // Where MTAs connect: internet and unix sockets, each connection a Session. What is bounded is bounded here: how many
 // connections, how long one may be silent, how many octets of mail are held at once.
-import { chmod, lstat, unlink } from 'node:fs/promises';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { type Clock, type Duration, hour, type Instant, second } from '../clock.ts';
 import type { Handlers } from './handlers.ts';
+import { listenOn, type SocketAddress } from './listening.ts';
 import type { Wants } from './negotiate.ts';
 import { Session } from './session.ts';
 import { actions } from './wire.ts';
-
-/** An internet address, or the path of a unix socket with its mode (0666 lets any local user's MTA connect). */
-export type MilterAddress =
-  | { readonly host: string; readonly port: number }
-  | { readonly path: string; readonly mode?: number };
 
 export interface Limits {
   readonly connections: number;
@@ -41,6 +36,10 @@ export interface ServerOptions {
   readonly clock: Clock;
   /** Whether bodies are wanted from a connection that begins now. Default: yes. */
   readonly body?: () => boolean;
+  /** Whether there is anything to decide at RCPT on a connection that begins now. Default: when there is a handler. */
+  readonly recipients?: () => boolean;
+  /** Whether this address may ask us; on unix sockets the file's mode says so. Default: everybody. */
+  readonly admit?: (address: string) => boolean;
   /** Of `actions`: what the handlers may do at the end of a message. Default: everything. */
   readonly actions?: number;
   /** Default `auto`: on unix sockets only. See Wants.fewReplies. */
@@ -54,7 +53,7 @@ export interface ServerOptions {
 
 export interface Milter {
   /** Resolves with where it listens; the real port where 0 was asked for. */
-  listen(address: MilterAddress): Promise<MilterAddress>;
+  listen(address: SocketAddress): Promise<SocketAddress>;
   /** Lets messages that have begun end, then closes. */
   close(): Promise<void>;
   readonly connections: number;
@@ -71,7 +70,7 @@ interface Guest {
 export class MilterServer implements Milter {
   readonly #options: ServerOptions;
   readonly #limits: Limits;
-  readonly #servers: { server: Server; path: string | null }[] = [];
+  readonly #servers: Server[] = [];
   readonly #guests = new Set<Guest>();
   readonly #stop = new AbortController();
   #held = 0;
@@ -87,37 +86,19 @@ export class MilterServer implements Milter {
     return this.#guests.size;
   }
 
-  async listen(address: MilterAddress): Promise<MilterAddress> {
+  async listen(address: SocketAddress): Promise<SocketAddress> {
     const unix = 'path' in address;
     const server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#welcome(socket, unix));
     server.maxConnections = this.#limits.connections;
     // The MTA is not told; it finds the connection closed and does what milter_default_action says.
     server.on('drop', () => this.#complain('overload', new Error(`more than ${this.#limits.connections} connections`)));
-    if (unix) await clearPath(address.path);
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(
-        unix ? { path: address.path, backlog: 1024 } : { host: address.host, port: address.port, backlog: 1024 },
-        () => {
-          server.off('error', reject);
-          resolve();
-        },
-      );
-    });
-    this.#servers.push({ server, path: unix ? address.path : null });
-    if (unix) {
-      await chmod(address.path, address.mode ?? 0o666);
-      return address;
-    }
-    const bound = server.address();
-    return { host: address.host, port: bound !== null && typeof bound === 'object' ? bound.port : address.port };
+    this.#servers.push(server);
+    return listenOn(server, address);
   }
 
   async close(): Promise<void> {
     if (this.#stop.signal.aborted) return;
-    const closed = this.#servers.map(
-      ({ server }) => new Promise<void>((resolve) => void server.close(() => resolve())),
-    );
+    const closed = this.#servers.map((server) => new Promise<void>((resolve) => void server.close(() => resolve())));
     const patience = new AbortController();
     const enough = this.#options.clock.sleepUntil(this.#options.clock.now() + this.#limits.drain, patience.signal);
     const empty = new Promise<void>((resolve) => {
@@ -135,7 +116,12 @@ export class MilterServer implements Milter {
   }
 
   #welcome(socket: Socket, unix: boolean): void {
-    const { handlers, onFailure = 'tempfail', fewReplies = 'auto' } = this.#options;
+    const { handlers, admit, onFailure = 'tempfail', fewReplies = 'auto' } = this.#options;
+    if (!unix && admit && !admit(socket.remoteAddress ?? '')) {
+      this.#complain('protocol', new Error(`${socket.remoteAddress} may not ask us`));
+      socket.destroy();
+      return;
+    }
     const session = new Session({
       handlers,
       onFailure,
@@ -163,11 +149,13 @@ export class MilterServer implements Milter {
   }
 
   #wants(fewReplies: boolean): Wants {
-    const { handlers, body, actions: wanted = everything } = this.#options;
+    const { handlers, body, recipients, actions: wanted = everything } = this.#options;
     const named = ['connect', 'helo', 'sender', 'recipient', 'headers'] as const;
     return {
       actions: wanted,
-      decidesAt: new Set(named.filter((name) => handlers[name] !== undefined)),
+      decidesAt: new Set(
+        named.filter((name) => handlers[name] !== undefined && (name !== 'recipient' || (recipients?.() ?? true))),
+      ),
       body: body?.() ?? true,
       fewReplies,
     };
@@ -205,23 +193,4 @@ export class MilterServer implements Milter {
       }
     }
   }
-}
-
-/** A socket that a dead process left behind is in the way; one that answers is not ours to take. */
-async function clearPath(path: string): Promise<void> {
-  const there = await lstat(path).catch(() => null);
-  if (!there) return;
-  if (!there.isSocket()) throw new Error(`${path} is in the way and is not a socket`);
-  const alive = await new Promise<boolean>((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', (error: NodeJS.ErrnoException) =>
-      resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT'),
-    );
-  });
-  if (alive) throw new Error(`somebody answers on ${path}; stop that one first`);
-  await unlink(path);
 }

@@ -53,7 +53,7 @@ export class Session {
   readonly #macros = new Macros();
   #mode: Mode = 'new';
   #agreed: Agreed = { version: 0, actions: 0, protocol: 0, symbols: [] };
-  #powers: Powers = { version: 0, actions: 0, leadingSpace: false };
+  #powers: Powers = { version: 0, actions: 0, leadingSpace: false, body: false };
   #client: Client = unknownClient;
   #message: Message | null = null;
   #bodyAsked = false;
@@ -214,6 +214,7 @@ export class Session {
       version: agreed.version,
       actions: agreed.actions,
       leadingSpace: (agreed.protocol & steps.headerLeadingSpace) !== 0,
+      body: (agreed.protocol & steps.noBody) === 0,
     };
     this.#mode = 'idle';
     this.#out.push(offerPacket(agreed, agreed.symbols));
@@ -264,7 +265,7 @@ export class Session {
     }
     this.#hold(payload, (each) => each.addBody(payload));
     const mayAnswer = (this.#agreed.protocol & steps.nrBody) === 0;
-    const skip = mayAnswer && (this.#agreed.protocol & steps.skip) !== 0 && (message?.bodyDropped ?? true);
+    const skip = mayAnswer && (this.#agreed.protocol & steps.skip) !== 0 && (message === null || message.bodyDropped);
     if (skip) this.#out.push(bareReplies.skip);
     else this.#continue(steps.nrBody);
   }
@@ -289,6 +290,8 @@ export class Session {
 
   /** Says what the handler says, now or when it knows. No handler: go on. */
   #ask(withoutReply: number, about: About, question: (handlers: Handlers) => Maybe<Verdict> | null | undefined): void {
+    // Agreed when the connection began: the MTA waits for nothing here.
+    if ((this.#agreed.protocol & withoutReply) !== 0) return;
     let answer: Maybe<Verdict> | null | undefined;
     try {
       answer = question(this.#options.handlers);

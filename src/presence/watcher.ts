@@ -1,9 +1,9 @@
 // Port: who is there. The XMPP adapter feeds the cache behind it; relay.ts only asks.
-import type { Duration } from '../clock.ts';
+import type { Clock, Duration } from '../clock.ts';
 import type { PresenceFault } from './fault.ts';
 import type { BareJid } from './jid.ts';
 import type { LinkStatus } from './link-status.ts';
-import type { Presence, PresenceChange } from './presence.ts';
+import { neverSeen, type Presence, type PresenceChange } from './presence.ts';
 
 export type { LinkCause, LinkCounts, LinkStatus } from './link-status.ts';
 
@@ -27,4 +27,15 @@ export interface StreamWatcher extends Watcher {
   onOccupant?(listener: (jid: BareJid, presence: Presence | null) => void): void;
   /** Asks the person's clients whether anybody is there: answered true within `within`, false for silence, null when it cannot be asked. */
   verify?(jid: BareJid, within: Duration): Promise<boolean | null>;
+}
+
+/** Without an XMPP account nothing is known of anybody: the stated fallbacks apply. */
+export function nobodyWatches(clock: Clock): Watcher {
+  const since = clock.now();
+  return {
+    presenceOf: () => neverSeen,
+    onChange: () => undefined,
+    watch: () => undefined,
+    link: () => ({ state: 'off', since }),
+  };
 }

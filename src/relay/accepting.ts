@@ -255,7 +255,7 @@ function workOf(message: Message, { seq, path, plan: planned, finalDotAt, firstA
 }
 
 /** A member has sent it back: it went out to this group with our mark. */
-function unlessMarked(stage: Stage, facts: MailFacts, planned: Plan): Plan {
+export function unlessMarked(stage: Stage, facts: MailFacts, planned: Plan): Plan {
   if (planned.kind !== 'group') return planned;
   const marks = facts.headers.flatMap(([name, value]) => (name === markHeader.toLowerCase() ? [value] : []));
   if (marks.length === 0 || !isMarked(marks, stage.markKeys(), planned.group, facts.messageId)) return planned;

@@ -4,6 +4,7 @@ import { type Duration, minute } from '../clock.ts';
 import type { Content } from '../mail/content.ts';
 import type { ForwardPath } from '../mail/envelope.ts';
 import { loopMark } from '../mail/loop-mark.ts';
+import { markField } from '../mail/mark.ts';
 import { domainOf, type Mailbox } from '../mail/path.ts';
 import type { Reply } from '../mail/reply.ts';
 import { replies } from '../mail/reply.ts';
@@ -117,7 +118,7 @@ function loadOf(stage: Stage, work: Work, target: Target): Load {
     work,
     target,
     path: asked.notify === undefined ? path : { ...path, notify: asked.notify },
-    prepend: asked.prepend + tracesOf(stage, work),
+    prepend: markOf(stage, work, target) + asked.prepend + tracesOf(stage, work),
     asked,
     hop: hopFor(stage.config.nextHops, target.mailbox),
   };
@@ -133,6 +134,11 @@ function pathTo(delivery: Work['delivery'], target: Target): ForwardPath {
   const path = notify === undefined ? delivery.path : { ...delivery.path, notify };
   if (target.mailbox === path.mailbox) return path;
   return { ...path, mailbox: target.mailbox, orcpt: path.orcpt ?? `rfc822;${path.mailbox}` };
+}
+
+/** For an MTA that asks us about all its mail. */
+function markOf({ markKey }: Stage, { delivery }: Work, { mailbox }: Target): string {
+  return markKey === undefined ? '' : markField(markKey, `${delivery.queueId}.${delivery.seq}`, mailbox);
 }
 
 /** Delivered-To and our mark both say that the group has had it: who sends it back to the group ends in a loop. */

@@ -20,6 +20,11 @@ export async function weighMail(stage: Stage, facts: MailFacts, content: Content
   return weighReply(stage, facts, trusted);
 }
 
+/** Mail of which an MTA shows us the header alone: a receipt is read from its body, and must not pass for a reply. */
+export async function weighHeader(stage: Stage, facts: MailFacts, trusted: boolean): Promise<void> {
+  if (!looksLikeReceipt(facts)) await weighReply(stage, facts, trusted);
+}
+
 /** Whether it is worth looking at the body at all. */
 function looksLikeReceipt({ headers }: MailFacts): boolean {
   return headers.some(

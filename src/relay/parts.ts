@@ -39,6 +39,11 @@ export interface Parts {
   /** Called with every event once it is durable. Must not throw. */
   readonly tell: (event: StoryEvent) => void;
   readonly reach: FaultPoint;
+  /**
+   * What we send ourselves carries a mark made with this key: an MTA that asks us about all its mail asks about that,
+   * too. Absent when no MTA asks.
+   */
+  readonly markKey?: string;
 }
 
 /** What the stages of the story share. */

@@ -74,6 +74,8 @@ export interface NewDelivery {
   readonly forwardOf: number | null;
   readonly chosen: Delivery['chosen'];
   readonly firstAttemptAt: Instant;
+  /** By an MTA that asked us and delivers it itself: final from the beginning, `delivered`, and never attempted. */
+  readonly taken?: { readonly reply: string; readonly nextHop: string; readonly assignment: Assignment | null };
   /** Whoever accepts it attempts it at once: leased from the start until then. */
   readonly leasedUntil?: Instant;
   /**
@@ -85,12 +87,17 @@ export interface NewDelivery {
 
 export interface Acceptance {
   readonly message: Message;
-  /** A file is one of openContent's, and the store's from now on. */
-  readonly content: Content;
+  /**
+   * A file is one of openContent's, and the store's from now on. Null when nobody will ever forward it: an MTA that
+   * asked us has it.
+   */
+  readonly content: Content | null;
   readonly deliveries: readonly NewDelivery[];
   /** For those deliveries whose plan has a policy. */
   readonly tracked: readonly Tracked[];
   readonly events: readonly StoryEvent[];
+  /** For what is final from the beginning, so that nothing comes after to be stored with. */
+  readonly also?: Pick<Consequences, 'nudges' | 'evidence' | 'decisions'>;
 }
 
 export interface NewNudge extends DeliveryRef {

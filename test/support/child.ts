@@ -69,6 +69,10 @@ export class Child implements AsyncDisposable {
     this.#process.stdin.write(`${line}\n`);
   }
 
+  endInput(): void {
+    this.#process.stdin.end();
+  }
+
   signal(signal: NodeJS.Signals): void {
     if (this.running) this.#process.kill(signal);
   }

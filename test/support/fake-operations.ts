@@ -234,6 +234,7 @@ export function fakeOperations(over: Partial<Operations> = {}): FakeOperations {
         lastAssignedAt: sampleNow - 240_000,
       },
     ],
+    route: () => [],
     copiesAddress: async () => 'copies.0123456789abcdef@track.example.org',
     presenceAt: async () => [{ name: 'alice', presence: onlinePresence }],
     setPresence: async (name, wish) => ({

@@ -98,6 +98,18 @@ export class Postfix implements AsyncDisposable {
     this.#master = undefined;
   }
 
+  /** Hands in a mail as a local user does, with sendmail(1). */
+  async sendmail(args: readonly string[], mail: string): Promise<void> {
+    const config = join(this.#folder.path, 'config');
+    const child = new Child('sendmail', ['/usr/sbin/sendmail', '-C', config, ...args], {
+      env: { MAIL_CONFIG: config },
+    });
+    child.write(mail);
+    child.endInput();
+    const { code } = await child.exited;
+    if (code !== 0) throw new Error(`sendmail: ${child.errors.tail()}`);
+  }
+
   maildir(address: string): Maildir {
     const maildir = this.#maildirs.get(address);
     if (!maildir) throw new Error(`Postfix ${this.#options.name} has no mailbox ${address}`);

@@ -71,6 +71,7 @@ export class Story {
   readonly #hearers: ((message: IncomingMessage) => void)[] = [];
   readonly #waiting: { fits: () => unknown; done: (value: unknown) => void }[] = [];
   #random = 1;
+  #markKey: string | undefined;
 
   constructor(rules: string) {
     const loaded = parseRules([{ name: 'rules/test.yaml', text: rules }]);
@@ -78,8 +79,10 @@ export class Story {
     this.rules = loaded.rules;
   }
 
-  static async begin(rules: string): Promise<Story> {
+  /** @param markKey as where an MTA asks us about all its mail */
+  static async begin(rules: string, { markKey }: { markKey?: string } = {}): Promise<Story> {
     const story = new Story(rules);
+    story.#markKey = markKey;
     await story.#open();
     return story;
   }
@@ -125,6 +128,7 @@ export class Story {
         this.#look();
       },
       reach: noFaults,
+      ...(this.#markKey === undefined ? {} : { markKey: this.#markKey }),
     });
     this.relay.start();
   }

@@ -27,6 +27,10 @@ export function insertDelivery(work: Work, queueId: QueueId, delivery: NewDelive
   const timer = { queueId, seq: delivery.seq, leasedUntil: delivery.leasedUntil ?? null };
   setTimer(work, 'attempt', timer, delivery.firstAttemptAt);
   count(work, 'delivery queued', 1);
+  if (delivery.taken === undefined) return;
+  const { assignment, reply, nextHop } = delivery.taken;
+  if (assignment) assign(work, assignment);
+  settle(work, { queueId, seq: delivery.seq, to: 'delivered', at: delivery.firstAttemptAt, reply, nextHop });
 }
 
 export function nextSeq(work: Work, queueId: QueueId): number {
@@ -60,18 +64,19 @@ export function choose(
     choice.queueId,
     choice.seq,
   );
-  const { assignment } = choice;
-  if (assignment) {
-    work.sql.run(
-      `INSERT INTO assignments (queue_id, seq, person, group_name, at) VALUES (?, ?, ?, ?, ?)
+  if (choice.assignment) assign(work, choice.assignment);
+}
+
+function assign(work: Work, assignment: Assignment): void {
+  work.sql.run(
+    `INSERT INTO assignments (queue_id, seq, person, group_name, at) VALUES (?, ?, ?, ?, ?)
        ON CONFLICT (queue_id, seq, person) DO UPDATE SET group_name = excluded.group_name, at = excluded.at`,
-      assignment.queueId,
-      assignment.seq,
-      assignment.person,
-      assignment.group,
-      assignment.at,
-    );
-  }
+    assignment.queueId,
+    assignment.seq,
+    assignment.person,
+    assignment.group,
+    assignment.at,
+  );
 }
 
 export function recordFinalDot(work: Work, refs: readonly DeliveryRef[], at: Instant): void {

@@ -27,13 +27,20 @@ export function accept(work: Work, acceptance: Acceptance): void {
     JSON.stringify(message.facts),
     message.trace,
   );
-  const file = isFile(content) ? basename(content.path) : null;
-  const octets = isFile(content) ? new Uint8Array() : content;
-  work.sql.run('INSERT INTO message_content (queue_id, content, file) VALUES (?, ?, ?)', message.queueId, octets, file);
+  if (content !== null) {
+    const file = isFile(content) ? basename(content.path) : null;
+    const octets = isFile(content) ? new Uint8Array() : content;
+    work.sql.run(
+      'INSERT INTO message_content (queue_id, content, file) VALUES (?, ?, ?)',
+      message.queueId,
+      octets,
+      file,
+    );
+  }
   for (const delivery of acceptance.deliveries) insertDelivery(work, message.queueId, delivery);
   for (const tracked of acceptance.tracked) insertTracked(work, tracked);
   for (const event of acceptance.events) appendEvent(work, event);
-  if (acceptance.deliveries.length === 0) ended(work, message.queueId, message.acceptedAt);
+  if (acceptance.deliveries.every(({ taken }) => taken !== undefined)) ended(work, message.queueId, message.acceptedAt);
 }
 
 /** Octets, or the name of the file they are in. */

@@ -116,11 +116,13 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 
 function ownContent(acceptance: Acceptance): Acceptance {
   const { content } = acceptance;
+  if (content === null) return acceptance;
   // Of a file the name goes over, and none of its octets.
   return { ...acceptance, content: isFile(content) ? { ...content, head: new Uint8Array() } : new Uint8Array(content) };
 }
 
-const bufferOf = ({ content }: Acceptance): ArrayBuffer[] => (isFile(content) ? [] : [content.buffer as ArrayBuffer]);
+const bufferOf = ({ content }: Acceptance): ArrayBuffer[] =>
+  content === null || isFile(content) ? [] : [content.buffer as ArrayBuffer];
 
 class WorkerLink {
   readonly ready: Promise<void>;

@@ -32,7 +32,10 @@ function done(work: Work, also: Consequences): 'done' {
 }
 
 export const verbs: Verbs = {
-  accept,
+  accept(work, acceptance) {
+    accept(work, acceptance);
+    applyConsequences(work, acceptance.also ?? {});
+  },
   claimDue,
   nextDueAt,
   releaseLeases,

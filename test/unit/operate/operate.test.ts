@@ -65,6 +65,7 @@ function scene({ store, link, problems, hindrances, tracked = [sampleTracked] }:
     },
     rules: { current: () => rules, problems: () => problems ?? [] },
     relay: {
+      advisor: { plan: () => null, preview: () => [] },
       acknowledge: async (ref, by) => {
         calls.push(['acknowledge', ref, by]);
         return { kind: 'done', tracked: sampleTracked };

@@ -1,0 +1,213 @@
+// The milter as a door: what an MTA tells of a message goes to the Advisor, and its advice becomes edits.
+//
+// Only the whole message can be answered at its end, so: one recipient that must be refused or must wait refuses or
+// delays all of it. Rules that refuse by the envelope alone are therefore asked at RCPT already, where mail comes by
+// SMTP. Whatever goes wrong leaves the recipients as they are or has the MTA try later; a half edit cannot be.
+import type { Advice, Advised, Advisor, Client, Planned } from '../intake.ts';
+import type { Log } from '../log.ts';
+import type { Envelope, ForwardPath } from '../mail/envelope.ts';
+import { PointsmanError } from '../mail/error.ts';
+import { isInternationalised, type Mailbox, mailboxKey, nullReversePath, parseMailbox } from '../mail/path.ts';
+import type { Reply } from '../mail/reply.ts';
+import type { Handlers } from './handlers.ts';
+import type { EnvelopeAddress, Message } from './message.ts';
+import type { Edit, EndVerdict, Verdict } from './reply.ts';
+import { actions } from './wire.ts';
+
+export interface RouterOptions {
+  readonly advisor: Advisor;
+  readonly log: Log;
+  /** What is said when we fail. */
+  readonly onFailure: 'tempfail' | 'accept';
+  /** What becomes of mail that the rules would hold. */
+  readonly hold: 'tempfail' | 'quarantine' | null;
+  /** All mail that this MTA asks about is members' own. */
+  readonly carriesMembers: boolean;
+  /** Completes a sender without a domain. */
+  readonly hostname: string;
+}
+
+/** What the router asks an MTA for. */
+export const routerActions =
+  actions.addHeaders | actions.addRecipient | actions.deleteRecipient | actions.addRecipientPar | actions.quarantine;
+
+interface Seen {
+  readonly planned: Planned | null;
+  /** The recipients that have a place in the envelope, in its order. */
+  readonly recipients: readonly EnvelopeAddress[];
+}
+
+const goOn: Verdict = { kind: 'continue' };
+const unchanged: EndVerdict = { verdict: { kind: 'accept' } };
+
+/** RFC 3463 §3.8 X.7.1: a policy of ours, for now. */
+const nobodyThere: Reply = { code: 451, enhanced: '4.7.1', text: 'Nobody can take it now, try again later' };
+
+export function createRouter(options: RouterOptions): Handlers {
+  const { advisor, log } = options;
+  const seen = new WeakMap<Message, Seen>();
+
+  function look(message: Message): Seen {
+    const known = seen.get(message);
+    if (known) return known;
+    const recipients: EnvelopeAddress[] = [];
+    const forwardPaths: ForwardPath[] = [];
+    for (const recipient of message.recipients) {
+      // A local user's bare name, for one: nothing of ours, so it stays as it is.
+      const mailbox = parseMailbox(recipient.address);
+      if (mailbox === undefined) continue;
+      recipients.push(recipient);
+      forwardPaths.push(pathOf(mailbox, recipient));
+    }
+    const envelope = envelopeOf(message, forwardPaths, options.hostname);
+    const planned =
+      forwardPaths.length === 0 ? null : advisor.plan(clientOf(message, options), envelope, message.headerBlock());
+    const made = { planned, recipients };
+    seen.set(message, made);
+    return made;
+  }
+
+  function failure(error: unknown): EndVerdict {
+    if (!(error instanceof PointsmanError)) throw error;
+    log.warn({ err: error }, 'a message could not be routed');
+    return options.onFailure === 'accept' ? unchanged : { verdict: { kind: 'reply', reply: error.reply } };
+  }
+
+  return {
+    recipient(recipient, message) {
+      const mailbox = parseMailbox(recipient.address);
+      // Postfix keeps trying for ever to hand in mail of sendmail(1) whose recipient is refused.
+      if (mailbox === undefined || !bySmtp(message)) return goOn;
+      const reply = advisor.refusal(envelopeOf(message, [], options.hostname).reversePath, mailbox);
+      return reply ? { kind: 'reply', reply } : goOn;
+    },
+    wantsBody: (message) => look(message).planned?.needsContent ?? false,
+    message(message) {
+      const { planned, recipients } = look(message);
+      if (planned === null) return unchanged;
+      try {
+        const body = planned.needsContent ? message.body() : undefined;
+        const content = body === undefined ? null : Buffer.concat([message.headerBlock(), crlf, body]);
+        const answer = (advised: Advised): EndVerdict => {
+          const end = endOf(message, recipients, advised, options);
+          log.debug({ queueId: advised.queueId, mta: message.macro('i') ?? '', advice: advised.advice }, 'advised');
+          return end;
+        };
+        const advised = advisor.advise(planned, content);
+        return advised instanceof Promise ? advised.then(answer).catch(failure) : answer(advised);
+      } catch (error) {
+        return failure(error);
+      }
+    },
+  };
+}
+
+const crlf = Buffer.from('\r\n');
+
+/** Mail of sendmail(1) comes from localhost with port 0. */
+const bySmtp = ({ client }: Message): boolean => !(client.hostname === 'localhost' && client.port === 0);
+
+function clientOf(message: Message, { carriesMembers }: RouterOptions): Client {
+  const { address, port, helo } = message.client;
+  const tls = message.macro('tls_version') !== undefined;
+  // Whoever has given a password to the MTA is one of its own.
+  const own = carriesMembers || (message.macro('auth_authen') ?? '') !== '';
+  return { address: address === '' ? '127.0.0.1' : address, port, helo, tls, carriesMembers: own };
+}
+
+function envelopeOf({ sender }: Message, forwardPaths: readonly ForwardPath[], hostname: string): Envelope {
+  const has = (name: string): boolean => sender.parameters.some((each) => each.toUpperCase() === name);
+  const reversePath =
+    sender.address === ''
+      ? nullReversePath
+      : (parseMailbox(sender.address) ?? parseMailbox(`${sender.address}@${hostname}`) ?? nullReversePath);
+  return { reversePath, forwardPaths, body: has('BODY=8BITMIME') ? '8BITMIME' : '7BIT', smtputf8: has('SMTPUTF8') };
+}
+
+/** NOTIFY goes along with whoever is added instead; only "never" matters to us. */
+function pathOf(mailbox: Mailbox, { parameters }: EnvelopeAddress): ForwardPath {
+  return parameters.some((each) => /^NOTIFY=NEVER$/i.test(each)) ? { mailbox, notify: ['never'] } : { mailbox };
+}
+
+function endOf(
+  message: Message,
+  recipients: readonly EnvelopeAddress[],
+  { advice, onAnswered }: Advised,
+  { hold, log }: RouterOptions,
+): EndVerdict {
+  const refused = advice.find((each) => each.kind === 'refuse');
+  if (refused?.kind === 'refuse') return { verdict: { kind: 'reply', reply: refused.reply } };
+  const later = advice.find((each) => each.kind === 'later');
+  if (later) {
+    return hold === 'quarantine'
+      ? { verdict: { kind: 'accept' }, edits: [{ kind: 'quarantine', reason: later.because.join('; ') }] }
+      : { verdict: { kind: 'reply', reply: nobodyThere } };
+  }
+  const edits = editsFor(message, recipients, advice);
+  if (edits === null)
+    log.warn({ mta: message.macro('i') ?? '' }, 'the MTA cannot be told; recipients stay as they are');
+  return {
+    verdict: { kind: 'accept' },
+    edits: edits ?? [],
+    onAnswered: (whole) => onAnswered(whole && edits !== null),
+  };
+}
+
+/** Null when this MTA cannot carry them out. */
+function editsFor(
+  message: Message,
+  recipients: readonly EnvelopeAddress[],
+  advice: readonly Advice[],
+): readonly Edit[] | null {
+  const smtputf8 = message.sender.parameters.some((each) => each.toUpperCase() === 'SMTPUTF8');
+  const needed = actions.addRecipient | actions.deleteRecipient;
+  // Whoever has the mail anyway is not added again: Postfix would deliver it twice.
+  const has = new Set(
+    recipients.flatMap(({ address }, index) =>
+      advice[index]?.kind === 'instead' ? [] : [mailboxKey(address as Mailbox)],
+    ),
+  );
+  const removed = new Set<string>();
+  const groups = new Set<string>();
+  const edits: Edit[] = [];
+  for (const [index, recipient] of recipients.entries()) {
+    const each = advice[index];
+    if (each?.kind !== 'instead') continue;
+    if ((message.powers.actions & needed) !== needed) return null;
+    // Postfix asks for SMTPUTF8 on its own only where it is told to.
+    if (isInternationalised(each.mailbox) && !smtputf8) return null;
+    if (!has.has(mailboxKey(each.mailbox))) {
+      has.add(mailboxKey(each.mailbox));
+      edits.push({ kind: 'add recipient', address: each.mailbox, parameters: dsnOf(recipient, smtputf8) });
+    }
+    if (!groups.has(mailboxKey(each.group)) && (message.powers.actions & actions.addHeaders) !== 0) {
+      groups.add(mailboxKey(each.group));
+      // A member who forwards back to the group is met by this (loop).
+      edits.push({ kind: 'insert header', index: 0, name: 'Delivered-To', value: each.group });
+    }
+    const raw = recipient.raw.toString('latin1');
+    if (!removed.has(raw)) {
+      removed.add(raw);
+      edits.push({ kind: 'remove recipient', raw: recipient.raw });
+    }
+  }
+  return edits;
+}
+
+/** RFC 3461 §5.2.7: the group stays the original recipient, and what the sender wants to be told stays as it is. */
+function dsnOf({ address, parameters }: EnvelopeAddress, smtputf8: boolean): string {
+  const given = (name: string): string | undefined =>
+    parameters.find((each) => each.toUpperCase().startsWith(`${name}=`));
+  const notify = given('NOTIFY');
+  const orcpt = given('ORCPT') ?? originalRecipient(address, smtputf8);
+  return [notify, orcpt].filter((each) => each !== undefined).join(' ');
+}
+
+/** RFC 3461 §4.2, xtext; RFC 6533 §3 for an address beyond ASCII. */
+function originalRecipient(address: string, smtputf8: boolean): string | undefined {
+  if (!/[^\x00-\x7f]/.test(address))
+    return `ORCPT=rfc822;${address.replace(/[^\x21-\x2a\x2c-\x3c\x3e-\x7e]/g, (one) => `+${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)}`;
+  return smtputf8
+    ? `ORCPT=utf-8;${address.replace(/[\x00-\x20\x7f+=\\]/g, (one) => `\\x{${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}}`)}`
+    : undefined;
+}

@@ -1,0 +1,141 @@
+// A Sendmail of the test's own. Debian's package conflicts with Postfix, so it is downloaded and unpacked, not installed:
+// its binary runs from where it lies, with a configuration, a queue and a port of its own.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Child, run } from './child.ts';
+import { untilListening } from './free-port.ts';
+import { type TempFolder, tempFolder } from './temp-folder.ts';
+
+const packages = [
+  'sendmail-bin',
+  'sendmail-cf',
+  'sendmail-base',
+  'm4',
+  'libsasl2-2',
+  'liblockfile1',
+  'libwrap0',
+  'libdb5.3',
+];
+const cache = join(tmpdir(), 'pointsman-sendmail-8');
+
+/** Its root folder; undefined, saying why, where it cannot be had. */
+export async function sendmailRoot(): Promise<string | undefined> {
+  const root = join(cache, 'root');
+  if (existsSync(join(root, 'usr/libexec/sendmail/sendmail')) && existsSync(join(cache, 'whole'))) return root;
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
+    process.stderr.write('SKIPPED suite with Sendmail: its packages can only be downloaded by root on Debian\n');
+    return undefined;
+  }
+  await mkdir(root, { recursive: true });
+  const { status, stderr } = spawnSync('apt-get', ['download', ...packages], { cwd: cache, encoding: 'utf8' });
+  if (status !== 0) {
+    process.stderr.write(`SKIPPED suite with Sendmail: ${stderr}\n`);
+    return undefined;
+  }
+  for (const file of await readdir(cache))
+    if (file.endsWith('.deb')) await run(['dpkg-deb', '-x', join(cache, file), root]);
+  await writeFile(join(cache, 'whole'), '');
+  return root;
+}
+
+export class Sendmail implements AsyncDisposable {
+  readonly port: number;
+  readonly #folder: TempFolder;
+  readonly #daemon: Child;
+
+  private constructor(port: number, folder: TempFolder, daemon: Child) {
+    this.port = port;
+    this.#folder = folder;
+    this.#daemon = daemon;
+  }
+
+  /** @param nextHop where all mail goes  @param lines of sendmail.mc  @param aliases lines of its alias file */
+  static async start(options: {
+    root: string;
+    port: number;
+    nextHop: number;
+    lines: string;
+    aliases?: string;
+  }): Promise<Sendmail> {
+    const folder = await tempFolder('sendmail', { open: true });
+    const at = (name: string) => join(folder.path, name);
+    const { root, port } = options;
+    await mkdir(at('queue'), { mode: 0o700 });
+    await writeFile(at('aliases'), options.aliases ?? '');
+    await writeFile(at('switch'), 'hosts files\naliases files\n');
+    await writeFile(at('sendmail.mc'), configuration(folder.path, options));
+    const library = `${join(root, 'usr/lib/x86_64-linux-gnu')}:${join(root, 'lib/x86_64-linux-gnu')}`;
+    const env = { LD_LIBRARY_PATH: library };
+    const made = spawnSync(
+      join(root, 'usr/bin/m4'),
+      [
+        `-D_CF_DIR_=${join(root, 'usr/share/sendmail/cf')}/`,
+        join(root, 'usr/share/sendmail/cf/m4/cf.m4'),
+        at('sendmail.mc'),
+      ],
+      { encoding: 'utf8', env: { ...process.env, ...env } },
+    );
+    if (made.status !== 0) throw new Error(`m4: ${made.stderr}`);
+    await writeFile(at('sendmail.cf'), made.stdout);
+    await chmod(at('sendmail.cf'), 0o644);
+    const binary = join(root, 'usr/libexec/sendmail/sendmail');
+    // A machine whose name has no dot keeps Sendmail waiting for a minute, so it gets one of its own.
+    const named = ['unshare', '--uts', 'sh', '-c', 'hostname localhost.localdomain; exec "$0" "$@"'] as const;
+    const daemon = new Child('sendmail', [...named, binary, '-C', at('sendmail.cf'), '-bD', '-X', at('traffic')], {
+      env,
+    });
+    const sendmail = new Sendmail(port, folder, daemon);
+    try {
+      await untilListening(port, { within: 20_000, signal: daemon.gone, greeting: true });
+    } catch (error) {
+      await sendmail[Symbol.asyncDispose]();
+      throw new Error(`Sendmail did not come up: ${daemon.errors.tail()}`, { cause: error });
+    }
+    return sendmail;
+  }
+
+  /** What it said and heard. */
+  async traffic(): Promise<string> {
+    return readFile(join(this.#folder.path, 'traffic'), 'utf8').catch(() => '');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // It stays a while for what it has in hand; nobody here does.
+    await this.#daemon.stop('SIGTERM', 2_000);
+    await this.#folder.remove();
+  }
+}
+
+const configuration = (
+  folder: string,
+  { port, nextHop, lines }: { port: number; nextHop: number; lines: string },
+): string => `divert(0)dnl
+OSTYPE(\`linux')dnl
+define(\`confDOMAIN_NAME', \`sendmail.test')dnl
+define(\`QUEUE_DIR', \`${folder}/queue')dnl
+define(\`ALIAS_FILE', \`${folder}/aliases')dnl
+define(\`STATUS_FILE', \`${folder}/statistics')dnl
+define(\`confPID_FILE', \`${folder}/pid')dnl
+define(\`confSERVICE_SWITCH_FILE', \`${folder}/switch')dnl
+define(\`confTO_IDENT', \`0')dnl
+define(\`SMART_HOST', \`relay:[127.0.0.1]')dnl
+define(\`RELAY_MAILER_ARGS', \`TCP $h ${nextHop}')dnl
+FEATURE(\`no_default_msa')dnl
+FEATURE(\`nocanonify')dnl
+FEATURE(\`accept_unresolvable_domains')dnl
+FEATURE(\`promiscuous_relay')dnl
+DAEMON_OPTIONS(\`Name=MTA, Addr=127.0.0.1, Port=${port}')dnl
+${lines}dnl
+MAILER(\`smtp')dnl
+`;
+
+/** The block of docs/operate/sendmail-milter.md, with the test's port. */
+export function documentedFilter(milterPort: number): string {
+  const page = readFileSync(new URL('../../docs/operate/sendmail-milter.md', import.meta.url), 'utf8');
+  const [, block] = /<!-- live: sendmail.mc -->\n```\n(.*?)\n```/s.exec(page) ?? [];
+  if (block === undefined) throw new Error('sendmail-milter.md has no block');
+  return `${block.replace('10027', String(milterPort))}\n`;
+}
