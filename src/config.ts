@@ -113,7 +113,7 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
       address === undefined ? [] : [{ network: address, carriesMembers: carries === 'members' }],
     ),
     domains: [...new Set(read.domains ?? [])],
-    nextHops: nextHopsOf(read, report),
+    nextHops: nextHopsOf(read, surroundings, report),
     size: read.size ?? defaults.size,
     queue,
     reports: { languages: [...new Set(read.reports?.languages ?? [])] },
@@ -154,11 +154,15 @@ function checkQueue(queue: Config['queue'], place: Place | undefined, report: Re
   if (queue.longestRetry > queue.lifetime) report.error(place, '"longestRetry" is longer than "lifetime"');
 }
 
-function nextHopsOf({ nextHops, place }: ConfigFile, report: Report): Config['nextHops'] {
+function nextHopsOf(
+  { nextHops, place }: ConfigFile,
+  surroundings: ConfigSurroundings,
+  report: Report,
+): Config['nextHops'] {
   const byDomain = new Map<string, NextHop>();
   let standard: NextHop | undefined;
   for (const entry of nextHops ?? []) {
-    const hop = nextHopOf(entry);
+    const hop = nextHopOf(entry, entry.place ?? place, surroundings, report);
     if (entry.name === 'default') standard = hop ?? placeholder;
     else if (hop) byDomain.set(domainKey(entry.name), hop);
   }
@@ -173,27 +177,63 @@ function nextHopsOf({ nextHops, place }: ConfigFile, report: Report): Config['ne
 // Stands in where the real one was reported, so that the rest can be checked too; never part of a result.
 const placeholder: NextHop = { name: '', host: '', port: 0, tls: 'verify', maxConnections: 1 };
 
-function nextHopOf({ name, value }: Named<NextHopEntry>): NextHop | undefined {
-  if (value?.host === undefined) return undefined;
-  const { host, port = 25, maxConnections = defaults.maxConnections } = value;
+function nextHopOf(
+  { name, value }: Named<NextHopEntry>,
+  at: Place,
+  surroundings: ConfigSurroundings,
+  report: Report,
+): NextHop | undefined {
+  if (value === undefined) return undefined;
+  const { host, socket, port = 25, maxConnections = defaults.maxConnections, user, pins } = value;
+  if ((host === undefined) === (socket === undefined)) {
+    report.error(at, `the next hop ${quote(name)} has exactly one of host and socket`);
+    return undefined;
+  }
+  const local = socket !== undefined || isLoopback(host ?? '');
   // On loopback nobody else can listen in; everywhere else the name in the certificate must be right unless said.
-  const tls = value.tls ?? (isLoopback(host) ? 'none' : 'verify');
-  return { name, host, port, tls, maxConnections };
+  const tls = value.tls ?? (local ? 'none' : 'verify');
+  if (user !== undefined && !local && tls !== 'verify') {
+    report.error(at, `the next hop ${quote(name)}: a password goes only where tls is verify`);
+  }
+  const ca = value.caFile && certificatesIn(value.caFile, surroundings, report);
+  const password = user === undefined ? undefined : secretOf({ ...value, place: at }, surroundings, report);
+  const shared = {
+    name,
+    tls,
+    maxConnections,
+    ...(value.protocol === 'lmtp' ? { protocol: 'lmtp' as const } : {}),
+    ...(ca ? { ca } : {}),
+    ...(pins ? { pins } : {}),
+    ...(user !== undefined && password !== undefined ? { auth: { user, password } } : {}),
+  };
+  const fallbacks = value.fallbacks?.map((each): NextHop => ({ ...shared, host: each.host, port: each.port }));
+  return {
+    ...shared,
+    host: host ?? 'localhost',
+    port: socket === undefined ? port : 0,
+    ...(socket === undefined ? {} : { socket: resolve(surroundings.folder, socket) }),
+    ...(fallbacks ? { fallbacks } : {}),
+  };
+}
+
+function certificatesIn(
+  { value, place }: Located<string>,
+  { folder, readFile }: ConfigSurroundings,
+  report: Report,
+): string | null {
+  const found = readFile(resolve(folder, value));
+  if ('wrong' in found) report.error(place, `${quote(value)} ${found.wrong}`);
+  else if (!found.value.includes('-----BEGIN CERTIFICATE-----'))
+    report.error(place, `${quote(value)} holds no certificate in PEM form`);
+  else return found.value;
+  return null;
 }
 
 type XmppEntry = NonNullable<ConfigFile['xmpp']>;
 
 function xmppOf(entry: XmppEntry, surroundings: ConfigSurroundings, report: Report): XmppConfig | null {
-  const { folder, readFile } = surroundings;
   const password = passwordOf(entry, surroundings, report);
-  let ca: string | null = null;
-  if (entry.caFile) {
-    const found = readFile(resolve(folder, entry.caFile.value));
-    if ('wrong' in found) report.error(entry.caFile.place, `${quote(entry.caFile.value)} ${found.wrong}`);
-    else if (!found.value.includes('-----BEGIN CERTIFICATE-----'))
-      report.error(entry.caFile.place, `${quote(entry.caFile.value)} holds no certificate in PEM form`);
-    else ca = found.value;
-  }
+  const ca = entry.caFile ? certificatesIn(entry.caFile, surroundings, report) : null;
   if (entry.jid === undefined || password === undefined) return null;
   return {
     jid: entry.jid,
@@ -208,7 +248,6 @@ function xmppOf(entry: XmppEntry, surroundings: ConfigSurroundings, report: Repo
 }
 
 function passwordOf(entry: XmppEntry, { folder, readSecret }: ConfigSurroundings, report: Report): string | undefined {
-  const { passwordFile, passwordCredential } = entry;
   const ways = ['passwordFile', 'passwordCredential'].filter((key) => entry.given.includes(key));
   if (ways.length !== 1) {
     const found = ways.length === 0 ? 'neither' : 'both';
@@ -219,7 +258,19 @@ function passwordOf(entry: XmppEntry, { folder, readSecret }: ConfigSurroundings
       );
     return undefined;
   }
+  // What was given and is wrong has been reported where it stands.
+  if (!entry.passwordFile && !entry.passwordCredential) return undefined;
+  return secretOf(entry, { folder, readSecret }, report);
+}
+
+/** The one line that the file or the credential holds. */
+function secretOf(
+  { passwordFile, passwordCredential, place }: Pick<XmppEntry, 'passwordFile' | 'passwordCredential' | 'place'>,
+  { folder, readSecret }: Pick<ConfigSurroundings, 'folder' | 'readSecret'>,
+  report: Report,
+): string | undefined {
   const said: Located<string> | undefined = passwordFile ?? passwordCredential;
+  if (said === undefined) report.error(place, 'a user needs passwordFile or passwordCredential');
   if (said === undefined) return undefined;
   const source: SecretSource = passwordFile
     ? { kind: 'file', path: resolve(folder, passwordFile.value) }

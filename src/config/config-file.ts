@@ -123,18 +123,47 @@ const peer = addressOr(network, fields('a peer', { address: required(network), c
   address,
   carries: undefined,
 }));
+/** What a next hop that is only host and port leaves open. */
+const noEntry = {
+  socket: undefined,
+  protocol: undefined,
+  tls: undefined,
+  caFile: undefined,
+  pins: undefined,
+  user: undefined,
+  passwordFile: undefined,
+  passwordCredential: undefined,
+  fallbacks: undefined,
+  maxConnections: undefined,
+};
 const tlsWords = ['none', 'may', 'encrypt', 'verify'] as const;
+const hostName = scalar('a host name or IP address', (value) =>
+  isIP(value) !== 0 || isHost(value) ? value : undefined,
+);
 const nextHop = addressOr(
   nextHopAddress,
   fields('a next hop', {
-    host: required(
-      scalar('a host name or IP address', (value) => (isIP(value) !== 0 || isHost(value) ? value : undefined)),
-    ),
+    host: optional(hostName),
     port: optional(integer(1, 65_535)),
+    socket: optional(text('the path of a unix socket', 100)),
+    protocol: optional(oneOf(['smtp', 'lmtp'])),
     tls: optional(oneOf(tlsWords)),
+    caFile: optional(located(text('the path of a file'))),
+    pins: optional(
+      list(
+        scalar('a SHA-256 fingerprint such as AB:CD:… of 32 octets', (value) =>
+          /^[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){31}$/.test(value) ? value.toUpperCase() : undefined,
+        ),
+        'a list of fingerprints',
+      ),
+    ),
+    user: optional(text('a user name', 200)),
+    passwordFile: optional(located(text('the path of a file'))),
+    passwordCredential: optional(located(text('the name of a systemd credential', 255))),
+    fallbacks: optional(list(nextHopAddress, 'a list of hosts with ports')),
     maxConnections: optional(integer(1, 1000)),
   }),
-  ({ host, port }) => ({ host, port, tls: undefined, maxConnections: undefined }),
+  ({ host, port }) => ({ ...noEntry, host, port }),
 );
 export type NextHopEntry = NonNullable<ReturnType<typeof nextHop.read>>;
 
