@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import type { Duration } from './clock.ts';
 import { configFileSchema, defaults, isLoopback, type NextHopEntry } from './config/config-file.ts';
-import { domainKey } from './mail/path.ts';
+import { domainKey, type Mailbox } from './mail/path.ts';
 import type { Language } from './mail/report-text.ts';
 import type { BareJid } from './presence/jid.ts';
 import { quote, Report } from './routing/problem.ts';
@@ -23,7 +23,12 @@ export interface Config {
   /** /healthz, /readyz and /metrics; loopback only. */
   readonly http: { readonly host: string; readonly port: number };
   /** Who may relay. Empty: nobody. CIDR or single addresses. */
-  readonly peers: readonly { readonly network: string; readonly carriesMembers: boolean }[];
+  readonly peers: readonly {
+    readonly network: string;
+    readonly carriesMembers: boolean;
+    /** Bare CR and LF from there become CRLF instead of being refused. */
+    readonly normalize?: boolean;
+  }[];
   /** Domains that mail may go to, lower-case, besides the addresses of groups and people. */
   readonly domains: readonly string[];
   readonly nextHops: { readonly default: NextHop; readonly byDomain: ReadonlyMap<string, NextHop> };
@@ -40,6 +45,17 @@ export interface Config {
     readonly delayNotice: Duration | null;
     /** Content of a finished message is deleted after this. */
     readonly keepContent: Duration;
+  };
+  /** Who reads mail to the postmaster of our own name; null: it goes on as it is. */
+  readonly postmaster: Mailbox | null;
+  readonly limits: {
+    /** Of one peer address, a minute. */
+    readonly messages: number | null;
+    readonly recipients: number | null;
+    /** Deliveries that may wait. */
+    readonly most: number;
+    /** Octets that must be free where the state folder is. */
+    readonly leastFree: number;
   };
   /** Of the text of reports; none: as the mail suggests. */
   readonly reports: { readonly languages: readonly Language[] };
@@ -109,13 +125,28 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
       ({ value }) => (value.address ? [{ ...value.address, carriesMembers: value.carries === 'members' }] : []),
     ),
     http: read.http ?? defaults.http,
-    peers: (read.peers?.value ?? []).flatMap(({ address, carries }) =>
-      address === undefined ? [] : [{ network: address, carriesMembers: carries === 'members' }],
+    peers: (read.peers?.value ?? []).flatMap(({ address, carries, lineEnds }) =>
+      address === undefined
+        ? []
+        : [
+            {
+              network: address,
+              carriesMembers: carries === 'members',
+              ...(lineEnds === 'normalize' ? { normalize: true } : {}),
+            },
+          ],
     ),
     domains: [...new Set(read.domains ?? [])],
     nextHops: nextHopsOf(read, surroundings, report),
     size: read.size ?? defaults.size,
     queue,
+    postmaster: read.postmaster ?? null,
+    limits: {
+      messages: read.limits?.messagesPerMinute ?? null,
+      recipients: read.limits?.recipientsPerMinute ?? null,
+      most: read.limits?.waiting ?? defaults.limits.waiting,
+      leastFree: read.limits?.freeSpace ?? defaults.limits.freeSpace,
+    },
     reports: { languages: [...new Set(read.reports?.languages ?? [])] },
     xmpp: read.xmpp ? xmppOf(read.xmpp, surroundings, report) : null,
     log: { level: read.log?.level ?? 'info', pretty: prettyOf(read.log?.pretty) },

@@ -1,6 +1,7 @@
 // The composition root: the only file that names concrete adapters. It puts the parts together, starts them in the
 // order in which they need each other, and stops them in the opposite one.
 import { readFileSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { exitCodes } from './cli/exit.ts';
@@ -114,6 +115,10 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       notifier: xmpp,
       transport,
       composeReport: (data) => composeReport(data),
+      async freeSpace() {
+        const { bavail, bsize } = await statfs(config.state);
+        return bavail * bsize;
+      },
       markKeys: () => markKeys.current(),
       log,
       tell,

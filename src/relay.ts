@@ -11,11 +11,12 @@
 // and people coming and going move the message on until somebody has taken it, or every step was taken.
 import { minute } from './clock.ts';
 import type { Client, Intake } from './intake.ts';
+import { PointsmanError } from './mail/error.ts';
 import { type Mailbox, mailboxKey, nullReversePath } from './mail/path.ts';
 import type { QueueId } from './mail/queue-id.ts';
 import type { AckOutcome } from './operations.ts';
 import type { PresenceChange } from './presence/presence.ts';
-import { type Accepted, admitRecipient, keepSafe, peersOf } from './relay/accepting.ts';
+import { type Accepted, admitRecipient, isPostmaster, keepSafe, peersOf } from './relay/accepting.ts';
 import { createAnswering } from './relay/answering.ts';
 import type { Work } from './relay/choosing.ts';
 import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
@@ -25,6 +26,7 @@ import { CircleGuard } from './relay/guard.ts';
 import { Hops } from './relay/hops.ts';
 import { chosenByPresence, hasLeft } from './relay/leaving.ts';
 import { Ledger } from './relay/ledger.ts';
+import { checkContent, RateLimits, Room } from './relay/limits.ts';
 import { refOfNudgeId, sendNudge } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
 import { requeue } from './relay/requeueing.ts';
@@ -74,6 +76,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   };
   const peers = peersOf(parts.config);
   const answering = createAnswering(stage);
+  const rates = new RateLimits(stage.config.limits);
+  const room = new Room({ ...stage, ...stage.config.limits });
   const cutOff = new AbortController();
   const stopping = new AbortController();
 
@@ -83,6 +87,9 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     envelope: Parameters<Intake['accept']>[1],
     content: Uint8Array,
   ): Promise<QueueId> {
+    checkContent(content);
+    const tooFast = rates.message(client.address, stage.clock.now());
+    if (tooFast) throw new PointsmanError(tooFast, `more messages a minute than ${client.address} may send`);
     // With room in hand it is attempted from memory, at once, and never has to be claimed and read back.
     const atOnce = attempts !== null && attempts.room() > arriving;
     arriving += 1;
@@ -207,7 +214,12 @@ export async function createRelay(parts: Parts): Promise<Relay> {
 
   return {
     admitClient: (address) => peers.admit(address),
-    admitRecipient: (_client, path) => admitRecipient(stage, path),
+    admitRecipient(client, path) {
+      // RFC 5321 §4.5.1: whatever else is the matter with us, somebody must be able to say so.
+      if (isPostmaster(stage, path)) return undefined;
+      const refusal = admitRecipient(stage, path) ?? room.ask();
+      return refusal ?? rates.recipient(client.address, stage.clock.now());
+    },
     accept,
     acknowledge,
     requeue: (queueId, to, by) => requeue(stage, queueId, to, by),

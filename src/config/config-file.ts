@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { type Duration, day, hour, minute, parseDuration, second } from '../clock.ts';
-import { isDomain } from '../mail/path.ts';
+import { isDomain, parseMailbox } from '../mail/path.ts';
 import { languages } from '../mail/report-text.ts';
 import { parseJid } from '../presence/jid.ts';
 import type { Place } from '../routing/rules.ts';
@@ -119,10 +119,15 @@ const listen = located(
     carries: undefined,
   })),
 );
-const peer = addressOr(network, fields('a peer', { address: required(network), carries }), (address) => ({
-  address,
-  carries: undefined,
-}));
+const peer = addressOr(
+  network,
+  fields('a peer', { address: required(network), carries, lineEnds: optional(oneOf(['refuse', 'normalize'])) }),
+  (address) => ({
+    address,
+    carries: undefined,
+    lineEnds: undefined,
+  }),
+);
 /** What a next hop that is only host and port leaves open. */
 const noEntry = {
   socket: undefined,
@@ -241,6 +246,15 @@ export const configFileSchema = fields('the configuration', {
       }),
     ),
   ),
+  postmaster: optional(scalar('a mail address such as postmaster@example.org', (value) => parseMailbox(value))),
+  limits: optional(
+    fields('the limits', {
+      messagesPerMinute: optional(integer(1, 1_000_000)),
+      recipientsPerMinute: optional(integer(1, 10_000_000)),
+      waiting: optional(integer(1, 100_000_000)),
+      freeSpace: optional(size(0, 1e12)),
+    }),
+  ),
   reports: optional(
     fields('the reports', {
       languages: optional(list(oneOf(languages), `a list of languages: ${languages.join(', ')}`)),
@@ -268,6 +282,7 @@ export const defaults = {
     reportLifetime: 2 * day,
     delayNotice: (4 * hour) as Duration | null,
   },
+  limits: { waiting: 1_000_000, freeSpace: 100_000_000 },
   maxConnections: 10,
   resource: 'pointsman',
   nick: 'Pointsman',

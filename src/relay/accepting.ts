@@ -8,6 +8,7 @@ import type { MailFacts } from '../mail/facts.ts';
 import { readFacts } from '../mail/header.ts';
 import { isMarked, markHeader } from '../mail/loop-mark.ts';
 import { type Network, parseNetwork } from '../mail/network.ts';
+import { domainKey, domainOf, localPartOf } from '../mail/path.ts';
 import { newQueueId, newShortId, type QueueId } from '../mail/queue-id.ts';
 import { receivedField } from '../mail/received.ts';
 import { type Reply, replies } from '../mail/reply.ts';
@@ -39,6 +40,20 @@ export function peersOf(config: Parts['config']): Peers {
 /** A loopback peer is any local user, so relaying goes only to what is configured, whoever asks. */
 export function admitRecipient(parts: Parts, path: ForwardPath): Reply | undefined {
   return isRelayed(path.mailbox, parts.rules.current(), parts.config.domains) ? undefined : replies.relayingDenied;
+}
+
+/** Of our own name; that of our domains is a recipient like others, and is never refused either. */
+export function isPostmaster(parts: Parts, { mailbox }: ForwardPath): boolean {
+  if (localPartOf(mailbox).toLowerCase() !== 'postmaster') return false;
+  const domain = domainOf(mailbox);
+  return domain === domainKey(parts.config.hostname) || parts.config.domains.some((each) => domainKey(each) === domain);
+}
+
+/** Mail to the postmaster of our own name goes to the mailbox that is configured for it. */
+function withPostmaster(parts: Parts, path: ForwardPath): ForwardPath {
+  const { postmaster, hostname } = parts.config;
+  const ours = isPostmaster(parts, path) && domainOf(path.mailbox) === domainKey(hostname);
+  return ours && postmaster ? { ...path, mailbox: postmaster, orcpt: path.orcpt ?? `rfc822;${path.mailbox}` } : path;
 }
 
 export interface Accepted {
@@ -81,10 +96,11 @@ export async function keepSafe(
 function planned(
   stage: Stage,
   client: Client,
-  envelope: Envelope,
+  given: Envelope,
   content: Uint8Array,
   leaseFor: Duration | null,
 ): Acceptance {
+  const envelope: Envelope = { ...given, forwardPaths: given.forwardPaths.map((path) => withPostmaster(stage, path)) };
   const now = stage.clock.now();
   const queueId = newQueueId(now, stage.random);
   const facts = readFacts({ queueId, receivedAt: now, envelope, content, client });

@@ -3,10 +3,10 @@
 // Ours, because smtp-server's parser hands bare CR and LF through (a peer behind us may take them for line ends: SMTP
 // smuggling), unstuffs dots after a bare LF, takes a turn of the event loop for each dot-stuffed line, and reads a
 // message that is too big to the end, however long that takes.
-import { vouchForLineEnds } from './line-ends.ts';
+import { vouchForLineEnds, withWholeLineEnds } from './line-ends.ts';
 
 export type Content =
-  | { readonly kind: 'complete'; readonly bytes: Uint8Array }
+  | { readonly kind: 'complete'; readonly bytes: Uint8Array /** Not as it was sent. */; readonly normalized?: true }
   /** Read to its end but not kept. */
   | { readonly kind: 'refused'; readonly reason: 'bare line end' | 'too big' | 'no memory' };
 
@@ -15,6 +15,8 @@ export interface ContentLimits {
   readonly limit: number;
   /** Octets read, kept or not; more ends the connection. */
   readonly cutOff: number;
+  /** Of a peer that is known to send them: a bare CR or LF becomes CRLF. The end of the content stays what it is. */
+  readonly normalize?: boolean;
   /** Asks for room for so many more octets; false refuses the message. */
   readonly reserve: (octets: number) => boolean;
 }
@@ -46,6 +48,8 @@ interface Reading {
   read: number;
   place: Place;
   refusal: 'bare line end' | 'too big' | 'no memory' | undefined;
+  /** There are bare line ends to be made whole. */
+  bare: boolean;
 }
 
 // RFC 5321 §4.5.3.1.4 asks for 512 octets, RFC 3461 and 6531 for more; ORCPT and ENVID at their longest fit.
@@ -64,7 +68,16 @@ export class ContentParser {
 
   /** From the next octet on the input is content, until the final dot. */
   startContent(limits: ContentLimits, listener: ContentListener): void {
-    this.#reading = { limits, listener, chunks: [], kept: 0, read: 0, place: lineStart, refusal: undefined };
+    this.#reading = {
+      limits,
+      listener,
+      chunks: [],
+      kept: 0,
+      read: 0,
+      place: lineStart,
+      refusal: undefined,
+      bare: false,
+    };
   }
 
   /** What comes from now on is ignored, and what waits is forgotten. */
@@ -158,10 +171,12 @@ function scan(reading: Reading, chunk: Buffer): { consumed: number; kept: number
     if (place === afterDotCr) {
       if (octet === lf) {
         reading.place = lineStart;
-        if (bare) reading.refusal ??= 'bare line end';
+        if (bare) foundBare(reading);
         return { consumed: at + 1, kept, ended: true };
       }
       bare = true;
+      // The withheld CR cannot be given back here: what nobody sends by mistake is refused from everybody.
+      reading.refusal ??= 'bare line end';
     }
     if (octet === lf) {
       if (place !== afterCr) bare = true;
@@ -185,8 +200,13 @@ function scan(reading: Reading, chunk: Buffer): { consumed: number; kept: number
     }
   }
   reading.place = place;
-  if (bare) reading.refusal ??= 'bare line end';
+  if (bare) foundBare(reading);
   return { consumed: at, kept, ended: false };
+}
+
+function foundBare(reading: Reading): void {
+  if (reading.limits.normalize) reading.bare = true;
+  else reading.refusal ??= 'bare line end';
 }
 
 function keep(reading: Reading, octets: Buffer): void {
@@ -211,5 +231,7 @@ function assemble(reading: Reading): Content {
     bytes.set(chunk, at);
     at += chunk.length;
   }
-  return { kind: 'complete', bytes };
+  return reading.bare
+    ? { kind: 'complete', bytes: withWholeLineEnds(bytes), normalized: true }
+    : { kind: 'complete', bytes };
 }

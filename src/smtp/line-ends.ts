@@ -22,3 +22,11 @@ export function hasBareLineEnd(content: Uint8Array): boolean {
   }
   return false;
 }
+
+/** Each bare CR and each bare LF as CRLF. */
+export function withWholeLineEnds(content: Uint8Array): Uint8Array {
+  const text = Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('latin1');
+  const whole = new Uint8Array(Buffer.from(text.replace(/\r\n|\r|\n/g, '\r\n'), 'latin1'));
+  vouchForLineEnds(whole);
+  return whole;
+}

@@ -265,6 +265,7 @@ export class Session implements Speaker {
     this.#wire.parser.startContent(
       {
         limit: size,
+        normalize: this.#hall.normalizes(this.#client().address),
         // A client that did not ask for SIZE gets its 552 at the end; one that does not stop is cut off.
         cutOff: 2 * size + 1_048_576,
         reserve: (octets) => this.#reserve(octets),
@@ -299,6 +300,7 @@ export class Session implements Speaker {
       hall.log.warn({ ...about, reason: content.reason }, 'message refused');
       return named(reply, this.#wire.id);
     }
+    if (content.normalized) hall.log.info(about, 'bare line ends were made whole: signatures may not fit any more');
     const { size: _, ...mail } = transaction.mail;
     const envelope: Envelope = { ...mail, forwardPaths: transaction.forwardPaths };
     try {

@@ -29,6 +29,10 @@ const known = {
   postfix: program('postfix'),
   prosody: program('prosody'),
   swaks: program('swaks'),
+  dovecot: {
+    debian: 'dovecot-lmtpd',
+    isHere: () => existsSync('/usr/lib/dovecot/lmtp') && programPath('dovecot') !== undefined,
+  },
   slixmpp: {
     debian: 'python3-slixmpp',
     isHere: () => existsSync(systemPython) && spawnSync(systemPython, ['-c', 'import slixmpp']).status === 0,

@@ -46,6 +46,8 @@ describe('a good file', () => {
           reportLifetime: 2 * day,
           delayNotice: 4 * hour,
         },
+        postmaster: null,
+        limits: { messages: null, recipients: null, most: 1_000_000, leastFree: 100_000_000 },
         reports: { languages: [] },
         xmpp: null,
         log: { level: 'info', pretty: null },
@@ -116,6 +118,8 @@ log: { level: debug, pretty: false }
         reportLifetime: day,
         delayNotice: null,
       },
+      postmaster: null,
+      limits: { messages: null, recipients: null, most: 1_000_000, leastFree: 100_000_000 },
       reports: { languages: ['de', 'en'] },
       xmpp: {
         jid: 'pointsman@chat.example.org',
