@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Content, ContentParser } from '../../../src/smtp/content-parser.ts';
+import { runs } from '../../support/runs.ts';
 
 interface Read {
   readonly content: Content | 'cut off' | undefined;
@@ -114,7 +115,7 @@ test('the cut into segments changes nothing, and what was stuffed comes out as i
       expect(text(got)).toBe(content);
       expect(got.commands).toEqual(['NOOP']);
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });
 
@@ -127,6 +128,6 @@ test('any octets, in any segments, give one verdict', async () => {
         await read([whole]),
       );
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });
