@@ -2,15 +2,18 @@
 // arguments for settings. Pure: what it needs of the disk it asks its caller for (config/load.ts).
 import { resolve } from 'node:path';
 import type { Duration } from './clock.ts';
-import { configFileSchema, defaults, isLoopback, type NextHopEntry } from './config/config-file.ts';
-import { domainKey, type Mailbox } from './mail/path.ts';
+import { configFileSchema, defaults, isLoopback } from './config/config-file.ts';
+import { nextHopsOf } from './config/next-hops.ts';
+import { type ConfigSurroundings, certificatesIn, passwordOf } from './config/secrets.ts';
+import type { Mailbox } from './mail/path.ts';
 import type { Language } from './mail/report-text.ts';
 import type { BareJid } from './presence/jid.ts';
 import { quote, Report } from './routing/problem.ts';
 import type { Place, Problem } from './routing/rules.ts';
-import type { Located, Named } from './routing/schema.ts';
 import { readYaml } from './routing/yaml.ts';
 import type { NextHop } from './transport.ts';
+
+export type { ConfigSurroundings, Fetched, SecretSource } from './config/secrets.ts';
 
 export interface Config {
   /** Our name in greetings, Received and reports. */
@@ -60,10 +63,30 @@ export interface Config {
   /** Of the text of reports; none: as the mail suggests. */
   readonly reports: { readonly languages: readonly Language[] };
   readonly xmpp: XmppConfig | null;
+  /** Where reports and copies of members' mail are addressed to; null: none are asked for. */
+  readonly evidence: { readonly domain: string } | null;
+  /** Where members' mailboxes are looked into; null: nowhere. */
+  readonly imap: ImapConfig | null;
+  readonly presence: PresenceConfig;
   readonly log: {
     readonly level: 'debug' | 'info' | 'warn' | 'error' /** null: pretty on a terminal */;
     readonly pretty: boolean | null;
   };
+}
+
+export interface ImapConfig {
+  readonly host: string;
+  readonly port: number;
+  /** `verify`: TLS from the first octet. `none` is for loopback alone. */
+  readonly tls: 'verify' | 'starttls' | 'none';
+  /** PEM of the authorities trusted for this link only; null for the system's. */
+  readonly ca: string | null;
+  /** `{mail}` stands for the member's address. */
+  readonly user: string;
+  readonly password: string;
+  readonly folder: string;
+  /** At the same time. */
+  readonly connections: number;
 }
 
 export interface XmppConfig {
@@ -77,28 +100,30 @@ export interface XmppConfig {
   readonly tls: 'required' | 'none';
   /** PEM of the authorities trusted for this link only; null for the system's. */
   readonly ca: string | null;
+  /** SHA-256 fingerprints (upper-case hex with colons): only a certificate with one of them is believed, whoever signed it. */
+  readonly pins?: readonly string[];
+  /** The name the certificate must have, and that we ask for (SNI); otherwise the domain of the JID. */
+  readonly serverName?: string;
+  /** TLS from the first octet (XEP-0368) with the configured server, instead of STARTTLS. */
+  readonly directTls?: boolean;
+  /** Other domains whose word on presence counts; absent: all that the rules name people of. */
+  readonly trustedDomains?: readonly string[];
   /** Our nick in rooms. */
   readonly nick: string;
   /** Outbound pace in octets per second (servers throttle: see the reference). */
   readonly rate: number;
 }
 
-/** Where a secret is: in a file (absolute path), or a systemd credential of that name. */
-export type SecretSource =
-  | { readonly kind: 'file'; readonly path: string }
-  | { readonly kind: 'credential'; readonly name: string };
-
-/** Text, or a sentence saying why there is none: `cannot be read: …`. */
-export type Fetched = { readonly value: string } | { readonly wrong: string };
-
-export interface ConfigSurroundings {
-  /** How problems call the file. */
-  readonly file: string;
-  /** Relative paths start here: the absolute path of the file's folder. */
-  readonly folder: string;
-  readonly readSecret: (source: SecretSource) => Fetched;
-  /** For certificates. */
-  readonly readFile: (path: string) => Fetched;
+export interface PresenceConfig {
+  /** Flap damping: until who comes counts as here, who goes as gone. */
+  readonly up: Duration;
+  readonly down: Duration;
+  /** Duty rooms: whoever sits in one counts as present. */
+  readonly rooms: readonly BareJid[];
+  /** The zone in which times in status texts are read; null: they are not read. */
+  readonly readStatusIn: string | null;
+  /** Changes of presence are forgotten after this. */
+  readonly keep: Duration;
 }
 
 /** `problems` beside a config are warnings; without one at least one of them is an error. */
@@ -137,7 +162,7 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
           ],
     ),
     domains: [...new Set(read.domains ?? [])],
-    nextHops: nextHopsOf(read, surroundings, report),
+    nextHops: nextHopsOf(read.nextHops, read.place, surroundings, report),
     size: read.size ?? defaults.size,
     queue,
     postmaster: read.postmaster ?? null,
@@ -149,6 +174,9 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
     },
     reports: { languages: [...new Set(read.reports?.languages ?? [])] },
     xmpp: read.xmpp ? xmppOf(read.xmpp, surroundings, report) : null,
+    evidence: read.evidence?.domain === undefined ? null : { domain: read.evidence.domain },
+    imap: read.evidence?.imap ? imapOf(read.evidence.imap, surroundings, report) : null,
+    presence: presenceOf(read),
     log: { level: read.log?.level ?? 'info', pretty: prettyOf(read.log?.pretty) },
   } satisfies Config;
   checkListeners(read, report);
@@ -185,86 +213,50 @@ function checkQueue(queue: Config['queue'], place: Place | undefined, report: Re
   if (queue.longestRetry > queue.lifetime) report.error(place, '"longestRetry" is longer than "lifetime"');
 }
 
-function nextHopsOf(
-  { nextHops, place }: ConfigFile,
-  surroundings: ConfigSurroundings,
-  report: Report,
-): Config['nextHops'] {
-  const byDomain = new Map<string, NextHop>();
-  let standard: NextHop | undefined;
-  for (const entry of nextHops ?? []) {
-    const hop = nextHopOf(entry, entry.place ?? place, surroundings, report);
-    if (entry.name === 'default') standard = hop ?? placeholder;
-    else if (hop) byDomain.set(domainKey(entry.name), hop);
-  }
-  if (nextHops !== undefined && standard === undefined)
+type ImapEntry = NonNullable<NonNullable<ConfigFile['evidence']>['imap']>;
+
+function imapOf(entry: ImapEntry, surroundings: ConfigSurroundings, report: Report): ImapConfig | null {
+  const password = passwordOf(entry, surroundings, report, 'the IMAP server');
+  const ca = entry.caFile ? certificatesIn(entry.caFile, surroundings, report) : null;
+  const { server } = entry;
+  if (entry.user && !entry.user.value.includes('{mail}'))
     report.error(
-      nextHops[0]?.place ?? place,
-      'nextHops needs the key "default": where mail goes that no domain here names',
+      entry.user.place,
+      `${quote(entry.user.value)} would be one login for all; write {mail} where it differs`,
     );
-  return { default: standard ?? placeholder, byDomain };
-}
-
-// Stands in where the real one was reported, so that the rest can be checked too; never part of a result.
-const placeholder: NextHop = { name: '', host: '', port: 0, tls: 'verify', maxConnections: 1 };
-
-function nextHopOf(
-  { name, value }: Named<NextHopEntry>,
-  at: Place,
-  surroundings: ConfigSurroundings,
-  report: Report,
-): NextHop | undefined {
-  if (value === undefined) return undefined;
-  const { host, socket, port = 25, maxConnections = defaults.maxConnections, user, pins } = value;
-  if ((host === undefined) === (socket === undefined)) {
-    report.error(at, `the next hop ${quote(name)} has exactly one of host and socket`);
-    return undefined;
-  }
-  const local = socket !== undefined || isLoopback(host ?? '');
-  // On loopback nobody else can listen in; everywhere else the name in the certificate must be right unless said.
-  const tls = value.tls ?? (local ? 'none' : 'verify');
-  if (user !== undefined && !local && tls !== 'verify') {
-    report.error(at, `the next hop ${quote(name)}: a password goes only where tls is verify`);
-  }
-  const ca = value.caFile && certificatesIn(value.caFile, surroundings, report);
-  const password = user === undefined ? undefined : secretOf({ ...value, place: at }, surroundings, report);
-  const shared = {
-    name,
-    tls,
-    maxConnections,
-    ...(value.protocol === 'lmtp' ? { protocol: 'lmtp' as const } : {}),
-    ...(ca ? { ca } : {}),
-    ...(pins ? { pins } : {}),
-    ...(user !== undefined && password !== undefined ? { auth: { user, password } } : {}),
-  };
-  const fallbacks = value.fallbacks?.map((each): NextHop => ({ ...shared, host: each.host, port: each.port }));
+  if (server === undefined || password === undefined) return null;
+  const tls = entry.tls ?? (isLoopback(server.host) ? 'none' : 'verify');
+  if (tls === 'none' && !isLoopback(server.host))
+    report.error(entry.place, 'without TLS the password could be read on its way; say tls: verify or tls: starttls');
   return {
-    ...shared,
-    host: host ?? 'localhost',
-    port: socket === undefined ? port : 0,
-    ...(socket === undefined ? {} : { socket: resolve(surroundings.folder, socket) }),
-    ...(fallbacks ? { fallbacks } : {}),
+    ...server,
+    tls,
+    ca,
+    user: entry.user?.value ?? '{mail}',
+    password,
+    folder: entry.folder ?? 'INBOX',
+    connections: entry.connections ?? defaults.imapConnections,
   };
 }
 
-function certificatesIn(
-  { value, place }: Located<string>,
-  { folder, readFile }: ConfigSurroundings,
-  report: Report,
-): string | null {
-  const found = readFile(resolve(folder, value));
-  if ('wrong' in found) report.error(place, `${quote(value)} ${found.wrong}`);
-  else if (!found.value.includes('-----BEGIN CERTIFICATE-----'))
-    report.error(place, `${quote(value)} holds no certificate in PEM form`);
-  else return found.value;
-  return null;
+function presenceOf({ presence }: ConfigFile): PresenceConfig {
+  const standard = defaults.presence;
+  return {
+    up: presence?.up === undefined ? standard.up : (presence.up ?? 0),
+    down: presence?.down === undefined ? standard.down : (presence.down ?? 0),
+    rooms: presence?.rooms ?? [],
+    readStatusIn: presence?.readStatusIn ?? null,
+    keep: presence?.keep ?? standard.keep,
+  };
 }
 
 type XmppEntry = NonNullable<ConfigFile['xmpp']>;
 
 function xmppOf(entry: XmppEntry, surroundings: ConfigSurroundings, report: Report): XmppConfig | null {
-  const password = passwordOf(entry, surroundings, report);
+  const password = passwordOf(entry, surroundings, report, 'the xmpp account');
   const ca = entry.caFile ? certificatesIn(entry.caFile, surroundings, report) : null;
+  if (entry.directTls === true && entry.server === undefined)
+    report.error(entry.place, '"directTls" says how to speak to "server", which is missing; DNS says it by itself');
   if (entry.jid === undefined || password === undefined) return null;
   return {
     jid: entry.jid,
@@ -273,52 +265,13 @@ function xmppOf(entry: XmppEntry, surroundings: ConfigSurroundings, report: Repo
     server: entry.server ?? null,
     tls: 'required',
     ca,
+    ...(entry.pin ? { pins: entry.pin } : {}),
+    ...(entry.serverName === undefined ? {} : { serverName: entry.serverName }),
+    ...(entry.directTls === undefined ? {} : { directTls: entry.directTls }),
+    ...(entry.trustedDomains ? { trustedDomains: entry.trustedDomains } : {}),
     nick: entry.nick ?? defaults.nick,
     rate: entry.rate ?? defaults.rate,
   };
-}
-
-function passwordOf(entry: XmppEntry, { folder, readSecret }: ConfigSurroundings, report: Report): string | undefined {
-  const ways = ['passwordFile', 'passwordCredential'].filter((key) => entry.given.includes(key));
-  if (ways.length !== 1) {
-    const found = ways.length === 0 ? 'neither' : 'both';
-    if (!entry.given.includes('password') || ways.length > 1)
-      report.error(
-        entry.place,
-        `the xmpp account has exactly one of passwordFile, passwordCredential; here is ${found}`,
-      );
-    return undefined;
-  }
-  // What was given and is wrong has been reported where it stands.
-  if (!entry.passwordFile && !entry.passwordCredential) return undefined;
-  return secretOf(entry, { folder, readSecret }, report);
-}
-
-/** The one line that the file or the credential holds. */
-function secretOf(
-  { passwordFile, passwordCredential, place }: Pick<XmppEntry, 'passwordFile' | 'passwordCredential' | 'place'>,
-  { folder, readSecret }: Pick<ConfigSurroundings, 'folder' | 'readSecret'>,
-  report: Report,
-): string | undefined {
-  const said: Located<string> | undefined = passwordFile ?? passwordCredential;
-  if (said === undefined) report.error(place, 'a user needs passwordFile or passwordCredential');
-  if (said === undefined) return undefined;
-  const source: SecretSource = passwordFile
-    ? { kind: 'file', path: resolve(folder, passwordFile.value) }
-    : { kind: 'credential', name: said.value };
-  const found = readSecret(source);
-  if ('wrong' in found) {
-    report.error(said.place, `${quote(said.value)} ${found.wrong}`);
-    return undefined;
-  }
-  // The line end that an editor adds is not part of the password.
-  const password = found.value.replace(/\r?\n$/, '');
-  if (password !== '' && !/[\r\n\0]/.test(password)) return password;
-  report.error(
-    said.place,
-    `${quote(said.value)} ${password === '' ? 'holds nothing' : 'holds more than one line'}; it must hold the password alone`,
-  );
-  return undefined;
 }
 
 function prettyOf(word: 'true' | 'false' | 'auto' | undefined): boolean | null {

@@ -1,4 +1,5 @@
 // Port: the way out. One call is one SMTP transaction to one next hop.
+import type { Content } from './mail/content.ts';
 import type { Envelope, ForwardPath } from './mail/envelope.ts';
 import type { Reply } from './mail/reply.ts';
 
@@ -31,7 +32,7 @@ export interface Shipment {
   /** Header lines to prepend, each ending in CRLF. */
   readonly prepend: string;
   /** As received, after dot-unstuffing. */
-  readonly content: Uint8Array;
+  readonly content: Content;
 }
 
 /** Per recipient, in the order of the shipment. */

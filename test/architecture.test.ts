@@ -34,13 +34,14 @@ const layers: readonly Layer[] = [
   { name: 'printable', files: /^src\/printable\.ts$/, imports: [] },
   {
     name: 'ports',
-    files: /^src\/(intake|transport|operations|fault-point|store\/store|presence\/watcher|notify\/notifier)\.ts$/,
+    files:
+      /^src\/(intake|transport|mailboxes|operations|fault-point|store\/store|presence\/watcher|notify\/notifier)\.ts$/,
     imports: pure,
   },
   // Parsing the configuration is pure; reading it from the disk is an edge.
   {
     name: 'config',
-    files: /^src\/(config|config\/config-file|init)\.ts$/,
+    files: /^src\/(config|config\/(config-file|next-hops|secrets)|init)\.ts$/,
     imports: ports,
     packages: ['ipaddr.js', 'yaml'],
     builtin: ['node:net', 'node:path'],
@@ -69,7 +70,7 @@ const layers: readonly Layer[] = [
   { name: 'notify', files: /^src\/notify\//, imports: [...vocabulary, 'presence', 'routing', 'tracking'] },
   // The story, over ports alone.
   { name: 'relay', files: /^src\/(relay|rule-book)\.ts$|^src\/relay\//, imports: [...ports, 'config'] },
-  { name: 'operate', files: /^src\/operate\.ts$/, imports: ports },
+  { name: 'operate', files: /^src\/(operate|presence-desk)\.ts$/, imports: ports },
   // Adapters know ports and themselves: not one another, not the relay.
   {
     name: 'smtp',
@@ -83,6 +84,7 @@ const layers: readonly Layer[] = [
   // What the MTA's own protocols have in common: who is chosen, and how that is said.
   { name: 'doors', files: /^src\/(milter\/router|lookup\/)/, imports: [...ports, 'config', 'milter'], builtin: true },
   { name: 'xmpp', files: /^src\/xmpp\//, imports: [...ports, 'config'], packages: ['@xmpp/*', 'ltx'], builtin: true },
+  { name: 'imap', files: /^src\/imap\//, imports: [...ports, 'config'], packages: ['imapflow'], builtin: true },
   {
     name: 'sqlite',
     files: /^src\/store\/(sqlite|migrations)\//,

@@ -1,23 +1,24 @@
 // Postfix, Haraka and Pointsman relay the same mail, one after the other, over and over; prints the medians of the
 // ratios as a markdown table.
 //
-//   node bench/relay/main.ts [--quick] [--pairs 7] [--seconds 2] [--loads 10k×10,100k×10,10k×50k] [--only pointsman]
+//   node bench/relay/main.ts [--quick] [--pairs 7] [--seconds 2] [--loads 10k×10,100k×10,10k×50k] [--only pointsman] [--latency]
 //                            [--out docs/measurements/relay.md] [--profile FOLDER] [--to support@pointsman.test]
 //
 // A load is SIZE×SESSIONS, an s at the end keeps the connections. Needs root (Postfix), Postfix with its smtp-source
 // and smtp-sink, npm for Haraka (installed once into a cache folder); what is missing is left out and said so.
 import { cp, mkdir, writeFile } from 'node:fs/promises';
-import { cpus, homedir, release } from 'node:os';
+import { cpus, homedir, loadavg, release } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { freePorts } from '../../test/support/free-port.ts';
 import { missingPeers } from '../../test/support/peers.ts';
 import { Prosody } from '../../test/support/prosody-server.ts';
 import { tempFolder } from '../../test/support/temp-folder.ts';
+import { type Latency, measureLatency } from './latency.ts';
 import { enoughFor, type Load, nameOf, runLoad } from './load.ts';
 import { Sink } from './sink.ts';
 import { type System, startHaraka, startPointsman, startPostfix } from './systems.ts';
-import { type Round, table } from './table.ts';
+import { quantile, type Round, spread, table } from './table.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -28,6 +29,7 @@ const { values: options } = parseArgs({
     only: { type: 'string', default: 'postfix,haraka,pointsman' },
     out: { type: 'string' },
     profile: { type: 'string' },
+    latency: { type: 'boolean', default: false },
     to: { type: 'string' },
   },
 });
@@ -100,7 +102,8 @@ async function main(): Promise<void> {
       rounds.push({ load, runs });
     }
   }
-  const text = report(systems, rounds);
+  const latencies = options.latency ? await pacedLatencies(systems, rounds) : [];
+  const text = report(systems, rounds, latencies);
   process.stdout.write(text);
   if (options.out) {
     await mkdir(join(options.out, '..'), { recursive: true });
@@ -108,22 +111,64 @@ async function main(): Promise<void> {
   }
 }
 
+/** All at half of what Postfix did in this run (or the slowest, without it), in turn. */
+async function pacedLatencies(systems: readonly System[], rounds: readonly Round[]): Promise<Latency[]> {
+  const rates = (name: string) => rounds.flatMap(({ runs }) => runs.filter((run) => run.system === name));
+  const rate =
+    quantile(
+      rates(systems.some(({ name }) => name === 'Postfix') ? 'Postfix' : 'Pointsman').map((run) => run.through),
+      0.5,
+    ) / 2;
+  const all: Latency[] = [];
+  for (let turn = 0; turn < 3; turn += 1)
+    for (const system of systems) all.push(await measureLatency(system, rate, 2 * seconds, 10_240));
+  return all;
+}
+
+function latencyTable(latencies: readonly Latency[]): string {
+  if (latencies.length === 0) return '';
+  const lines = [...Map.groupBy(latencies, ({ system }) => system)].map(([system, runs]) => {
+    const cells = [
+      runs[0]?.rate.toFixed(0),
+      spread(
+        runs.map(({ p50 }) => p50),
+        1,
+      ),
+      spread(
+        runs.map(({ p99 }) => p99),
+        1,
+      ),
+    ];
+    return `| ${system} | ${cells.join(' | ')} |`;
+  });
+  return `## Final dot to 250
+
+A paced generator, 10 kB, a connection a message, at half of Postfix's rate in this run.
+
+| system | messages /s | p50 ms | p99 ms |
+|---|---|---|---|
+${lines.join('\n')}
+
+`;
+}
+
 async function startProsody(): Promise<Prosody> {
   return Prosody.start({ domain: 'pointsman.test', accounts: { pointsman: 'p', alice: 'a' }, sharedRoster: true });
 }
 
-function report(systems: readonly System[], rounds: readonly Round[]): string {
+function report(systems: readonly System[], rounds: readonly Round[], latencies: readonly Latency[]): string {
   const [processor] = cpus();
   return `# Relay, side by side
 
 ${new Date().toISOString().slice(0, 10)} · ${cpus().length} × ${processor?.model ?? 'unknown processor'}, Linux ${release()}, Node ${process.version}.
+Load average at the start: ${loadavg()[0]?.toFixed(1)} (it should be near 0).
 smtp-source → system → smtp-sink on loopback; the generator and the next hop share the processors with the system.
 ${pairs} interleaved rounds of about ${seconds} s each; median (lower quartile–upper quartile). "÷ it": the ratio of the end-to-end
 rates of two runs made one after the other. Every system syncs to disk before its 250.
 Made by \`node bench/relay/main.ts\`.
 
 ${table(rounds, 'Pointsman')}
-## Configurations
+${latencyTable(latencies)}## Configurations
 
 ${systems.map(({ configuration }) => `\`\`\`\n${configuration.trimEnd()}\n\`\`\``).join('\n\n')}
 `;

@@ -2,6 +2,7 @@
 
 import type { Duration } from '../clock.ts';
 import type { Client } from '../intake.ts';
+import { type Content, type ContentFile, headOf, isFile } from '../mail/content.ts';
 import type { Envelope, ForwardPath } from '../mail/envelope.ts';
 import { describeError, PointsmanError } from '../mail/error.ts';
 import type { MailFacts } from '../mail/facts.ts';
@@ -68,18 +69,20 @@ export async function keepSafe(
   stage: Stage,
   client: Client,
   envelope: Envelope,
-  content: Uint8Array,
+  content: Content,
   leaseFor: Duration | null,
 ): Promise<Accepted> {
   for (let attempt = 1; ; attempt += 1) {
-    const acceptance = planned(stage, client, envelope, content, leaseFor);
+    let acceptance: Acceptance;
     try {
+      acceptance = planned(stage, client, envelope, content, leaseFor);
       await stage.store.accept(acceptance);
     } catch (error) {
       // Chance drew a short id that is in use: draw again.
       if (error instanceof ShortIdTaken && attempt < 8) continue;
+      if (isFile(content)) await dropFile(stage, content);
       if (error instanceof PointsmanError) throw error;
-      throw new PointsmanError(replies.localError, `the store did not accept it: ${describeError(error)}`, {
+      throw new PointsmanError(replies.localError, `it could not be accepted: ${describeError(error)}`, {
         cause: error,
       });
     }
@@ -92,18 +95,32 @@ export async function keepSafe(
   }
 }
 
+/** Of content that nobody will need. */
+export async function dropFile(stage: Stage, content: ContentFile): Promise<void> {
+  await stage.store
+    .dropContent(content)
+    .catch((error: unknown) => stage.log.warn({ err: error }, 'a file of refused content stays until the next start'));
+}
+
 /** What the rules say of each recipient, and all that has to be written. Throws when the rules refuse every recipient. */
 function planned(
   stage: Stage,
   client: Client,
   given: Envelope,
-  content: Uint8Array,
+  content: Content,
   leaseFor: Duration | null,
 ): Acceptance {
   const envelope: Envelope = { ...given, forwardPaths: given.forwardPaths.map((path) => withPostmaster(stage, path)) };
   const now = stage.clock.now();
   const queueId = newQueueId(now, stage.random);
-  const facts = readFacts({ queueId, receivedAt: now, envelope, content, client });
+  const facts = readFacts({
+    queueId,
+    receivedAt: now,
+    envelope,
+    content: headOf(content),
+    size: content.length,
+    client,
+  });
   const rules = stage.rules.current();
   const plans = envelope.forwardPaths.map((path) => unlessMarked(stage, facts, plan(facts, path.mailbox, rules)));
   const refusal = plans.every((each) => each.kind === 'reject') ? plans[0] : undefined;

@@ -1,6 +1,7 @@
 // Forward: claim what is due, choose, ship, settle. The intent is stored before the effect, so that a crash delays
 // rather than repeats; what the next hop said decides what follows.
 import { type Duration, minute } from '../clock.ts';
+import type { Content } from '../mail/content.ts';
 import type { ForwardPath } from '../mail/envelope.ts';
 import { loopMark } from '../mail/loop-mark.ts';
 import { domainOf, type Mailbox } from '../mail/path.ts';
@@ -8,6 +9,7 @@ import { replies } from '../mail/reply.ts';
 import type { Consequences, DeliveryRef, Settlement } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { NextHop, Outcome, Shipment } from '../transport.ts';
+import { type Asked, askFor } from './asking.ts';
 import { chooseFor, type Target, type Work } from './choosing.ts';
 import { type Following, followForward, followRefusal, followUndeliverable } from './following.ts';
 import { type Gate, sessionFailure } from './hops.ts';
@@ -23,6 +25,7 @@ interface Load {
   readonly target: Target;
   readonly path: ForwardPath;
   readonly prepend: string;
+  readonly asked: Asked;
   readonly hop: NextHop;
 }
 
@@ -31,7 +34,7 @@ export async function dispatch(
   stage: Stage,
   works: readonly Work[],
   signal: AbortSignal,
-  fresh?: Uint8Array,
+  fresh?: Content,
 ): Promise<void> {
   stage.reach('claimed');
   await settleRefused(stage, works);
@@ -98,11 +101,14 @@ async function overtaken(stage: Stage, { delivery }: Work): Promise<boolean> {
 
 function loadOf(stage: Stage, work: Work, target: Target): Load {
   const { delivery } = work;
+  const asked = askFor(stage, work);
+  const path = pathTo(delivery, target);
   return {
     work,
     target,
-    path: pathTo(delivery, target),
-    prepend: tracesOf(stage, work),
+    path: asked.notify === undefined ? path : { ...path, notify: asked.notify },
+    prepend: asked.prepend + tracesOf(stage, work),
+    asked,
     hop: hopFor(stage.config.nextHops, target.mailbox),
   };
 }
@@ -130,7 +136,13 @@ function tracesOf(stage: Stage, { message, delivery: { plan } }: Work): string {
 function together(loads: readonly Load[]): Load[][] {
   const shipments = new Map<string, Load[]>();
   for (const load of loads) {
-    const key = JSON.stringify([load.hop.name, load.prepend, load.path.notify ?? null, load.path.orcpt ?? null]);
+    const key = JSON.stringify([
+      load.hop.name,
+      load.prepend,
+      load.path.notify ?? null,
+      load.path.orcpt ?? null,
+      load.asked.envelope,
+    ]);
     const same = shipments.get(key);
     if (same) same.push(load);
     else shipments.set(key, [load]);
@@ -138,7 +150,7 @@ function together(loads: readonly Load[]): Load[][] {
   return [...shipments.values()];
 }
 
-async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal, fresh?: Uint8Array): Promise<void> {
+async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal, fresh?: Content): Promise<void> {
   const [first] = loads;
   if (!first) return;
   const { hop } = first;
@@ -174,13 +186,13 @@ async function transact(
   loads: readonly Load[],
   first: Load,
   signal: AbortSignal,
-  fresh?: Uint8Array,
+  fresh?: Content,
 ): Promise<readonly Outcome[] | null> {
   const { message } = first.work;
   const refs = loads.map(({ work }): DeliveryRef => ({ queueId: work.delivery.queueId, seq: work.delivery.seq }));
   const shipment: Shipment = {
     queueId: message.queueId,
-    envelope: message.envelope,
+    envelope: first.asked.envelope,
     recipients: loads.map(({ path }) => path),
     prepend: first.prepend,
     content: fresh ?? (await stage.store.content(message.queueId)),
@@ -308,7 +320,7 @@ async function settle(
         stage.hops.deferred(hop.name, now);
       if (judged.delivered) following.push(await followForward(stage, work, target, now));
       else if (judged.settlement.to === 'failed' && work.delivery.forwardOf !== null)
-        following.push(followUndeliverable(stage, work, target));
+        following.push(followUndeliverable(stage, work, target, outcome));
     }
     const reports = await reportsFor(stage, notices, now);
     const also: Consequences = {

@@ -2,27 +2,30 @@
 // to a peer that is too fast, and to a queue or a disk that is full, is temporary.
 import { type Clock, type Instant, minute, second } from '../clock.ts';
 import type { Log } from '../log.ts';
+import { type Content, headOf, isFile, longestLine, mostInMemory } from '../mail/content.ts';
 import { PointsmanError } from '../mail/error.ts';
 import { headerBlock } from '../mail/header.ts';
 import { type Reply, replies } from '../mail/reply.ts';
 import type { Store } from '../store/store.ts';
 
 export const contentLimits = {
-  /** Octets of header; routing reads no more of it (mail/header.ts). */
-  header: 1_048_576,
+  /** Octets of header: of large content no more is in memory, and so no more is read. */
+  header: mostInMemory,
   fields: 1_000,
-  // RFC 5322 §2.1.1 wants 998; real mail has longer ones, and whoever cannot take them says so.
-  line: 65_536,
+  line: longestLine,
 } as const;
 
-/** @throws PointsmanError */
-export function checkContent(content: Uint8Array): void {
-  const header = headerBlock(content);
-  const buffer = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+/** The lines of a file were looked at while it was written. @throws PointsmanError */
+export function checkContent(content: Content): void {
+  const head = headOf(content);
+  const header = headerBlock(head);
+  const buffer = Buffer.from(head.buffer, head.byteOffset, head.byteLength);
   const refuse = (what: string): never => {
     throw new PointsmanError({ ...replies.badContent, text: `${replies.badContent.text}: ${what}` }, what);
   };
-  if (header.length > contentLimits.header) refuse(`a header of more than ${contentLimits.header} octets`);
+  // Where the head of a file has no empty line, the header may go on beyond it.
+  const cut = isFile(content) && header.length === head.length && head.length < content.length;
+  if (cut || header.length > contentLimits.header) refuse(`a header of more than ${contentLimits.header} octets`);
   // Loops are known by the header: one with more fields than are read could hide one.
   let lines = 0;
   for (let at = 0; at < header.length && lines <= contentLimits.fields; lines += 1) {

@@ -67,6 +67,8 @@ export function sandboxConfig(cast: Cast, around: Surroundings): Config {
     postmaster: null,
     limits: { messages: null, recipients: null, most: 1_000_000, leastFree: 0 },
     reports: { languages: [] },
+    evidence: null,
+    imap: null,
     xmpp: {
       jid: expectBareJid(`${cast.bot}@${cast.domain}`),
       resource: 'sandbox',
@@ -77,6 +79,8 @@ export function sandboxConfig(cast: Cast, around: Surroundings): Config {
       nick: cast.bot,
       rate: 50_000,
     },
+    // The sandbox plays in seconds what takes minutes elsewhere: nobody flaps in it, and nobody waits.
+    presence: { up: 0, down: 0, rooms: [], readStatusIn: null, keep: day },
     log: { level: 'info', pretty: false },
   };
 }

@@ -165,7 +165,9 @@ export class Connection {
     // The peer has said its last word; what it had asked for is still answered.
     socket.on('end', () => this.whenRead(() => this.#socket.end()));
     socket.on('close', () => this.#close());
-    socket.setTimeout(this.#idle, () => this.#speaker.onIdle());
+    // Not as setTimeout's own listener, which hears of it only once.
+    socket.on('timeout', () => this.#speaker.onIdle());
+    socket.setTimeout(this.#idle);
   }
 
   /** The idle time begins anew. */

@@ -3,12 +3,16 @@
 // Ours, because smtp-server's parser hands bare CR and LF through (a peer behind us may take them for line ends: SMTP
 // smuggling), unstuffs dots after a bare LF, takes a turn of the event loop for each dot-stuffed line, and reads a
 // message that is too big to the end, however long that takes.
-import { vouchForLineEnds, withWholeLineEnds } from './line-ends.ts';
+import { type ContentWriter, longestLine, type Content as MailContent, mostInMemory } from '../mail/content.ts';
+import { LongLines, vouchForLineEnds, WholeLineEnds, withWholeLineEnds } from './line-ends.ts';
+
+/** `failed`: a file could not be written. */
+export type Refusal = 'bare line end' | 'too big' | 'long line' | 'no memory' | 'failed';
 
 export type Content =
-  | { readonly kind: 'complete'; readonly bytes: Uint8Array /** Not as it was sent. */; readonly normalized?: true }
+  | { readonly kind: 'complete'; readonly bytes: MailContent /** Not as it was sent. */; readonly normalized?: true }
   /** Read to its end but not kept. */
-  | { readonly kind: 'refused'; readonly reason: 'bare line end' | 'too big' | 'no memory' };
+  | { readonly kind: 'refused'; readonly reason: Refusal };
 
 export interface ContentLimits {
   /** Octets kept; more is refused at the final dot. */
@@ -19,6 +23,8 @@ export interface ContentLimits {
   readonly normalize?: boolean;
   /** Asks for room for so many more octets; false refuses the message. */
   readonly reserve: (octets: number) => boolean;
+  /** Where content goes that is too large for memory, and the room that this gives back. */
+  readonly spill?: { open(): ContentWriter; release(octets: number): void; failed(error: unknown): void };
 }
 
 export interface ContentListener {
@@ -47,9 +53,15 @@ interface Reading {
   kept: number;
   read: number;
   place: Place;
-  refusal: 'bare line end' | 'too big' | 'no memory' | undefined;
   /** There are bare line ends to be made whole. */
   bare: boolean;
+  /** Octets in `chunks`. */
+  held: number;
+  writer: ContentWriter | undefined;
+  /** What the file's next octets follow. */
+  readonly wholeLineEnds: WholeLineEnds;
+  readonly longLines: LongLines;
+  refusal: Refusal | undefined;
 }
 
 // RFC 5321 §4.5.3.1.4 asks for 512 octets, RFC 3461 and 6531 for more; ORCPT and ENVID at their longest fit.
@@ -73,6 +85,10 @@ export class ContentParser {
       listener,
       chunks: [],
       kept: 0,
+      held: 0,
+      writer: undefined,
+      wholeLineEnds: new WholeLineEnds(),
+      longLines: new LongLines(longestLine),
       read: 0,
       place: lineStart,
       refusal: undefined,
@@ -83,8 +99,11 @@ export class ContentParser {
   /** What comes from now on is ignored, and what waits is forgotten. */
   close(): void {
     this.#closed = true;
+    const writer = this.#reading?.writer;
     this.#reading = undefined;
     this.#partial = undefined;
+    // What was being written to it fails, and nobody waits for that.
+    if (writer) void writer.discard().catch(() => undefined);
   }
 
   /** The chunk becomes ours. `done`: it has been dealt with, and the next may come. */
@@ -143,8 +162,10 @@ export class ContentParser {
       next();
     } else if (ended) {
       this.#reading = undefined;
-      reading.listener.onEnd(assemble(reading), next);
-    } else next();
+      if (reading.writer) void finish(reading).then((content) => reading.listener.onEnd(content, next));
+      else reading.listener.onEnd(assemble(reading), next);
+    } else if (reading.held > mostInMemory && reading.limits.spill) void spill(reading).then(next);
+    else next();
     return chunk.subarray(consumed);
   }
 }
@@ -216,6 +237,7 @@ function keep(reading: Reading, octets: Buffer): void {
     else {
       reading.chunks.push(octets);
       reading.kept += octets.length;
+      reading.held += octets.length;
     }
   }
   if (reading.refusal !== undefined) reading.chunks = [];
@@ -234,4 +256,47 @@ function assemble(reading: Reading): Content {
   return reading.bare
     ? { kind: 'complete', bytes: withWholeLineEnds(bytes), normalized: true }
     : { kind: 'complete', bytes };
+}
+
+/** What is in memory goes into the file. */
+async function spill(reading: Reading): Promise<void> {
+  const { spill: to } = reading.limits;
+  if (!to) return;
+  const octets = Buffer.concat(reading.chunks);
+  reading.chunks = [];
+  reading.held = 0;
+  try {
+    reading.writer ??= to.open();
+    await write(reading, reading.writer, reading.limits.normalize ? reading.wholeLineEnds.add(octets) : octets);
+  } catch (error) {
+    reading.refusal ??= 'failed';
+    to.failed(error);
+  }
+  to.release(octets.length);
+}
+
+/** Nobody has all of it in memory again: what is wrong with its lines is found here. */
+async function write(reading: Reading, writer: ContentWriter, octets: Buffer): Promise<void> {
+  if (reading.longLines.add(octets)) reading.refusal ??= 'long line';
+  if (reading.refusal === undefined && octets.length > 0) await writer.write(octets);
+}
+
+async function finish(reading: Reading): Promise<Content> {
+  await spill(reading);
+  const { writer, limits } = reading;
+  if (writer && reading.refusal === undefined) {
+    try {
+      await write(reading, writer, reading.wholeLineEnds.end());
+      return {
+        kind: 'complete',
+        bytes: await writer.finish(),
+        ...(reading.bare ? { normalized: true } : {}),
+      };
+    } catch (error) {
+      reading.refusal = 'failed';
+      limits.spill?.failed(error);
+    }
+  }
+  await writer?.discard().catch((error: unknown) => limits.spill?.failed(error));
+  return { kind: 'refused', reason: reading.refusal ?? 'failed' };
 }

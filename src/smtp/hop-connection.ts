@@ -1,6 +1,6 @@
 // One SMTP connection to a next hop. A session of our own, because nodemailer's costs ten times as much a message and
-// knows neither DSN parameters of one recipient nor a final dot that waits (docs/adr/0007): what can be said at once goes out in
-// one segment (RFC 2920), and the content with its final dot in one more.
+// knows neither DSN parameters of one recipient nor a final dot that waits (docs/adr/0007). What can be said at once goes
+// out in one segment (RFC 2920), and the content with its final dot in one more.
 // - We dial ourselves: the system's resolver (hosts file included), our deadline, an abort that works in every phase.
 // - A reply that is none, an answer to nothing, silence and a lost connection all end it: what we no longer understand
 //   is not used for the next message.

@@ -1,6 +1,8 @@
 // How a session says things: the reply to EHLO, refusals of content, and lines that cannot become two.
+import { longestLine } from '../mail/content.ts';
 import type { ForwardPath } from '../mail/envelope.ts';
 import { type Reply, replies } from '../mail/reply.ts';
+import type { Forwarded } from './command.ts';
 
 export function keywords(offers: { size: number; starttls: boolean; xforward: boolean }): string[] {
   return [
@@ -25,7 +27,12 @@ export function helloReply(hostname: string, keywords: readonly string[]): strin
 export const refusals = {
   'bare line end': replies.bareLineEnd,
   'too big': replies.tooBig,
+  'long line': {
+    ...replies.badContent,
+    text: `${replies.badContent.text}: a line of more than ${longestLine} octets`,
+  },
   'no memory': replies.storeFull,
+  failed: replies.localError,
 } as const;
 
 /** An Intake's words may be anybody's: they must not become another reply. */
@@ -44,4 +51,10 @@ export function isSame(one: ForwardPath, other: ForwardPath): boolean {
     one.orcpt === other.orcpt &&
     (one.notify ?? []).join() === (other.notify ?? []).join()
   );
+}
+
+/** Whom XFORWARD names, for the log. */
+export function nameOf(forwarded: Forwarded): string {
+  const words = [forwarded.get('NAME'), `[${forwarded.get('ADDR') ?? 'unknown'}]`];
+  return words.filter((word) => word !== undefined).join(' ');
 }

@@ -6,6 +6,7 @@ import { type Clock, type Duration, minute, second, systemClock } from '../clock
 import type { Config } from '../config.ts';
 import type { Intake } from '../intake.ts';
 import { type Log, silentLog } from '../log.ts';
+import type { ContentWriter } from '../mail/content.ts';
 import { describeError } from '../mail/error.ts';
 import { type Network, parseNetwork } from '../mail/network.ts';
 import { type Reply, replies } from '../mail/reply.ts';
@@ -77,6 +78,7 @@ class SmtpFrontDoor implements FrontDoor, Hall {
   readonly size: number;
   readonly maxRecipients: number;
   readonly intake: Intake;
+  readonly openContent?: () => ContentWriter;
   readonly clock: Clock;
   readonly log: Log;
   readonly #options: FrontDoorOptions;
@@ -94,6 +96,8 @@ class SmtpFrontDoor implements FrontDoor, Hall {
     this.size = options.size;
     this.maxRecipients = limits.recipients;
     this.intake = options.intake;
+    const openContent = options.intake.openContent?.bind(options.intake);
+    if (openContent) this.openContent = openContent;
     this.clock = options.clock ?? systemClock;
     this.log = options.log ?? silentLog;
     this.#normalizing = options.peers.filter((peer) => peer.normalize).map((peer) => expectNetwork(peer.network));

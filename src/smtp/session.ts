@@ -9,22 +9,15 @@ import type { Client } from '../intake.ts';
 import type { Envelope, ForwardPath } from '../mail/envelope.ts';
 import { describeError, replyFor } from '../mail/error.ts';
 import { formatReply, isPositive, type Reply, replies } from '../mail/reply.ts';
-import { type Forwarded, type MailCommand, parseMail, parseRcpt, parseXforward } from './command.ts';
+import { type Forwarded, parseMail, parseRcpt, parseXforward } from './command.ts';
 import { Connection, type Speaker } from './connection.ts';
-import type { Content } from './content-parser.ts';
-import type { Hall } from './hall.ts';
-import { helloReply, isSame, keywords, named, printable, refusals } from './phrases.ts';
-
-interface Transaction {
-  readonly mail: MailCommand;
-  readonly forwardPaths: ForwardPath[];
-}
+import type { Content, ContentLimits } from './content-parser.ts';
+import type { Hall, Transaction } from './hall.ts';
+import { helloReply, isSame, keywords, named, nameOf, printable, refusals } from './phrases.ts';
 
 type Done = () => void;
-
 const maxErrors = 10;
-// RFC 1035 §2.3.4, and room for an address literal.
-const longestHelo = 255;
+const longestHelo = 255; // RFC 1035 §2.3.4
 
 export class Session implements Speaker {
   readonly #hall: Hall;
@@ -265,10 +258,11 @@ export class Session implements Speaker {
     this.#wire.parser.startContent(
       {
         limit: size,
-        normalize: this.#hall.normalizes(this.#client().address),
+        normalize: this.#hall.normalizes(this.address),
         // A client that did not ask for SIZE gets its 552 at the end; one that does not stop is cut off.
         cutOff: 2 * size + 1_048_576,
         reserve: (octets) => this.#reserve(octets),
+        ...this.#spill(),
       },
       { onEnd: (content, resume) => void this.#accept(transaction, content, resume), onCutOff: () => this.#cutOff() },
     );
@@ -296,9 +290,8 @@ export class Session implements Speaker {
     const { address: peer, helo, forwardedFor } = client;
     const about = { session: this.#wire.id, peer, helo, forwardedFor };
     if (content.kind === 'refused') {
-      const reply = refusals[content.reason];
       hall.log.warn({ ...about, reason: content.reason }, 'message refused');
-      return named(reply, this.#wire.id);
+      return named(refusals[content.reason], this.#wire.id);
     }
     if (content.normalized) hall.log.info(about, 'bare line ends were made whole: signatures may not fit any more');
     const { size: _, ...mail } = transaction.mail;
@@ -353,16 +346,14 @@ export class Session implements Speaker {
   }
 
   #client(): Client {
-    const forwarded = this.#forwarded;
-    const address = this.address;
-    const forwardedFor = forwarded && [forwarded.get('NAME'), `[${forwarded.get('ADDR') ?? 'unknown'}]`];
+    const { address } = this;
     return {
       address,
       port: this.#wire.port,
       helo: this.#helo,
       tls: this.#wire.secure,
       carriesMembers: this.#carriesMembers || this.#hall.carriesMembers(address),
-      ...(forwardedFor ? { forwardedFor: forwardedFor.filter((word) => word !== undefined).join(' ') } : {}),
+      ...(this.#forwarded ? { forwardedFor: nameOf(this.#forwarded) } : {}),
     };
   }
 
@@ -393,8 +384,17 @@ export class Session implements Speaker {
     return true;
   }
 
-  #giveBack(): void {
-    this.#hall.release(this.#reserved);
-    this.#reserved = 0;
+  #spill(): Pick<ContentLimits, 'spill'> {
+    const open = this.#hall.openContent;
+    const failed = (error: unknown): void =>
+      this.#hall.log.error({ session: this.#wire.id, cause: describeError(error) }, 'content could not be written');
+    return open ? { spill: { open, release: (octets) => this.#giveBack(octets), failed } } : {};
+  }
+
+  #giveBack(octets = this.#reserved): void {
+    // A connection that has closed has given everything back already.
+    const held = Math.min(octets, this.#reserved);
+    this.#hall.release(held);
+    this.#reserved -= held;
   }
 }

@@ -6,8 +6,10 @@
 // - a kept connection that turns out dead is replaced once, silently, when nothing of the message had been answered;
 // - the final dot is written only after `onFinalDot` has resolved.
 import { isAscii } from 'node:buffer';
+import { createReadStream } from 'node:fs';
 import { type Clock, type Instant, minute, second, systemClock } from '../clock.ts';
 import { type Log, silentLog } from '../log.ts';
+import { type Content, headOf, isFile, mostInMemory } from '../mail/content.ts';
 import { describeError } from '../mail/error.ts';
 import { headerBlock } from '../mail/header.ts';
 import { isInternationalised, nullReversePath } from '../mail/path.ts';
@@ -23,7 +25,7 @@ import {
   type Result,
   type Timeouts,
 } from './hop-words.ts';
-import { hasBareLineEnd } from './line-ends.ts';
+import { hasBareLineEnd, LineEnds } from './line-ends.ts';
 import { type Lease, Pool } from './pool.ts';
 
 export const defaultTimeouts: Timeouts = {
@@ -118,7 +120,7 @@ class SmtpTransport implements Transport {
     onFinalDot: ShipOptions['onFinalDot'],
   ): Promise<readonly Outcome[]> {
     const pool = this.#poolOf(hop);
-    const traits = inspect(shipment);
+    const traits = await inspect(shipment);
     let lease = await pool.acquire(signal);
     for (;;) {
       const fitting = tailor(shipment, traits, lease.connection.extensions);
@@ -208,22 +210,30 @@ function announce(onFinalDot: ShipOptions['onFinalDot'], dot: Dot): Promise<void
 
 // One piece is what a socket buffer takes well.
 const pieceSize = 65_536;
-// Up to here one copy and one write cost less than several writes.
-const wholeSize = 4 * pieceSize;
 
 /** The header lines to prepend, then the content, with dots stuffed. */
 function letterOf({ prepend, content }: Shipment): Pick<Letter, 'whole' | 'pieces'> {
   const head = Buffer.from(prepend, 'utf8');
-  const body = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
   const pieces = async function* (): AsyncGenerator<Buffer> {
     const stuffing = new DotStuffing();
     yield* stuffing.add(head);
-    for (let at = 0; at < body.length; at += pieceSize) yield* stuffing.add(body.subarray(at, at + pieceSize));
+    for await (const piece of piecesOf(content)) yield* stuffing.add(piece);
     yield* stuffing.end();
   };
-  if (body.length > wholeSize) return { pieces };
+  if (isFile(content) || content.length > mostInMemory) return { pieces };
   const stuffing = new DotStuffing();
-  return { pieces, whole: [...stuffing.add(head), ...stuffing.add(body), ...stuffing.end()] };
+  return { pieces, whole: [...stuffing.add(head), ...stuffing.add(bufferOf(content)), ...stuffing.end()] };
+}
+
+const bufferOf = (octets: Uint8Array): Buffer => Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
+
+async function* piecesOf(content: Content): AsyncGenerator<Buffer> {
+  if (isFile(content)) {
+    yield* createReadStream(content.path, { highWaterMark: pieceSize });
+    return;
+  }
+  const whole = bufferOf(content);
+  for (let at = 0; at < whole.length; at += pieceSize) yield whole.subarray(at, at + pieceSize);
 }
 
 interface Traits {
@@ -233,12 +243,22 @@ interface Traits {
 }
 
 /** What decides whether the message can go as it is. One pass, less than a nanosecond an octet. */
-function inspect(shipment: Shipment): Traits {
-  const { content } = shipment;
-  const eightBitPrepended = isInternational(shipment.prepend);
-  const eightBit = eightBitPrepended || !isAscii(content);
-  const eightBitHeader = eightBitPrepended || (eightBit && !isAscii(headerBlock(content)));
-  return { eightBit, eightBitHeader, bareLineEnd: hasBareLineEnd(content) };
+async function inspect({ prepend, content }: Shipment): Promise<Traits> {
+  let ascii = !isInternational(prepend);
+  let bareLineEnd = false;
+  if (isFile(content)) {
+    const lineEnds = new LineEnds();
+    for await (const piece of piecesOf(content)) {
+      ascii &&= isAscii(piece);
+      lineEnds.add(piece);
+    }
+    bareLineEnd = lineEnds.bare;
+  } else {
+    ascii &&= isAscii(content);
+    bareLineEnd = hasBareLineEnd(content);
+  }
+  const eightBitHeader = !ascii && (isInternational(prepend) || !isAscii(headerBlock(headOf(content))));
+  return { eightBit: !ascii, eightBitHeader, bareLineEnd };
 }
 
 const isInternational = (text: string): boolean => /[^\x00-\x7f]/.test(text);

@@ -3,6 +3,7 @@
 // Whatever is due at a moment has a row in the one timer queue; a lease on that row says who is working on it, so a
 // crash is a lease that runs out, and the work is done again. No verb reads a clock.
 import type { Duration, Instant } from '../clock.ts';
+import type { Content, ContentFile, ContentWriter } from '../mail/content.ts';
 import type { Envelope, ForwardPath } from '../mail/envelope.ts';
 import { PointsmanError } from '../mail/error.ts';
 import type { MailFacts } from '../mail/facts.ts';
@@ -84,7 +85,8 @@ export interface NewDelivery {
 
 export interface Acceptance {
   readonly message: Message;
-  readonly content: Uint8Array;
+  /** A file is one of openContent's, and the store's from now on. */
+  readonly content: Content;
   readonly deliveries: readonly NewDelivery[];
   /** For those deliveries whose plan has a policy. */
   readonly tracked: readonly Tracked[];
@@ -199,6 +201,11 @@ export interface Store {
   /** @throws ShortIdTaken */
   accept(acceptance: Acceptance): Promise<void>;
 
+  /** For content that is too large for memory: written before it is accepted. */
+  openContent(): ContentWriter;
+  /** Its message was not accepted. Kept where the store has failed and may have accepted it: a start will tell. */
+  dropContent(content: ContentFile): Promise<void>;
+
   // The timer queue
   /** Leases what is due, oldest first. What another lease covers is left alone until it runs out. */
   claimDue(request: {
@@ -213,7 +220,7 @@ export interface Store {
   releaseLeases(): Promise<number>;
 
   // Forward
-  content(queueId: QueueId): Promise<Uint8Array>;
+  content(queueId: QueueId): Promise<Content>;
   /** Before dialling: who was chosen, with the decision, and the assignment that history counts. */
   recordChoice(
     choice: DeliveryRef & { chosen: NonNullable<Delivery['chosen']>; assignment: Assignment | null },
@@ -243,6 +250,8 @@ export interface Store {
   tracked(ref: DeliveryRef): Promise<Tracked | null>;
   /** Open ones by owner (any of `owners`), oldest first. */
   openTracked(filter: { owner?: PersonName; group?: GroupName }): Promise<readonly Tracked[]>;
+  /** Those whose next step is due first; of each group of equals, the oldest. */
+  soonestTracked(limit: number): Promise<readonly Tracked[]>;
   /** Tracked deliveries of messages with one of these Message-IDs, open ones first. */
   trackedByMessageId(messageIds: readonly string[]): Promise<readonly Tracked[]>;
   history(): Promise<History>;
@@ -255,6 +264,10 @@ export interface Store {
     until: Instant;
     limit: number;
   }): Promise<readonly { jid: BareJid; at: Instant; presence: Presence }[]>;
+  /** What was known of everybody at a moment: the last change of each up to and including it. */
+  presenceAt(at: Instant): Promise<readonly { jid: BareJid; at: Instant; presence: Presence }[]>;
+  /** Changes before `before` go, but for the last of each: it still held then. Answers how many went. */
+  forgetPresence(before: Instant): Promise<number>;
 
   // Retire
   /** Content goes; envelope, events and decisions stay. */

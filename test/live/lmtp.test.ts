@@ -4,14 +4,14 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { Dovecot, dovecotMayRun } from '../support/dovecot.ts';
+import { Dovecot, dovecotMayRun } from '../support/dovecot-lmtp.ts';
 import { freePorts } from '../support/free-port.ts';
 import { mailWith } from '../support/live-site.ts';
 import { requirePeer } from '../support/peers.ts';
 import { PointsmanProcess } from '../support/pointsman-process.ts';
 import { SmtpTalk } from '../support/smtp-talk.ts';
 
-describe.runIf(requirePeer('dovecot') && dovecotMayRun())('mail goes by LMTP', () => {
+describe.runIf(requirePeer('dovecotLmtp') && dovecotMayRun())('mail goes by LMTP', () => {
   test('to Dovecot over a unix socket', async () => {
     await using dovecot = await Dovecot.start(['anna@example.test', 'bert@example.test', 'customer@elsewhere.test']);
     // Dovecot makes its socket in its own time and tells nobody.

@@ -1,6 +1,8 @@
 // What is too much is refused before anything is stored; postmaster is always heard.
+import { existsSync } from 'node:fs';
 import { afterEach, expect, it } from 'vitest';
 import { minute, second } from '../../src/clock.ts';
+import { mostInMemory } from '../../src/mail/content.ts';
 import { expectMailbox } from '../../src/mail/path.ts';
 import { contentLimits } from '../../src/relay/limits.ts';
 import { Story } from '../support/story.ts';
@@ -25,6 +27,17 @@ it.each<[string, string, RegExp]>([
   await expect(refused).rejects.toThrow(why);
   await expect(refused).rejects.toMatchObject({ reply: { code: 554, enhanced: '5.6.0' } });
   expect((await story.store.counts()).deliveries.queued).toBe(0);
+});
+
+it('a header that goes on beyond what is in memory of a file is refused, and the file is dropped', async () => {
+  story = await Story.begin(rules);
+  const writer = story.store.openContent();
+  await writer.write(Buffer.from('X: y\r\n z\r\n'.repeat(100) + ' z\r\n'.repeat(mostInMemory / 4)));
+  const content = await writer.finish();
+  const envelope = { reversePath: '<>', body: '7BIT', smtputf8: false } as const;
+  const forwardPaths = [{ mailbox: expectMailbox('eve@example.org') }];
+  await expect(story.relay.accept(client, { ...envelope, forwardPaths }, content)).rejects.toThrow(/a header of more/);
+  expect(existsSync(content.path)).toBe(false);
 });
 
 it('a header, fields and lines just within the limits are taken', async () => {

@@ -1,6 +1,8 @@
 // The migrations of the SQLite store, in order.
 import { start } from './0001-start.ts';
 import { operator } from './0002-operator.ts';
+import { contentFiles } from './0003-content-files.ts';
+import { pledge } from './0004-pledge.ts';
 import type { Migration } from './migration.ts';
 
-export const sqliteMigrations: readonly Migration[] = [start, operator];
+export const sqliteMigrations: readonly Migration[] = [start, operator, contentFiles, pledge];

@@ -25,6 +25,9 @@ export interface BatchResult {
 export class BatchRunner {
   readonly #sql: Sql;
   readonly #keepContent: Duration;
+  readonly #remove: (file: string) => void;
+  /** Of this batch's verbs so far. */
+  readonly #gone: string[] = [];
   /** As committed. */
   readonly #counters = new Map<string, number>();
   /** The connection is opened with FULL. */
@@ -32,8 +35,10 @@ export class BatchRunner {
   /** Changes of this batch's verbs so far. */
   readonly #counted = new Map<string, number>();
 
-  constructor(sql: Sql, keepContent: Duration) {
+  /** `remove`: a content file whose row has gone for good. */
+  constructor(sql: Sql, keepContent: Duration, remove: (file: string) => void = () => undefined) {
     this.#sql = sql;
+    this.#remove = remove;
     this.#keepContent = keepContent;
     for (const row of sql.all<{ name: string; value: number }>('SELECT name, value FROM counters')) {
       this.#counters.set(row.name, row.value);
@@ -53,15 +58,18 @@ export class BatchRunner {
       this.#writeCounters();
       this.#sql.run('COMMIT');
       this.#keepCounters();
+      for (const file of this.#gone) this.#remove(file);
       const committed = requests.filter((request) => !reads.has(request.verb)).length;
       return { answers, committed, fatal: undefined };
     } catch (error) {
       const fatal = this.#rollBack() ?? (isBeyondRepair(error) ? error : undefined);
       this.#counted.clear();
+      this.#gone.length = 0;
       if (fatal === undefined && requests.length > 1) return this.#oneByOne(requests);
       return { answers: requests.map((request) => failed(request, error)), committed: 0, fatal };
     } finally {
       this.#counted.clear();
+      this.#gone.length = 0;
     }
   }
 
@@ -116,6 +124,7 @@ export class BatchRunner {
       keepContent: this.#keepContent,
       counted: new Map(),
       ended: new Map(),
+      gone: [],
       valueOf: (counter) =>
         (this.#counters.get(counter) ?? 0) + (this.#counted.get(counter) ?? 0) + (work.counted.get(counter) ?? 0),
     };
@@ -124,6 +133,7 @@ export class BatchRunner {
     const value = perform(work, ...args);
     for (const [queueId, end] of work.ended) scheduleRetirement(work, queueId, end);
     for (const [name, by] of work.counted) this.#counted.set(name, (this.#counted.get(name) ?? 0) + by);
+    this.#gone.push(...work.gone);
     return value;
   }
 

@@ -1,7 +1,8 @@
 // Which verbs ask for what: a transaction, a sync of their own, or only to be done in the company of others.
 import type { Store } from '../store.ts';
 
-export type VerbName = Exclude<keyof Store, 'close'>;
+/** Content files are written and dropped beside the worker. */
+export type VerbName = Exclude<keyof Store, 'close' | 'openContent' | 'dropContent'>;
 
 /** They change nothing and need no transaction. */
 export const reads: ReadonlySet<VerbName> = new Set<VerbName>([
@@ -10,9 +11,11 @@ export const reads: ReadonlySet<VerbName> = new Set<VerbName>([
   'trackedByShortId',
   'tracked',
   'openTracked',
+  'soonestTracked',
   'trackedByMessageId',
   'history',
   'presenceHistory',
+  'presenceAt',
   'queuePage',
   'listQueue',
   'listTracked',

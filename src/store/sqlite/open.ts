@@ -1,12 +1,16 @@
 // The store on SQLite: a Store whose verbs are run by one worker thread, so that the network thread never waits for
 // the disk. Verbs are performed in the order in which they were called; reads too, so they see what was written before.
 import { mkdirSync } from 'node:fs';
+import { basename } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Duration } from '../../clock.ts';
+import { isFile } from '../../mail/content.ts';
 import { describeError, PointsmanError } from '../../mail/error.ts';
 import { replies } from '../../mail/reply.ts';
 import type { Acceptance, Consequences, Store } from '../store.ts';
 import { mayWaitForCompany, type VerbName } from './company.ts';
+import { createContentWriter, readContentFile, removeContentFile } from './content-files.ts';
+import type { Result } from './verbs.ts';
 import { type Answer, errorFrom, type FromWorker, type Request, type Requests, type WorkerOptions } from './wire.ts';
 
 export interface SqliteStoreOptions {
@@ -55,17 +59,24 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       if (reports.length === 0) return link.call({ verb: name, args });
       const own = reports.map(ownContent);
       const also = { ...(args.at(-1) as Consequences), reports: own };
-      return link.call({ verb: name, args: [...args.slice(0, -1), also] }, own.map(bufferOf));
+      return link.call({ verb: name, args: [...args.slice(0, -1), also] }, own.flatMap(bufferOf));
     }) as Store[V];
   return {
     accept(acceptance) {
       const own = ownContent(acceptance);
-      return link.call({ verb: 'accept', args: [own] }, [bufferOf(own)]) as Promise<void>;
+      return link.call({ verb: 'accept', args: [own] }, bufferOf(own)) as Promise<void>;
     },
     claimDue: verb('claimDue'),
     nextDueAt: verb('nextDueAt'),
     releaseLeases: verb('releaseLeases'),
-    content: verb('content'),
+    async content(queueId) {
+      const found = (await link.call({ verb: 'content', args: [queueId] })) as Result<'content'>;
+      return found instanceof Uint8Array ? found : readContentFile(options.folder, found.file, found.length);
+    },
+    openContent: () => createContentWriter(options.folder),
+    async dropContent({ path }) {
+      if (!link.failed) removeContentFile(options.folder, basename(path));
+    },
     recordChoice: withReports('recordChoice'),
     recordFinalDot: verb('recordFinalDot'),
     settle: withReports('settle'),
@@ -76,10 +87,13 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     trackedByShortId: verb('trackedByShortId'),
     tracked: verb('tracked'),
     openTracked: verb('openTracked'),
+    soonestTracked: verb('soonestTracked'),
     trackedByMessageId: verb('trackedByMessageId'),
     history: verb('history'),
     recordPresence: verb('recordPresence'),
     presenceHistory: verb('presenceHistory'),
+    presenceAt: verb('presenceAt'),
+    forgetPresence: verb('forgetPresence'),
     retireContent: verb('retireContent'),
     retryNow: verb('retryNow'),
     intervene: verb('intervene'),
@@ -100,10 +114,12 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 }
 
 function ownContent(acceptance: Acceptance): Acceptance {
-  return { ...acceptance, content: new Uint8Array(acceptance.content) };
+  const { content } = acceptance;
+  // Of a file the name goes over, and none of its octets.
+  return { ...acceptance, content: isFile(content) ? { ...content, head: new Uint8Array() } : new Uint8Array(content) };
 }
 
-const bufferOf = (acceptance: Acceptance): ArrayBuffer => acceptance.content.buffer as ArrayBuffer;
+const bufferOf = ({ content }: Acceptance): ArrayBuffer[] => (isFile(content) ? [] : [content.buffer as ArrayBuffer]);
 
 class WorkerLink {
   readonly ready: Promise<void>;
@@ -167,6 +183,11 @@ class WorkerLink {
       return Promise.reject(new PointsmanError(replies.shuttingDown, `store, ${request.verb}: the store is closed`));
     }
     return this.#post(request, transfer);
+  }
+
+  /** What it was doing may or may not have been committed. */
+  get failed(): boolean {
+    return this.#fatal !== undefined;
   }
 
   /** What was called before is done first. A second call waits for the same end. */

@@ -8,11 +8,21 @@ import * as look from './look.ts';
 import { accept, content, retireContent } from './messages.ts';
 import { settleNudge } from './nudges.ts';
 import { claimDue, nextDueAt, releaseLeases } from './timers.ts';
-import { listTracked, openTracked, trackedByMessageId, trackedByShortId, trackedOne } from './tracked.ts';
+import {
+  listTracked,
+  openTracked,
+  soonestTracked,
+  trackedByMessageId,
+  trackedByShortId,
+  trackedOne,
+} from './tracked.ts';
 import type { Work } from './work.ts';
 
 export type Arguments<V extends VerbName> = Parameters<Store[V]>;
-export type Result<V extends VerbName> = Awaited<ReturnType<Store[V]>>;
+/** The worker knows content in files by name only. */
+export type Result<V extends VerbName> = V extends 'content'
+  ? Uint8Array | { file: string; length: number }
+  : Awaited<ReturnType<Store[V]>>;
 type Verbs = { readonly [V in VerbName]: (work: Work, ...args: Arguments<V>) => Result<V> };
 
 /** A change and its consequences: `stale` is thrown on the way, see work.ts. */
@@ -46,10 +56,13 @@ export const verbs: Verbs = {
   trackedByShortId,
   tracked: trackedOne,
   openTracked,
+  soonestTracked,
   trackedByMessageId,
   history: look.history,
   recordPresence: look.appendPresence,
   presenceHistory: look.presenceHistory,
+  presenceAt: look.presenceAt,
+  forgetPresence: look.forgetPresence,
   retireContent,
   retryNow,
   intervene,

@@ -4,6 +4,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from '
 import { describeError } from '../../mail/error.ts';
 import { sqliteMigrations } from '../migrations/sqlite.ts';
 import { BatchRunner, type VerbRequest } from './batch.ts';
+import { removeContentFile, sweepContentFiles } from './content-files.ts';
 import { type Opened, openDatabase } from './database.ts';
 import { Sql } from './sql.ts';
 import type { Answer, FromWorker, Requests, WorkerOptions } from './wire.ts';
@@ -16,7 +17,9 @@ function serve(port: MessagePort, options: WorkerOptions): void {
   let runner: BatchRunner;
   try {
     opened = openDatabase(options.folder, sqliteMigrations, options);
-    runner = new BatchRunner(new Sql(opened.database), options.keepContent);
+    const sql = new Sql(opened.database);
+    sweepContentFiles(options.folder, sql);
+    runner = new BatchRunner(sql, options.keepContent, (file) => removeContentFile(options.folder, file));
   } catch (error) {
     tell(port, { kind: 'refused', message: describeError(error) });
     port.close();

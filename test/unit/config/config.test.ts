@@ -50,6 +50,9 @@ describe('a good file', () => {
         limits: { messages: null, recipients: null, most: 1_000_000, leastFree: 100_000_000 },
         reports: { languages: [] },
         xmpp: null,
+        evidence: null,
+        imap: null,
+        presence: { up: 3_000, down: 20_000, rooms: [], readStatusIn: null, keep: 2_592_000_000 },
         log: { level: 'info', pretty: null },
       },
       problems: [],
@@ -79,6 +82,9 @@ xmpp:
   caFile: ca.pem
   nick: Points
   rate: 10kB
+evidence:
+  domain: Track.example.org
+  imap: { server: '[::1]:143', user: '{mail}*pm', passwordFile: imap.password }
 log: { level: debug, pretty: false }
 `;
     const { config, problems } = parseConfig(text, surroundings);
@@ -131,6 +137,18 @@ log: { level: debug, pretty: false }
         nick: 'Points',
         rate: 10_000,
       },
+      evidence: { domain: 'track.example.org' },
+      imap: {
+        host: '::1',
+        port: 143,
+        tls: 'none',
+        ca: null,
+        user: '{mail}*pm',
+        password: 'secret of /etc/pointsman/imap.password',
+        folder: 'INBOX',
+        connections: 20,
+      },
+      presence: { up: 3_000, down: 20_000, rooms: [], readStatusIn: null, keep: 2_592_000_000 },
       log: { level: 'debug', pretty: false },
     });
     for (const part of [

@@ -8,6 +8,7 @@ import tls from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
 import { minute } from '../../../src/clock.ts';
 import type { Client, Intake } from '../../../src/intake.ts';
+import { headOf } from '../../../src/mail/content.ts';
 import type { QueueId } from '../../../src/mail/queue-id.ts';
 import { replies } from '../../../src/mail/reply.ts';
 import {
@@ -396,7 +397,7 @@ describe('mail', () => {
         admitClient: () => undefined,
         admitRecipient: () => undefined,
         async accept(_client, _envelope, content) {
-          handed.push(Buffer.from(content).toString('latin1'));
+          handed.push(Buffer.from(headOf(content)).toString('latin1'));
           return '0123456789ABC' as QueueId;
         },
       },
