@@ -63,12 +63,20 @@ export function parseDuration(text: string): Duration | undefined {
 
 /** Writes a duration in its two largest units: `4m`, `1h 30m`, `2d 3h`; under a second it is `0s`. */
 export function formatDuration(duration: Duration): string {
-  let left = Math.max(0, duration);
-  const words: string[] = [];
-  for (const [name, unit] of units) {
-    const count = Math.floor(left / unit);
-    left -= count * unit;
-    if (count > 0 && words.length < 2) words.push(`${count}${name}`);
+  // Several times for each member of a group in every decision: by hand, without lists.
+  if (!(duration >= second)) return '0s';
+  if (duration < minute) return `${Math.floor(duration / second)}s`;
+  if (duration < hour) return twoUnits(duration, minute, 'm', second, 's');
+  if (duration < day) return twoUnits(duration, hour, 'h', minute, 'm', second, 's');
+  return twoUnits(duration, day, 'd', hour, 'h', minute, 'm', second, 's');
+}
+
+function twoUnits(duration: Duration, unit: Duration, name: string, ...smaller: (Duration | string)[]): string {
+  const whole = Math.floor(duration / unit);
+  const left = duration - whole * unit;
+  for (let at = 0; at < smaller.length; at += 2) {
+    const count = Math.floor(left / Number(smaller[at]));
+    if (count > 0) return `${whole}${name} ${count}${smaller[at + 1]}`;
   }
-  return words.join(' ') || '0s';
+  return `${whole}${name}`;
 }

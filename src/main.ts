@@ -30,7 +30,7 @@ import { neverSeen } from './presence/presence.ts';
 import type { Watcher } from './presence/watcher.ts';
 import { createPresenceDesk, type PresenceDesk } from './presence-desk.ts';
 import { createRelay } from './relay.ts';
-import { loadRules } from './routing/load.ts';
+import { loadSettledRules, watchRules } from './routing/load.ts';
 import { formatProblem } from './routing/problem.ts';
 import type { Problem, Rules } from './routing/rules.ts';
 import { createRuleBook, type RuleBook } from './rule-book.ts';
@@ -170,6 +170,14 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     follow(rules.current());
     rules.onChange(follow);
 
+    // Saved files are taken up by themselves; where the system cannot watch, SIGHUP and "pointsman reload" remain.
+    const watch = watchRules(
+      config.rules,
+      () => reloadAndLog(rules, log, 'the rule files have changed'),
+      (error) => log.warn({ err: error }, 'the rules folder is not watched any more; "pointsman reload" reads it'),
+    );
+    undo.push(async () => watch.close());
+
     const control = await serveControl(controlSocketIn(config.state), createApi(operations, log));
     undo.push(() => control.close());
     relay.start();
@@ -195,6 +203,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       reload: () => rules.reload(),
       stop() {
         draining = true;
+        watch.close();
         return stop();
       },
     };
@@ -245,12 +254,25 @@ async function evidenceKey(store: Store): Promise<Uint8Array> {
 }
 
 async function openRules(config: Config, options: StartOptions): Promise<RuleBook> {
-  const load = () => loadRules(config.rules, options.anyRuleMode ? { anyMode: true } : {});
+  const load = () => loadSettledRules(config.rules, options.anyRuleMode ? { anyMode: true } : {});
   const first = await load();
   if (!first.rules) throw new RefusedToStart(first.problems);
   for (const problem of first.problems)
     options.log.warn({ problem: formatProblem(problem) }, 'the rules could be better');
   return createRuleBook(first.rules, first.problems, load);
+}
+
+function reloadAndLog(rules: RuleBook, log: Log, because: string): void {
+  const before = rules.current().version;
+  rules.reload().then(
+    ({ version: inForce, problems }) => {
+      if (inForce === before && !rules.rejected()) return log.debug({ rules: inForce, because }, 'the same rules');
+      for (const problem of problems)
+        log[problem.severity === 'error' ? 'error' : 'warn']({ problem: formatProblem(problem) }, 'rules reloaded');
+      log.info({ rules: inForce, because }, rules.rejected() ? 'the last good rules stay in force' : 'rules in force');
+    },
+    (error: unknown) => log.error({ err: error }, 'the rules could not be read; the last good ones stay in force'),
+  );
 }
 
 /** Everybody the rules name is watched, every room they name is joined, and every duty room. */
@@ -314,17 +336,7 @@ async function serve(options: { config: string }, terminal: Terminal): Promise<n
     return error instanceof RefusedToStart ? exitCodes.configuration : exitCodes.problem;
   }
   process.on('SIGHUP', () => {
-    pointsman.reload().then(
-      ({ version: inForce, problems }) => {
-        for (const problem of problems)
-          log[problem.severity === 'error' ? 'error' : 'warn']({ problem: formatProblem(problem) }, 'rules reloaded');
-        log.info(
-          { rules: inForce },
-          pointsman.rules.rejected() ? 'the last good rules stay in force' : 'rules in force',
-        );
-      },
-      (error: unknown) => log.error({ err: error }, 'the rules could not be read; the last good ones stay in force'),
-    );
+    reloadAndLog(pointsman.rules, log, 'SIGHUP');
   });
   const died = await Promise.race([signalled(), fatal.promise]);
   log.info({}, died ? 'ending: the store has failed' : 'draining');

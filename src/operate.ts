@@ -191,6 +191,8 @@ export function createOperations(options: OperateOptions): Operations {
       if (queueId === null || (await store.message(queueId)) === null) return null;
       return (await store.decisions(queueId)).map((decision) => ({ decision, replayed: replay(decision) }));
     },
+    recorded: (filter) => store.recorded(filter),
+    presenceHistory: (filter) => store.presenceHistory(filter),
     rotateMarkKey: async () => ({ key: options.rotateMarkKey() }),
     reload: () => options.reload(),
   };

@@ -7,7 +7,17 @@ import type { Override } from './presence/override.ts';
 import type { Presence, Source } from './presence/presence.ts';
 import type { LinkStatus } from './presence/watcher.ts';
 import type { Problem } from './routing/rules.ts';
-import type { Decision, Delivery, Intervened, Message, Nudge, QueueFilter, QueueRow, Store } from './store/store.ts';
+import type {
+  Decision,
+  Delivery,
+  Intervened,
+  Message,
+  Nudge,
+  QueueFilter,
+  QueueRow,
+  Recorded,
+  Store,
+} from './store/store.ts';
 import type { StoryEvent } from './tracking/event.ts';
 import type { Evidence } from './tracking/evidence.ts';
 import type { Tracked, TrackState } from './tracking/tracked.ts';
@@ -115,6 +125,9 @@ export interface Operations {
   followPresence(listener: (view: PersonView) => void): () => void;
   /** The replayed decisions of a message: stored snapshot, choice now, whether it equals the stored one. */
   explain(id: string): Promise<readonly { readonly decision: Decision; readonly replayed: boolean }[] | null>;
+  /** Mail facts and presence as they were recorded, in pages: what replay needs. */
+  recorded(filter: Parameters<Store['recorded']>[0]): Promise<readonly Recorded[]>;
+  presenceHistory(filter: Parameters<Store['presenceHistory']>[0]): ReturnType<Store['presenceHistory']>;
   /** A new key for the mark by which we know our own mail again; answers the key's name. */
   rotateMarkKey(): Promise<{ readonly key: string }>;
   reload(): Promise<{ readonly version: string; readonly problems: readonly Problem[] }>;

@@ -23,7 +23,7 @@ import type { BareJid } from './presence/jid.ts';
 import type { PresenceChange } from './presence/presence.ts';
 import { admitRecipient, dropFile, isPostmaster, keepSafe, peersOf } from './relay/accepting.ts';
 import { createAnswering } from './relay/answering.ts';
-import type { Work } from './relay/choosing.ts';
+import { type Work, waitsFor, wakeHeldOf } from './relay/choosing.ts';
 import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
 import { dispatch, hopFor } from './relay/forwarding.ts';
@@ -38,6 +38,7 @@ import { refOfNudgeId, sendNudge } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
 import { requeue } from './relay/requeueing.ts';
 import { hearReturned } from './relay/returning.ts';
+import { allCandidates } from './routing/plan.ts';
 import type { Person, Rules } from './routing/rules.ts';
 import type { DeliveryRef, Due, Intervened } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
@@ -172,7 +173,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   async function watchReceipt(receipt: { id: string; kind: 'received' | 'displayed'; from: string }): Promise<void> {
     const ref = refOfNudgeId(receipt.id);
     const tracked = ref ? await stage.store.tracked(ref) : null;
-    const person = tracked?.plan.candidates.find(({ jid }) => jid === receipt.from)?.person;
+    const person = tracked ? allCandidates(tracked.plan).find(({ jid }) => jid === receipt.from)?.person : undefined;
     if (!ref || person === undefined) return;
     const grade: Grade = receipt.kind === 'received' ? grades.nudgeReceived : grades.nudgeDisplayed;
     await weigh(
@@ -191,8 +192,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     if (!person || state === 'unknown') return;
     // Also when they are now known to be away: the last one we waited for may have been heard of.
     for (const group of rules.groups.values()) {
-      if (!group.members.includes(person.name)) continue;
-      if ((await stage.store.wakeHeld(group.name, stage.clock.now())) > 0) wake();
+      if (waitsFor(group, person.name, rules)) await wakeHeldOf(stage, group.name, stage.clock.now());
     }
     if (state !== 'offline' || !(await hasLeft(stage, change, stopping.signal))) return;
     for (const tracked of await stage.store.openTracked({ owner: person.name })) {

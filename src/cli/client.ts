@@ -11,7 +11,7 @@ import type {
   Story,
 } from '../operations.ts';
 import type { Problem } from '../routing/rules.ts';
-import type { Intervened, QueueRow } from '../store/store.ts';
+import type { Intervened, QueueRow, Recorded } from '../store/store.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { CommandError, exitCodes } from './exit.ts';
 
@@ -43,9 +43,16 @@ export interface Client {
   followPresence(filter: PresenceFilter, tell: TellPresence): Promise<void>;
   rotateMarkKey(by: string): Promise<{ readonly key: string }>;
   explain(id: string): Promise<Explained>;
+  recorded(filter: Span & { readonly after?: string }): Promise<readonly Recorded[]>;
+  presenceHistory(filter: Span): ReturnType<Operations['presenceHistory']>;
   reload(): Promise<Reloaded>;
 }
 
+export interface Span {
+  readonly since: number;
+  readonly until: number;
+  readonly limit: number;
+}
 export type TellPresence = (views: readonly PersonView[], first: boolean) => Promise<void> | void;
 
 export interface ListFilter {
@@ -89,6 +96,8 @@ export function createClient(socket: string): Client {
     followPresence: (filter, tell) => follow(socket, `/presence/events?${query(filter)}`, tell),
     rotateMarkKey: (by) => post('/rotate-mark-key', { by }),
     explain: (one) => get(`/explain/${id(one)}`),
+    recorded: (filter) => get(`/recorded?${query(filter)}`),
+    presenceHistory: (filter) => get(`/presence/history?${query(filter)}`),
     async reload() {
       const { status, body } = await send(socket, 'POST', '/reload', {});
       const answer = parse(body, socket);

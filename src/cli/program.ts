@@ -1,11 +1,11 @@
 // The command line: which commands there are and what they take. What each does is in a file of its own; `serve` and
 // `sandbox` need the whole program and are handed in by main.ts.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { type Clock, type Duration, parseDuration } from '../clock.ts';
+import { type Clock, type Duration, day, parseDuration } from '../clock.ts';
 import { describeError } from '../mail/error.ts';
 import { overrideStates } from '../presence/override.ts';
 import { printableLines } from '../printable.ts';
-import { check } from './check.ts';
+import { type CheckOptions, check } from './check.ts';
 import { type Context, clientFor, findConfig, writeJson } from './context.ts';
 import { CommandError, exitCodes } from './exit.ts';
 import { explain } from './explain.ts';
@@ -14,7 +14,9 @@ import { momentExamples } from './moment.ts';
 import { presence, presenceClear, presenceSet } from './presence.ts';
 import { queueCounts, queueIntervene, queueList, queueRequeue, queueRetry, queueShow } from './queue.ts';
 import { reload } from './reload.ts';
+import { type ReplayOptions, replay } from './replay.ts';
 import { stateFolderOf } from './setup.ts';
+import { type SimulateOptions, simulate } from './simulate.ts';
 import type { Terminal } from './terminal.ts';
 import { trackAck, trackAddress, trackList, trackShow } from './track.ts';
 
@@ -113,8 +115,35 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
     .description('check configuration and rules; say what a running Pointsman complains of')
     .addOption(configOption())
     .option('--socket <path>', 'control socket of the running one')
+    .addOption(new Option('--format <format>', 'how to say it').choices(['text', 'json', 'github']).default('text'))
+    .option('--rules <folder>', 'only these rules, without a configuration')
+    .option('--json', 'as JSON: the same as --format json')
+    .action(async (options: CheckOptions) => ended(await check(context, options)));
+  program
+    .command('simulate')
+    .description('what the rules would do with a message: who gets it, and every later step with its time')
+    .addOption(configOption())
+    .option('--rules <folder>', 'these rules, instead of those of the configuration')
+    .requiredOption('--message <file>', 'the message, as a mail program saves it (.eml)')
+    .option('--to <address>', 'its recipient in the envelope; otherwise To and Cc of the message')
+    .option('--from <address>', 'its sender in the envelope; otherwise From of the message')
+    .option('--presence <file>', 'who is there, who comes and goes, who answers (YAML or JSON)')
+    .option('--at <moment>', 'when: 2026-01-05T10:00:00Z or "2026-01-05 10:00 Europe/Berlin"; otherwise now')
     .option('--json', 'as JSON')
-    .action(async (options) => ended(await check(context, options)));
+    .action(async (options: SimulateOptions) => ended(await simulate(context, options)));
+
+  program
+    .command('replay')
+    .description('recorded mail and presence through other rules: what would have gone elsewhere')
+    .addOption(configOption())
+    .option('--socket <path>', 'control socket of the running Pointsman, instead of --config')
+    .requiredOption('--rules <folder>', 'the rules to try')
+    .option('--against <folder>', 'compare with these rules, instead of with what happened')
+    .option('--since <time>', 'how far back, such as 12h or 7d', durationOption, 7 * day)
+    .option('--from <file>', 'a recording in a file (JSON lines), instead of a running Pointsman')
+    .option('--limit <number>', 'list at most so many messages', numberOption, 50)
+    .option('--json', 'as JSON')
+    .action(async (options: ReplayOptions) => ended(await replay(context, options)));
 
   // Those that speak to a running one.
   const speaking = (parent: Command, name: string, description: string) =>
@@ -126,9 +155,18 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
       .option('--json', 'as JSON');
   const idArgument = ['<id>', 'queue id, or short id of a tracked message'] as const;
 
-  speaking(program, 'explain', 'why a message went where it went')
-    .argument(...idArgument)
-    .action(async (id: string, options) => ended(await explain(context, id, options)));
+  speaking(program, 'explain', 'why a message went where it went, or where one would go now')
+    .argument('[id]', idArgument[1])
+    .option('--message <file>', 'instead of an id: where this message (.eml) would go now, by the rules on disk')
+    .option('--to <address>', 'with --message: its recipient in the envelope')
+    .option('--from <address>', 'with --message: its sender in the envelope')
+    .action(async (id: string | undefined, options: Partial<SimulateOptions>) => {
+      const { message } = options;
+      if ((id === undefined) === (message === undefined))
+        throw new CommandError(exitCodes.usage, 'explain takes the id of a message, or --message with a file');
+      if (message !== undefined) return ended(await simulate(context, { ...options, message, live: true }));
+      return ended(await explain(context, id ?? '', options));
+    });
   const queue = program.command('queue').description('deliveries, on their way and done');
   speaking(queue, 'list', 'list deliveries')
     .option('--state <states>', 'only these: queued held delivered failed dropped dead', 'queued,held,dead')

@@ -16,13 +16,23 @@ export interface Setup {
   /** Null when they are wrong, or when the configuration does not say where they are. */
   readonly rules: Rules | null;
   readonly problems: readonly Problem[];
+  /** The rules folder; null when it is not known. */
+  readonly folder: string | null;
+  /** The rule files as they were read, to show lines of. */
+  readonly texts: ReadonlyMap<string, string>;
 }
 
 export async function loadSetup(file: string): Promise<Setup> {
   const { config, problems } = loadConfig(file);
-  if (!config) return { config: null, rules: null, problems };
-  const loaded = await loadRules(config.rules);
-  return { config, rules: loaded.rules ?? null, problems: [...problems, ...loaded.problems] };
+  if (!config) return { config: null, rules: null, problems, folder: null, texts: new Map() };
+  const { rules, ...rest } = await rulesSetup(config.rules);
+  return { ...rest, config, rules, problems: [...problems, ...rest.problems] };
+}
+
+/** A rules folder by itself. */
+export async function rulesSetup(folder: string): Promise<Setup> {
+  const { rules = null, problems, files = [] } = await loadRules(folder);
+  return { config: null, rules, problems, folder, texts: new Map(files.map(({ name, text }) => [name, text])) };
 }
 
 /** @throws CommandError, with every problem, when the file is wrong. */

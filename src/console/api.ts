@@ -5,7 +5,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Log } from '../log.ts';
-import { isQueueId } from '../mail/queue-id.ts';
+import { isQueueId, type QueueId } from '../mail/queue-id.ts';
 import { type Operations, RefusedError } from '../operations.ts';
 import type { Problem } from '../routing/rules.ts';
 import type { DeliveryState, QueueFilter } from '../store/store.ts';
@@ -91,6 +91,14 @@ export function createApi(operations: Operations, log: Log): Hono {
     return c.json((await operations.explain(id)) ?? refuse(404, `no message ${id}`));
   });
 
+  api.get('/recorded', async (c) => {
+    const after = c.req.query('after');
+    if (after !== undefined && !isQueueId(after)) refuse(400, `not a queue id: ${JSON.stringify(after.slice(0, 40))}`);
+    return c.json(
+      await operations.recorded({ ...spanOf(c), ...(after === undefined ? {} : { after: after as QueueId }) }),
+    );
+  });
+  api.get('/presence/history', async (c) => c.json(await operations.presenceHistory(spanOf(c))));
   api.post('/rotate-mark-key', async (c) => {
     await doneBy(c);
     return c.json(await operations.rotateMarkKey());
@@ -174,6 +182,16 @@ function limitOf(c: Context): number {
     refuse(400, `limit is a number from 1 to ${limits.most}, not ${JSON.stringify(text.slice(0, 40))}`);
   }
   return limit;
+}
+
+/** Milliseconds since 1970, both ends. */
+function spanOf(c: Context): { readonly since: number; readonly until: number; readonly limit: number } {
+  const bound = (name: string): number => {
+    const text = c.req.query(name) ?? '';
+    if (!/^\d{1,15}$/.test(text)) refuse(400, `"${name}" is a number of milliseconds since 1970`);
+    return Number(text);
+  };
+  return { since: bound('since'), until: bound('until'), limit: limitOf(c) };
 }
 
 /** Who asks, for the record: they can reach the socket, so they are believed. */

@@ -1,6 +1,7 @@
 // What rules, nudges and evidence may read of one message, taken once from the head of the content and recorded, so
 // that a decision can be replayed without keeping the mail. Never the body.
 import type { Instant } from '../clock.ts';
+import type { Attachment } from './attachments.ts';
 import type { Mailbox, ReversePath } from './path.ts';
 import type { QueueId } from './queue-id.ts';
 
@@ -30,4 +31,6 @@ export interface MailFacts {
   readonly receivedCount: number;
   /** Addresses in Delivered-To headers, as keys (mailboxKey). */
   readonly deliveredTo: readonly string[];
+  /** Absent when no rule in force asked for them: then they are unknown. */
+  readonly attachments?: readonly Attachment[];
 }

@@ -94,6 +94,13 @@ export function readFacts({ queueId, receivedAt, envelope, content, size, client
   };
 }
 
+/** The Message-IDs of the thread, without reading the rest. */
+export function readReferences(content: Uint8Array): readonly string[] {
+  const fields = readFields(content).filter(({ name }) => name === 'references' || name === 'in-reply-to');
+  const sorted = fields.toSorted((a, b) => (a.name === b.name ? 0 : a.name === 'references' ? -1 : 1));
+  return referencesOf(sorted.map(({ value }) => value));
+}
+
 function endOfField(text: string, start: number): number {
   for (let at = start; ; ) {
     const newline = text.indexOf('\n', at);

@@ -1,23 +1,27 @@
 // Acceptance: who may hand us mail and for whom, and what is made durable before the 250.
 
-import type { Duration } from '../clock.ts';
+import type { Duration, Instant } from '../clock.ts';
 import type { Client } from '../intake.ts';
+import { readAttachments } from '../mail/attachments.ts';
 import { type Content, type ContentFile, headOf, isFile } from '../mail/content.ts';
 import type { Envelope, ForwardPath } from '../mail/envelope.ts';
 import { describeError, PointsmanError } from '../mail/error.ts';
 import type { MailFacts } from '../mail/facts.ts';
-import { readFacts } from '../mail/header.ts';
+import { readFacts, readReferences } from '../mail/header.ts';
 import { isMarked, markHeader } from '../mail/loop-mark.ts';
 import { type Network, parseNetwork } from '../mail/network.ts';
-import { domainKey, domainOf, localPartOf } from '../mail/path.ts';
+import { domainKey, domainOf, localPartOf, mailboxKey } from '../mail/path.ts';
 import { newQueueId, newShortId, type QueueId } from '../mail/queue-id.ts';
 import { receivedField } from '../mail/received.ts';
 import { type Reply, replies } from '../mail/reply.ts';
 import { isRelayed } from '../routing/admission.ts';
-import { type Plan, plan } from '../routing/plan.ts';
+import { choose } from '../routing/choose.ts';
+import type { Surroundings } from '../routing/match.ts';
+import { type PassPlan, type Plan, plan } from '../routing/plan.ts';
+import type { Rules } from '../routing/rules.ts';
 import { type Acceptance, type Message, type NewDelivery, ShortIdTaken } from '../store/store.ts';
 import type { Tracked } from '../tracking/tracked.ts';
-import type { Work } from './choosing.ts';
+import { learningUntil, type Work } from './choosing.ts';
 import { type Parts, type Stage, tellAll } from './parts.ts';
 
 export interface Peers {
@@ -72,10 +76,11 @@ export async function keepSafe(
   content: Content,
   leaseFor: Duration | null,
 ): Promise<Accepted> {
+  const threadSeen = await threadSeenIn(stage, content);
   for (let attempt = 1; ; attempt += 1) {
     let acceptance: Acceptance;
     try {
-      acceptance = planned(stage, client, envelope, content, leaseFor);
+      acceptance = planned(stage, client, envelope, content, threadSeen, leaseFor);
       await stage.store.accept(acceptance);
     } catch (error) {
       // Chance drew a short id that is in use: draw again.
@@ -102,43 +107,61 @@ export async function dropFile(stage: Stage, content: ContentFile): Promise<void
     .catch((error: unknown) => stage.log.warn({ err: error }, 'a file of refused content stays until the next start'));
 }
 
+/** Whether a mail of this thread was given to somebody before; asked only when a rule asks. */
+async function threadSeenIn(stage: Stage, content: Content): Promise<boolean | undefined> {
+  if (!stage.rules.current().reads?.thread) return undefined;
+  const references = readReferences(headOf(content));
+  return references.length > 0 && (await stage.store.trackedByMessageId(references)).length > 0;
+}
+
 /** What the rules say of each recipient, and all that has to be written. Throws when the rules refuse every recipient. */
 function planned(
   stage: Stage,
   client: Client,
   given: Envelope,
   content: Content,
+  threadSeen: boolean | undefined,
   leaseFor: Duration | null,
 ): Acceptance {
   const envelope: Envelope = { ...given, forwardPaths: given.forwardPaths.map((path) => withPostmaster(stage, path)) };
   const now = stage.clock.now();
   const queueId = newQueueId(now, stage.random);
-  const facts = readFacts({
-    queueId,
-    receivedAt: now,
-    envelope,
-    content: headOf(content),
-    size: content.length,
-    client,
-  });
   const rules = stage.rules.current();
-  const plans = envelope.forwardPaths.map((path) => unlessMarked(stage, facts, plan(facts, path.mailbox, rules)));
-  const refusal = plans.every((each) => each.kind === 'reject') ? plans[0] : undefined;
-  if (refusal?.kind === 'reject') throw new PointsmanError(refusal.reply, refusal.because.join('; '));
-
-  const deliveries = envelope.forwardPaths.map(
-    (path, seq): NewDelivery => ({
-      seq,
-      path,
-      plan: plans[seq] as Plan,
-      forwardOf: null,
-      chosen: null,
-      firstAttemptAt: now,
-      ...(leaseFor === null ? {} : { leasedUntil: now + leaseFor }),
-      // Mail that passes through goes out in milliseconds, without another commit before its final dot.
-      ...(leaseFor !== null && plans[seq]?.kind === 'pass' ? { finalDotAt: now } : {}),
-    }),
+  // Of a large message the first 256 kB are looked at: attachments beyond are not found, as a test on them then is not met.
+  const octets = headOf(content);
+  const head = readFacts({ queueId, receivedAt: now, envelope, content: octets, size: content.length, client });
+  const facts = rules.reads?.attachments ? { ...head, attachments: readAttachments(octets) } : head;
+  const around = surroundingsOf(stage, rules, now, threadSeen);
+  const plans = envelope.forwardPaths.map((path) =>
+    unlessMarked(stage, facts, plan(facts, path.mailbox, rules, around)),
   );
+  const refusals = plans.map((each) => refusalOf(stage, each, now));
+  const [refusal] = refusals;
+  if (refusal && refusals.every((each) => each !== undefined)) {
+    // One reply for all: temporary as soon as one of them is, so that nobody's mail is given up.
+    const { reply, because } = refusals.find((each) => each !== undefined && each.reply.code < 500) ?? refusal;
+    throw new PointsmanError(reply, because.join('; '));
+  }
+
+  const deliveries = [
+    ...envelope.forwardPaths.map(
+      (path, seq): NewDelivery => ({
+        seq,
+        path,
+        plan: plans[seq] as Plan,
+        forwardOf: null,
+        chosen: null,
+        firstAttemptAt: now,
+        ...(leaseFor === null ? {} : { leasedUntil: now + leaseFor }),
+        // Mail that passes through goes out in milliseconds, without another commit before its final dot.
+        ...(leaseFor !== null && plans[seq]?.kind === 'pass' ? { finalDotAt: now } : {}),
+      }),
+    ),
+    ...copiesOf(plans, envelope.forwardPaths.length, now).map((copy) => ({
+      ...copy,
+      ...(leaseFor === null ? {} : { leasedUntil: now + leaseFor, finalDotAt: now }),
+    })),
+  ];
   const { forwardPaths: _paths, ...shared } = envelope;
   return {
     message: {
@@ -167,6 +190,61 @@ function planned(
       },
     ],
   };
+}
+
+/** What the rules may ask about besides the mail. */
+function surroundingsOf(stage: Stage, rules: Rules, now: Instant, threadSeen: boolean | undefined): Surroundings {
+  return {
+    now,
+    presenceOf(person) {
+      const jid = rules.people.get(person)?.jid;
+      return jid ? stage.watcher.presenceOf(jid) : undefined;
+    },
+    waiting: (group) => stage.ledger.waiting(group, now),
+    ...(threadSeen === undefined ? {} : { threadSeen }),
+  };
+}
+
+/** By a route, or because nobody is eligible and the rules then refuse: the sender's server can still be told. */
+function refusalOf(stage: Stage, one: Plan, now: Instant): { reply: Reply; because: readonly string[] } | undefined {
+  if (one.kind === 'reject') return one;
+  if (one.kind !== 'group' || one.mode === 'observe' || !one.chain?.some((link) => link.kind === 'refuse'))
+    return undefined;
+  const holdUntil = learningUntil(stage, one, now);
+  const choice = choose(
+    one,
+    stage.ledger.snapshot(one, stage.watcher, { now, excluded: {}, holdUntil, acceptedAt: now }),
+  );
+  if (choice.kind !== 'fallback' || choice.refusal === undefined) return undefined;
+  return { reply: choice.refusal, because: [...one.because, ...choice.because] };
+}
+
+/** RFC 3461 §4.1: nobody but us asked for the copy, so the sender hears nothing of it. */
+function copiesOf(plans: readonly Plan[], first: number, now: Instant): NewDelivery[] {
+  const wanted = new Map<string, NewDelivery>();
+  for (const one of plans) {
+    if (one.kind === 'reject') continue;
+    for (const mailbox of one.copies ?? []) {
+      if (wanted.has(mailboxKey(mailbox))) continue;
+      const because = [`a copy of the mail for ${one.address}`];
+      const copy: PassPlan = {
+        kind: 'pass',
+        address: mailbox,
+        rule: one.rule,
+        rulesVersion: one.rulesVersion,
+        because,
+      };
+      wanted.set(mailboxKey(mailbox), {
+        seq: first + wanted.size,
+        path: { mailbox, notify: ['never'] },
+        plan: copy,
+        forwardOf: null,
+        chosen: null,
+        firstAttemptAt: now,
+      });
+    }
+  }
+  return [...wanted.values()];
 }
 
 /** As claimDue would give it. */

@@ -7,6 +7,7 @@ import { type Command, parseCommand } from '../notify/command.ts';
 import type { IncomingMessage, NotifyTarget } from '../notify/notifier.ts';
 import { confirmText, headline, helpText } from '../notify/nudge.ts';
 import { oneLine } from '../notify/text.ts';
+import { allCandidates } from '../routing/plan.ts';
 import type { Person } from '../routing/rules.ts';
 import { standing } from '../tracking/acknowledge.ts';
 import { grades } from '../tracking/evidence.ts';
@@ -122,7 +123,7 @@ function mayAct(person: Person, tracked: Tracked): boolean {
   return (
     person.operator ||
     tracked.owner === person.name ||
-    tracked.plan.candidates.some((candidate) => candidate.person === person.name) ||
+    allCandidates(tracked.plan).some((candidate) => candidate.person === person.name) ||
     tracked.plan.policy.steps.some(({ to }) => to.kind === 'person' && to.person === person.name)
   );
 }

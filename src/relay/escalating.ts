@@ -10,7 +10,7 @@ import { type Advance, advance, clockFor } from '../tracking/advance.ts';
 import type { StoryEvent, Trigger } from '../tracking/event.ts';
 import type { Evidence } from '../tracking/evidence.ts';
 import { isOpen, type Tracked } from '../tracking/tracked.ts';
-import { chosenEvent, decided } from './choosing.ts';
+import { chosenEvent, decided, roomFor } from './choosing.ts';
 import { factsOf, notice, noticeToRoom, nudgeRoom, remindOwner } from './nudging.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
 
@@ -38,8 +38,9 @@ export async function escalate(
     const also = consequences(stage, before, next, next.trigger, now);
     if ((await stage.store.advance(next.tracked, also)) === 'stale') continue;
     stage.ledger.moved(before, next.tracked);
+    if (next.tracked.owner !== before.owner) await roomFor(stage, before.owner);
     const { move } = next;
-    if (move.kind === 'reassign') stage.ledger.assign(ref, move.person, before.plan.group, now);
+    if (move.kind === 'reassign') stage.ledger.assign(ref, move.person, before.plan.group, now, null);
     stage.reach('step-advanced');
     tellAll(stage, also.events);
     stage.wake();
@@ -218,6 +219,7 @@ export async function weigh(
     };
     if ((await stage.store.advance(after, also)) === 'stale') continue;
     stage.ledger.moved(before, after);
+    if (after.state !== 'tracked' || after.owner !== before.owner) await roomFor(stage, before.owner);
     tellAll(stage, also.events);
     stage.wake();
     return { result, tracked: after };

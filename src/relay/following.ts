@@ -1,6 +1,7 @@
 // What follows for the watch when a forward was taken or refused by a next hop: the clock starts, the owner is told.
 import type { Instant } from '../clock.ts';
 import { formatReply } from '../mail/reply.ts';
+import { allCandidates } from '../routing/plan.ts';
 import type { Consequences, DeliveryRef, Settlement } from '../store/store.ts';
 import { clockFor } from '../tracking/advance.ts';
 import type { StoryEvent } from '../tracking/event.ts';
@@ -10,7 +11,7 @@ import type { Outcome } from '../transport.ts';
 import type { Target, Work } from './choosing.ts';
 import { escalate } from './escalating.ts';
 import { leavingLasts } from './leaving.ts';
-import { nudgeOwner, tellOfUntracked } from './nudging.ts';
+import { nudgeAll, nudgeOwner, tellOfUntracked } from './nudging.ts';
 import type { Stage } from './parts.ts';
 import { followEarlyReturn, oweFailure } from './returning.ts';
 
@@ -69,7 +70,9 @@ export async function followForward(stage: Stage, work: Work, target: Target, no
   return {
     events: [],
     tracked: [tracked],
-    nudges: nudgeOwner(stage, tracked, target.because, now),
+    nudges: target.shared
+      ? nudgeAll(stage, tracked, target.shared, target.because, now)
+      : nudgeOwner(stage, tracked, target.because, now),
     evidence,
     async afterwards() {
       stage.ledger.moved(before, tracked);
@@ -81,7 +84,7 @@ export async function followForward(stage: Stage, work: Work, target: Target, no
 }
 
 async function escalateIfGone(stage: Stage, tracked: Tracked): Promise<void> {
-  const jid = tracked.plan.candidates.find(({ person }) => person === tracked.owner)?.jid;
+  const jid = allCandidates(tracked.plan).find(({ person }) => person === tracked.owner)?.jid;
   if (!jid || tracked.owner === null) return;
   const { state, since } = stage.watcher.presenceOf(jid);
   // Who left only just now is looked at when that has lasted.
@@ -101,7 +104,7 @@ export async function followRefusal(
   const { delivery } = work;
   if (outcome.kind !== 'permanent' || delivery.plan.kind !== 'group' || delivery.forwardOf !== null) return null;
   const { person } = target;
-  if (person === null || !delivery.plan.candidates.some((candidate) => candidate.person === person)) return null;
+  if (person === null || !allCandidates(delivery.plan).some((candidate) => candidate.person === person)) return null;
   const ref = trackedRef(work);
   const before = await stage.store.tracked(ref);
   // Refused twice means that it was the fallback, too: then the sender must know.

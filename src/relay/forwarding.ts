@@ -5,6 +5,7 @@ import type { Content } from '../mail/content.ts';
 import type { ForwardPath } from '../mail/envelope.ts';
 import { loopMark } from '../mail/loop-mark.ts';
 import { domainOf, type Mailbox } from '../mail/path.ts';
+import type { Reply } from '../mail/reply.ts';
 import { replies } from '../mail/reply.ts';
 import type { Consequences, DeliveryRef, Settlement } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
@@ -44,6 +45,10 @@ export async function dispatch(
     if (await overtaken(stage, work)) continue;
     const target = await chooseFor(stage, work);
     if (!target) continue;
+    if (target.refusal) {
+      await settleRefusal(stage, work, target, target.refusal);
+      continue;
+    }
     if (await inCircle(stage, work, target)) continue;
     loads.push(loadOf(stage, work, target));
   }
@@ -72,6 +77,11 @@ async function settleRefused(stage: Stage, works: readonly Work[]): Promise<void
   if (refused.length === 0) return;
   const outcomes = refused.map(({ outcome }) => outcome);
   await settle(stage, refused, outcomes, null);
+}
+
+/** The rules refuse it now that nobody is eligible any more: too late for a reply, so the sender gets a report. */
+async function settleRefusal(stage: Stage, work: Work, target: Target, reply: Reply): Promise<void> {
+  await settle(stage, [{ work, target }], [{ kind: 'permanent', reply, cause: target.because.join('; ') }], null);
 }
 
 /** A forward that an escalation asked for, while somebody has answered or the mail has moved on: not sent any more. */
@@ -127,9 +137,14 @@ function pathTo(delivery: Work['delivery'], target: Target): ForwardPath {
 
 /** Delivered-To and our mark both say that the group has had it: who sends it back to the group ends in a loop. */
 function tracesOf(stage: Stage, { message, delivery: { plan } }: Work): string {
-  if (plan.kind !== 'group') return message.trace;
-  const mark = loopMark(stage.markKeys(), plan.group, message.facts.messageId);
-  return `Delivered-To: ${plan.address}\r\n${message.trace}${mark}`;
+  if (plan.kind === 'reject') return message.trace;
+  const added = (plan.headers ?? []).map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  // A copy for one of several is as much the group's mail as what one member gets.
+  const group =
+    plan.kind === 'group' ? plan : plan.copyOf === undefined ? null : { address: plan.copyOf, group: plan.group };
+  if (group === null) return `${added}${message.trace}`;
+  const mark = group.group === undefined ? '' : loopMark(stage.markKeys(), group.group, message.facts.messageId);
+  return `${added}Delivered-To: ${group.address}\r\n${message.trace}${mark}`;
 }
 
 /** One transaction for those that differ in nothing but the mailbox. */
@@ -337,12 +352,14 @@ async function settle(
     };
     if ((await stage.store.settle(settlements, also)) === 'stale') continue;
     stage.reach('settled');
+    // What they count as open is counted before what was on its way is forgotten: no gap in which somebody seems free.
+    const afterwards = following.map((each) => each.afterwards());
     for (const { work } of loads) stage.ledger.settled(work.delivery);
     tellAll(stage, also.events);
     // A plain delivery makes nothing due but, much later, the retirement of its content.
     const plain = [also.reports, also.tracked, also.nudges].every((some) => (some?.length ?? 0) === 0);
     if (!plain || settlements.some(({ to }) => to !== 'delivered')) stage.wake();
-    for (const each of following) await each.afterwards();
+    await Promise.all(afterwards);
     return;
   }
   stage.log.error(

@@ -9,17 +9,36 @@ import type { GroupName, PersonName } from '../routing/rules.ts';
 import type { DeliveryRef, History } from '../store/store.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 
+interface Turn {
+  readonly person: PersonName;
+  readonly at: Instant;
+  /** Messages of the group in a row, as far back as this process remembers. */
+  readonly run: number;
+}
+
 interface Given {
   readonly person: PersonName;
   readonly group: GroupName;
   readonly at: Instant;
-  readonly before: { readonly lastAt: Instant | null; readonly lastInGroup: PersonName | null };
+  readonly units: number;
+  readonly before: { readonly lastAt: Instant | null; readonly turn: Turn | null };
+}
+
+interface Waiting {
+  /** What it takes to please it: only mail that needs the same waits behind it. */
+  readonly needs: string;
+  readonly since: Instant;
+  readonly until: Instant;
 }
 
 export class Ledger {
   readonly #lastAt = new Map<PersonName, Instant>();
-  readonly #lastInGroup = new Map<GroupName, { person: PersonName; at: Instant }>();
+  readonly #lastInGroup = new Map<GroupName, Turn>();
   readonly #open = new Map<PersonName, number>();
+  /** Units of capacity taken: open messages by their cost. */
+  readonly #units = new Map<PersonName, number>();
+  /** Held mail by group, in the order in which it came. */
+  readonly #held = new Map<GroupName, Map<string, Waiting>>();
   /** Choices not yet settled: taken back when the same delivery is chosen for again. */
   readonly #pending = new Map<string, Given>();
 
@@ -27,26 +46,56 @@ export class Ledger {
     for (const { person, group, lastAt } of history.assignments) {
       if (lastAt >= (this.#lastAt.get(person) ?? 0)) this.#lastAt.set(person, lastAt);
       const last = this.#lastInGroup.get(group);
-      if (!last || lastAt > last.at) this.#lastInGroup.set(group, { person, at: lastAt });
+      if (!last || lastAt > last.at) this.#lastInGroup.set(group, { person, at: lastAt, run: 1 });
     }
-    for (const { person, count } of history.open) this.#open.set(person, count);
+    for (const { person, count, units } of history.open) {
+      this.#open.set(person, count);
+      this.#units.set(person, units ?? count);
+    }
+    for (const { queueId, seq, plan, since, until } of history.held ?? [])
+      this.hold({ queueId, seq }, plan, since, until);
   }
 
   /** The snapshot a choice is made from. */
   snapshot(
     plan: GroupPlan,
     watcher: Watcher,
-    facts: { now: Instant; excluded: Snapshot['excluded']; holdUntil: Instant | null },
+    facts: Omit<Snapshot, 'people' | 'lastInGroup' | 'runInGroup' | 'others'>,
   ): Snapshot {
     const people: Record<PersonName, PersonSnapshot> = {};
-    for (const { person, jid } of plan.candidates) {
-      // By name where it can be: a schedule, or a word by hand, needs no JID.
-      const presence: Presence =
-        watcher.presenceOfPerson?.(person) ??
-        (jid === null ? { state: 'unknown', since: null, asOf: null, reason: 'no-jid' } : watcher.presenceOf(jid));
-      people[person] = { presence, open: this.open(person), lastAssignedAt: this.#lastAt.get(person) ?? null };
+    const others: Record<GroupName, { last: PersonName; run: number }> = {};
+    const inFlight = this.#inFlight();
+    const take = (candidates: GroupPlan['candidates']) => {
+      for (const { person, jid } of candidates) {
+        // By name where it can be: a schedule, or a word by hand, needs no JID.
+        const presence: Presence =
+          watcher.presenceOfPerson?.(person) ??
+          (jid === null ? { state: 'unknown', since: null, asOf: null, reason: 'no-jid' } : watcher.presenceOf(jid));
+        const open = this.open(person);
+        const units = (this.#units.get(person) ?? 0) + (inFlight.get(person) ?? 0);
+        people[person] = {
+          presence,
+          open,
+          ...(units === open ? {} : { units }),
+          lastAssignedAt: this.#lastAt.get(person) ?? null,
+        };
+      }
+    };
+    take(plan.candidates);
+    for (const link of plan.chain ?? []) {
+      if (link.kind !== 'group') continue;
+      take(link.pool.candidates);
+      const turn = this.#lastInGroup.get(link.pool.group);
+      if (turn) others[link.pool.group] = { last: turn.person, run: turn.run };
     }
-    return { ...facts, people, lastInGroup: this.#lastInGroup.get(plan.group)?.person ?? null };
+    const turn = this.#lastInGroup.get(plan.group);
+    return {
+      ...facts,
+      people,
+      lastInGroup: turn?.person ?? null,
+      ...(turn ? { runInGroup: turn.run } : {}),
+      ...(Object.keys(others).length > 0 ? { others } : {}),
+    };
   }
 
   open(person: PersonName): number {
@@ -57,14 +106,19 @@ export class Ledger {
     return this.#lastAt.get(person) ?? null;
   }
 
-  assign(ref: DeliveryRef, person: PersonName, group: GroupName, at: Instant): void {
-    const before = {
-      lastAt: this.#lastAt.get(person) ?? null,
-      lastInGroup: this.#lastInGroup.get(group)?.person ?? null,
-    };
-    this.#pending.set(keyOf(ref), { person, group, at, before });
+  /** @param pending it is still on its way; otherwise it counts as open already (an escalation) */
+  assign(
+    ref: DeliveryRef,
+    person: PersonName,
+    group: GroupName,
+    at: Instant,
+    pending: { readonly units: number } | null = { units: 1 },
+  ): void {
+    const turn = this.#lastInGroup.get(group) ?? null;
+    const before = { lastAt: this.#lastAt.get(person) ?? null, turn };
+    if (pending) this.#pending.set(keyOf(ref), { person, group, at, units: pending.units, before });
     this.#lastAt.set(person, at);
-    this.#lastInGroup.set(group, { person, at });
+    this.#lastInGroup.set(group, { person, at, run: turn?.person === person ? turn.run + 1 : 1 });
   }
 
   /** The assignment stands. */
@@ -83,20 +137,69 @@ export class Ledger {
     }
     const last = this.#lastInGroup.get(given.group);
     if (last?.person === given.person && last.at === given.at) {
-      if (given.before.lastInGroup === null) this.#lastInGroup.delete(given.group);
-      else this.#lastInGroup.set(given.group, { person: given.before.lastInGroup, at: given.at });
+      if (given.before.turn === null) this.#lastInGroup.delete(given.group);
+      else this.#lastInGroup.set(given.group, given.before.turn);
     }
   }
 
   /** Keeps the open counts; called once for each stored change of a tracked message. */
-  moved(before: Pick<Tracked, 'state' | 'owner'> | null, after: Pick<Tracked, 'state' | 'owner'>): void {
-    if (before?.state === 'tracked' && before.owner !== null) this.#count(before.owner, -1);
-    if (after.state === 'tracked' && after.owner !== null) this.#count(after.owner, +1);
+  moved(before: Pick<Tracked, 'state' | 'owner'> | null, after: Pick<Tracked, 'state' | 'owner' | 'plan'>): void {
+    const units = after.plan.cost ?? 1;
+    if (before?.state === 'tracked' && before.owner !== null) this.#count(before.owner, -1, units);
+    if (after.state === 'tracked' && after.owner !== null) this.#count(after.owner, +1, units);
   }
 
-  #count(person: PersonName, by: number): void {
+  /** It is held: others that need the same wait behind it. */
+  hold(ref: DeliveryRef, plan: GroupPlan, since: Instant, until: Instant): void {
+    const held = this.#held.get(plan.group) ?? new Map<string, Waiting>();
+    this.#held.set(plan.group, held.set(keyOf(ref), { needs: needsOf(plan), since, until }));
+  }
+
+  release(ref: DeliveryRef, group: GroupName): void {
+    this.#held.get(group)?.delete(keyOf(ref));
+  }
+
+  /** How many older ones of the same needs the group holds. What has overstayed its hold is somebody's mistake. */
+  behind(ref: DeliveryRef, plan: GroupPlan, since: Instant, now: Instant): number {
+    const needs = needsOf(plan);
+    let count = 0;
+    for (const [key, each] of this.#held.get(plan.group) ?? [])
+      if (key !== keyOf(ref) && each.needs === needs && each.until > now && isOlder(each, key, since, ref)) count += 1;
+    return count;
+  }
+
+  waiting(group: GroupName, now: Instant): { count: number; oldestAt: Instant | null } {
+    const held = [...(this.#held.get(group)?.values() ?? [])].filter(({ until }) => until > now);
+    return { count: held.length, oldestAt: held.length === 0 ? null : Math.min(...held.map(({ since }) => since)) };
+  }
+
+  /** How many kinds of held mail there are, by what they need. */
+  lines(group: GroupName, now: Instant): number {
+    const held = [...(this.#held.get(group)?.values() ?? [])].filter(({ until }) => until > now);
+    return new Set(held.map(({ needs }) => needs)).size;
+  }
+
+  #inFlight(): ReadonlyMap<PersonName, number> {
+    const units = new Map<PersonName, number>();
+    for (const given of this.#pending.values()) units.set(given.person, (units.get(given.person) ?? 0) + given.units);
+    return units;
+  }
+
+  #count(person: PersonName, by: number, units: number): void {
     this.#open.set(person, Math.max(0, this.open(person) + by));
+    this.#units.set(person, Math.max(0, (this.#units.get(person) ?? 0) + by * units));
   }
 }
+
+const isOlder = (each: Waiting, key: string, since: Instant, ref: DeliveryRef): boolean =>
+  each.since < since || (each.since === since && key < keyOf(ref));
+
+const needsOf = (plan: GroupPlan): string =>
+  JSON.stringify([
+    plan.eligible,
+    plan.requires,
+    plan.cost,
+    plan.candidates.map(({ excluded }) => excluded !== undefined),
+  ]);
 
 const keyOf = (ref: DeliveryRef): string => `${ref.queueId} ${ref.seq}`;

@@ -5,6 +5,7 @@ import { type Content, headOf } from '../mail/content.ts';
 import type { MailFacts } from '../mail/facts.ts';
 import { mdnSource, type ParsedMdn, parseMdn, wasDisplayed } from '../mail/mdn.ts';
 import { mailboxKey, nullReversePath, parseMailbox } from '../mail/path.ts';
+import { allCandidates } from '../routing/plan.ts';
 import type { Person } from '../routing/rules.ts';
 import type { Evidence } from '../tracking/evidence.ts';
 import { grades } from '../tracking/evidence.ts';
@@ -89,5 +90,5 @@ function personAt(stage: Stage, address: string | undefined): Person | null {
 
 /** The owner, a candidate, or whoever runs the mail. */
 function mayAnswer(person: Person, { owner, plan }: Tracked): boolean {
-  return person.operator || owner === person.name || plan.candidates.some((each) => each.person === person.name);
+  return person.operator || owner === person.name || allCandidates(plan).some((each) => each.person === person.name);
 }

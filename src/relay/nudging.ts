@@ -32,6 +32,18 @@ export function nudgeOwner(stage: Stage, tracked: Tracked, because: readonly str
   return toPerson(stage, tracked, tracked.owner, 'nudge', text, now);
 }
 
+/** An offer to several: nobody owns it until one of them takes it. */
+export function nudgeAll(
+  stage: Stage,
+  tracked: Tracked,
+  people: readonly PersonName[],
+  because: readonly string[],
+  now: Instant,
+): NewNudge[] {
+  const text = nudgeText(factsOf(tracked, now), because.join(', '));
+  return people.flatMap((person) => toPerson(stage, tracked, person, 'nudge', text, now));
+}
+
 /** `the only one, 1 of 3 members of support eligible` or `alice has passed; bob went offline while having it` */
 function whyYou(tracked: Tracked, because: readonly string[]): string {
   const history = Object.entries(tracked.tried).map(([person, words]) => `${person} ${words}`);

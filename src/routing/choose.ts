@@ -1,20 +1,35 @@
 // Choose: a plan meets a snapshot of presence, load and history. Pure: the same snapshot always gives the same choice.
 //
-// Strategies, each among the eligible members only; every tie goes to whom the group lists first:
-//   in-order      the first in the group's list
-//   round-robin   the next in the list after the one who had the group's last message, going round
-//   longest-idle  whom Pointsman gave a message longest ago, in any group; never counts as longest
-// Nobody eligible: hold until the hold runs out, if waiting can help anybody to become eligible; then the fallback.
+// Strategies, each among the eligible members only:
+//   in-order        the first in the group's list
+//   round-robin     the next in the list after the one who had the group's last message, going round; a member of
+//                   weight n has n in a row
+//   longest-idle    whom Pointsman gave a message longest ago, in any group; never counts as longest; of weight n: n
+//                   times as long
+//   least-busy      who has the fewest units of open mail, divided by weight
+//   most-spare      who has the most units of capacity left; no capacity counts as endless
+//   sticky          the thread's last handler; when not eligible, or there is none: `otherwise` (longest-idle)
+//   everyone, first-to-claim   all of them
+// Order among the eligible: the tier, then who has more of the preferred skills, then the strategy; ties of least-busy
+// and most-spare go to the longest idle; every other tie goes to whom the group lists first.
+// Nobody eligible: the links of the plan's chain in order, holding only while waiting can help.
 import { formatDuration, type Instant } from '../clock.ts';
 import type { Mailbox } from '../mail/path.ts';
-import { neverSeen, type Presence, type UnknownReason } from '../presence/presence.ts';
-import type { Candidate, GroupPlan } from './plan.ts';
-import type { PersonName, Strategy } from './rules.ts';
+import type { Reply } from '../mail/reply.ts';
+import type { Presence } from '../presence/presence.ts';
+import { describeState, type Exclusion, exclusionByHistory, exclusionOf, snapshotOf, unitsOf } from './eligibility.ts';
+import type { Candidate, FallbackTarget, GroupPlan, PlanLink, Pool } from './plan.ts';
+import { compareRanks, describeIdle, describeMember, measureOf, rankingOf, turnsUntil } from './ranking.ts';
+import type { GroupName, PersonName } from './rules.ts';
+
+export { describeState } from './eligibility.ts';
 
 export interface PersonSnapshot {
   readonly presence: Presence;
   /** Open tracked messages the person owns. */
   readonly open: number;
+  /** Units of capacity taken: open messages by their cost, and what is on its way. Absent: as many as open ones. */
+  readonly units?: number;
   /** When Pointsman last gave this person a message; null is "never", which counts as longest. */
   readonly lastAssignedAt: Instant | null;
 }
@@ -25,10 +40,22 @@ export interface Snapshot {
   readonly people: Readonly<Record<PersonName, PersonSnapshot>>;
   /** Whom the group's last message went to (round-robin goes on after them). */
   readonly lastInGroup: PersonName | null;
+  /** How many of the group's messages in a row they had. */
+  readonly runInGroup?: number;
+  /** The same for the groups that the chain names. */
+  readonly others?: Readonly<Record<GroupName, { readonly last: PersonName; readonly run: number }>>;
   /** Candidates out of the question for this message, with the reason: `has passed`, `had it until 10:42` … */
   readonly excluded: Readonly<Record<PersonName, string>>;
   /** When a hold on this delivery runs out; null when none is wanted (an escalation never holds). */
   readonly holdUntil: Instant | null;
+  /** When the times of the plan's chain began; absent for an escalation, which goes by no chain. */
+  readonly acceptedAt?: Instant;
+  /** It comes out of a hold: the pace counts. */
+  readonly held?: boolean;
+  /** How many older ones, as hard to please, the group still holds: this one must not overtake them. */
+  readonly behind?: number;
+  /** Who had the last message of its thread. */
+  readonly lastHandler?: PersonName | null;
 }
 
 export interface Considered {
@@ -41,85 +68,237 @@ export interface Considered {
   readonly reason: string;
 }
 
+export interface Recipient {
+  readonly person: PersonName;
+  readonly mailbox: Mailbox;
+}
+
 export type Choice = {
   readonly considered: readonly Considered[];
   readonly because: readonly string[];
 } & (
-  | { readonly kind: 'member'; readonly person: PersonName; readonly mailbox: Mailbox }
-  | { readonly kind: 'hold'; readonly until: Instant }
-  | { readonly kind: 'fallback'; readonly mailbox: Mailbox; readonly person?: PersonName; readonly unchanged: boolean }
+  | {
+      readonly kind: 'member';
+      readonly person: PersonName;
+      readonly mailbox: Mailbox;
+      /** The group whose member it is, when that is not the plan's own. */
+      readonly group?: GroupName;
+      /** Who gets it besides; then nobody owns it until somebody takes it. */
+      readonly also?: readonly Recipient[];
+    }
+  | {
+      readonly kind: 'hold';
+      readonly until: Instant;
+      /** When time alone may have made somebody eligible. */
+      readonly wakeAt?: Instant;
+    }
+  | {
+      readonly kind: 'fallback';
+      readonly mailbox: Mailbox;
+      readonly person?: PersonName;
+      readonly unchanged: boolean;
+      readonly also?: readonly Recipient[];
+      /** Not delivered at all: the sender's server is told this. */
+      readonly refusal?: Reply;
+    }
 );
 
 /** A member on the way to a verdict. */
 interface Member {
   readonly candidate: Candidate;
-  /** From 0, as the group lists them. */
-  readonly position: number;
   readonly known: PersonSnapshot;
-  /** Null when eligible; otherwise why not. */
-  readonly exclusion: string | null;
-  /** What the strategy goes by, less is better; ties go by position. */
-  readonly rank: number;
+  /** Null when eligible. */
+  readonly exclusion: Exclusion | null;
+  /** What is compared, less is better, first difference decides. */
+  readonly rank: readonly number[];
+  /** What the strategy goes by. */
+  readonly standing: string;
+}
+
+/** One pool looked at. */
+interface Look {
+  readonly pool: Pool;
+  readonly members: readonly Member[];
+  readonly ready: readonly Member[];
+  readonly best: Member | undefined;
+  readonly considered: readonly Considered[];
+  /** `2 of 3 members of support eligible` */
+  readonly count: string;
 }
 
 export function choose(plan: GroupPlan, snapshot: Snapshot): Choice {
-  const members = membersOf(plan, snapshot);
-  const ready = members.filter(({ exclusion }) => exclusion === null);
-  // Strictly less: of two with the same rank the one listed first stays.
-  const best = ready.reduce<Member | undefined>((a, b) => (a === undefined || b.rank < a.rank ? b : a), undefined);
-  const considered = members.map((member) => consider(plan, member, member === best, snapshot));
-  const count = `${ready.length} of ${members.length} members of ${plan.group} eligible`;
-  if (best) {
-    const { person, mailbox } = best.candidate;
-    const why = ready.length === 1 ? 'the only one' : describeWin(plan.strategy, best, snapshot);
-    return { kind: 'member', person, mailbox, considered, because: [count, `${person}: ${why}`] };
+  const own = look(plan, plan, snapshot);
+  if (own.best) {
+    const turn = waitsItsTurn(plan, snapshot);
+    if (turn !== null)
+      return {
+        kind: 'hold',
+        until: turn,
+        // Whoever waits before it wakes it.
+        considered: own.considered,
+        because: [own.count, `${snapshot.behind} older wait in this group: it does not overtake them`],
+      };
+    return chosenFrom(own, snapshot, [own.count], undefined);
   }
+  if (plan.chain && snapshot.acceptedAt !== undefined)
+    return followChain(plan, plan.chain, snapshot.acceptedAt, own, snapshot);
   const { holdUntil, now } = snapshot;
-  if (holdUntil === null) return fallBack(plan, considered, [count]);
-  if (now >= holdUntil) return fallBack(plan, considered, [count, 'the hold has run out']);
-  // Presence can still change; but whoever has had this message, or passed it on, does not get it again.
-  if (members.every(({ candidate }) => exclusionByHistory(snapshot, candidate.person) !== null))
-    return fallBack(plan, considered, [count, 'holding cannot help: nobody is left to wait for']);
-  const because = [count, `held for up to ${formatDuration(holdUntil - now)} until somebody is`];
-  return { kind: 'hold', until: holdUntil, considered, because };
+  const { considered, count } = own;
+  if (holdUntil === null) return fallBack(plan.fallback, considered, [count]);
+  if (now >= holdUntil) return fallBack(plan.fallback, considered, [count, 'the hold has run out']);
+  if (!worthWaiting([own]))
+    return fallBack(plan.fallback, considered, [count, 'holding cannot help: nobody is left to wait for']);
+  return held(holdUntil, [own], snapshot, [count]);
 }
 
-function membersOf(plan: GroupPlan, snapshot: Snapshot): readonly Member[] {
-  const { candidates, strategy } = plan;
-  const last = candidates.findIndex(({ person }) => person === snapshot.lastInGroup);
-  return candidates.map((candidate, position) => {
-    const known = snapshotOf(snapshot, candidate);
-    return {
-      candidate,
-      position,
-      known,
-      exclusion: exclusionOf(plan, candidate, known, snapshot),
-      rank: rankOf(strategy, position, last, candidates.length, known),
-    };
-  });
+/** Null: its turn has come, or it may not be held. */
+function waitsItsTurn(plan: GroupPlan, { behind = 0, holdUntil, acceptedAt, now }: Snapshot): Instant | null {
+  if (behind === 0) return null;
+  const [first] = plan.chain ?? [];
+  const until = first?.kind === 'hold' && acceptedAt !== undefined ? acceptedAt + first.for : holdUntil;
+  return until !== null && now < until ? until : null;
 }
 
-function rankOf(strategy: Strategy, position: number, last: number, size: number, known: PersonSnapshot): number {
-  switch (strategy) {
-    case 'in-order':
-      return position + 1;
-    case 'round-robin':
-      // How many turns until it is theirs: 1 for the next after the last one, who is the last to be asked again.
-      return position > last ? position - last : position - last + size;
-    case 'longest-idle':
-      return known.lastAssignedAt ?? -Infinity;
-    default:
-      return strategy satisfies never;
+function followChain(
+  plan: GroupPlan,
+  chain: readonly PlanLink[],
+  since: Instant,
+  own: Look,
+  snapshot: Snapshot,
+): Choice {
+  const { now, holdUntil } = snapshot;
+  const looks = [own];
+  const because = [own.count];
+  let waited = 0;
+  const considered = () => looks.flatMap((each) => each.considered);
+  for (const link of chain) {
+    // While we are still learning who is there, nothing final is done.
+    const final = link.kind !== 'hold' && link.kind !== 'group';
+    if (final && holdUntil !== null && now < holdUntil && worthWaiting(looks))
+      return held(holdUntil, looks, snapshot, because);
+    switch (link.kind) {
+      case 'hold': {
+        waited += link.for;
+        const until = since + waited;
+        if (now >= until) break;
+        if (worthWaiting(looks)) return held(until, looks, snapshot, because);
+        because.push('holding cannot help: nobody is left to wait for');
+        // Nor does it take the time of the holds that come after.
+        waited -= link.for;
+        break;
+      }
+      case 'group': {
+        const other = look(link.pool, plan, snapshot);
+        looks.push(other);
+        because.push(other.count);
+        if (other.best) return chosenFrom(other, snapshot, because, considered());
+        break;
+      }
+      case 'everyone': {
+        const all = plan.candidates.filter(
+          ({ person, excluded }) => excluded === undefined && exclusionByHistory(snapshot, person) === null,
+        );
+        const [first, ...rest] = all.map(({ person, mailbox }) => ({ person, mailbox }));
+        if (!first) break;
+        return {
+          kind: 'fallback',
+          ...first,
+          unchanged: false,
+          ...(rest.length > 0 ? { also: rest } : {}),
+          considered: considered(),
+          because: [...because, `fallback: all ${all.length} members`],
+        };
+      }
+      case 'refuse':
+        return {
+          kind: 'fallback',
+          mailbox: plan.address,
+          unchanged: true,
+          refusal: link.reply,
+          considered: considered(),
+          because: [...because, `refused: ${link.reply.code} ${link.reply.text}`],
+        };
+      case 'to':
+        return fallBack(link.target, considered(), because);
+      default:
+        link satisfies never;
+    }
   }
+  return fallBack(plan.fallback, considered(), because);
 }
 
-function consider(plan: GroupPlan, member: Member, chosen: boolean, { now }: Snapshot): Considered {
-  const { candidate, known, exclusion } = member;
-  const { presence, open, lastAssignedAt } = known;
-  const facts = { person: candidate.person, presence, open, lastAssignedAt };
-  if (exclusion !== null) return { ...facts, verdict: 'excluded', reason: exclusion };
-  const reason = `${describeState(presence, now)}; ${describeStanding(plan.strategy, member, now)}`;
-  return { ...facts, verdict: chosen ? 'chosen' : 'eligible', reason };
+function look(pool: Pool, plan: GroupPlan, snapshot: Snapshot): Look {
+  const members = membersOf(pool, plan, snapshot);
+  const ready = members.filter(({ exclusion }) => exclusion === null);
+  const best = ready.reduce<Member | undefined>(
+    (a, b) => (a === undefined || compareRanks(b.rank, a.rank) < 0 ? b : a),
+    undefined,
+  );
+  const toAll = isShared(pool);
+  const considered = members.map((member): Considered => {
+    const { candidate, known, exclusion, standing } = member;
+    const { presence, open, lastAssignedAt } = known;
+    const { person } = candidate;
+    if (exclusion !== null)
+      return { person, presence, open, lastAssignedAt, verdict: 'excluded', reason: exclusion.why };
+    const verdict = toAll || member === best ? 'chosen' : 'eligible';
+    const reason = `${describeState(presence, snapshot.now)}; ${standing}`;
+    return { person, presence, open, lastAssignedAt, verdict, reason };
+  });
+  const count = `${ready.length} of ${members.length} members of ${pool.group} eligible`;
+  return { pool, members, ready, best, considered, count };
+}
+
+const isShared = ({ strategy }: Pool): boolean => strategy === 'everyone' || strategy === 'first-to-claim';
+
+function chosenFrom(
+  { pool, ready, best, considered }: Look,
+  snapshot: Snapshot,
+  because: readonly string[],
+  all: readonly Considered[] | undefined,
+): Choice {
+  if (!best) throw new RangeError(`nobody of ${pool.group} is eligible`);
+  const elsewhere = all === undefined ? {} : { group: pool.group };
+  if (isShared(pool) && ready.length > 1) {
+    const [first, ...rest] = ready.map(({ candidate: { person, mailbox } }) => ({ person, mailbox }));
+    const words = pool.strategy === 'everyone' ? 'to all of them' : 'offered to all of them';
+    return {
+      kind: 'member',
+      ...(first ?? best.candidate),
+      also: rest,
+      ...elsewhere,
+      considered: all ?? considered,
+      because: [...because, words],
+    };
+  }
+  const { person, mailbox } = best.candidate;
+  const why = ready.length === 1 ? 'the only one' : describeWin(pool, best, ready, snapshot);
+  return {
+    kind: 'member',
+    person,
+    mailbox,
+    ...elsewhere,
+    considered: all ?? considered,
+    because: [...because, `${person}: ${why}`],
+  };
+}
+
+/** Presence can still change; but whoever has had this message, or passed it on, does not get it again. */
+function worthWaiting(looks: readonly Look[]): boolean {
+  return looks.some(({ members }) => members.some(({ exclusion }) => exclusion?.lasting !== true));
+}
+
+function held(until: Instant, looks: readonly Look[], { now }: Snapshot, because: readonly string[]): Choice {
+  const moments = looks
+    .flatMap(({ members }) => members.map(({ exclusion }) => exclusion?.until))
+    .filter((at) => at !== undefined && at > now && at < until);
+  return {
+    kind: 'hold',
+    until,
+    ...(moments.length > 0 ? { wakeAt: Math.min(...moments.map(Number)) } : {}),
+    considered: looks.flatMap(({ considered }) => considered),
+    because: [...because, `held for up to ${formatDuration(until - now)} until somebody is`],
+  };
 }
 
 /** For an escalation, whose snapshot has no hold: whether there is no next member, so the policy's next step is due. */
@@ -127,8 +306,8 @@ export function foundNobody(choice: Choice): boolean {
   return choice.kind !== 'member';
 }
 
-function fallBack(plan: GroupPlan, considered: readonly Considered[], because: readonly string[]): Choice {
-  const { mailbox, person, unchanged } = plan.fallback;
+function fallBack(target: FallbackTarget, considered: readonly Considered[], because: readonly string[]): Choice {
+  const { mailbox, person, unchanged } = target;
   const where = unchanged ? `on to ${mailbox}, unchanged` : person === undefined ? mailbox : `${person} (${mailbox})`;
   const common = {
     kind: 'fallback',
@@ -140,74 +319,64 @@ function fallBack(plan: GroupPlan, considered: readonly Considered[], because: r
   return person === undefined ? common : { ...common, person };
 }
 
-function snapshotOf(snapshot: Snapshot, { person, jid }: Candidate): PersonSnapshot {
-  const known = Object.hasOwn(snapshot.people, person) ? snapshot.people[person] : undefined;
-  if (known) return known;
-  const presence: Presence = jid === null ? { ...neverSeen, reason: 'no-jid' } : neverSeen;
-  return { presence, open: 0, lastAssignedAt: null };
+function membersOf(pool: Pool, plan: GroupPlan, snapshot: Snapshot): readonly Member[] {
+  const { candidates } = pool;
+  const ranking = rankingOf(pool);
+  const turn = turnOf(pool, plan, snapshot);
+  const lastAt = candidates.findIndex(({ person }) => person === turn.last);
+  return candidates.map((candidate, position): Member => {
+    const known = snapshotOf(snapshot, candidate);
+    const exclusion = exclusionOf(pool, candidate, known, snapshot, plan.pace);
+    const weight = candidate.weight ?? 1;
+    const turns = turnsUntil(position, lastAt, candidates.length, turn.run < weight);
+    const sticks = pool.strategy === 'sticky' && snapshot.lastHandler === candidate.person;
+    const idle = known.lastAssignedAt ?? -Infinity;
+    const [measure, words] = measureOf(ranking, { position, turns, candidate, known, weight, now: snapshot.now });
+    const tie = ranking === 'least-busy' || ranking === 'most-spare' ? idle : 0;
+    const rank = [sticks ? 0 : 1, candidate.tier ?? 1, -(candidate.preferred ?? 0), measure, tie];
+    return { candidate, known, exclusion, rank, standing: describeMember(candidate, sticks, words) };
+  });
 }
 
-function exclusionByHistory(snapshot: Snapshot, person: PersonName): string | null {
-  return Object.hasOwn(snapshot.excluded, person) ? (snapshot.excluded[person] ?? null) : null;
+function turnOf(pool: Pool, plan: GroupPlan, snapshot: Snapshot): { last: PersonName | null; run: number } {
+  if (pool.group === plan.group) return { last: snapshot.lastInGroup, run: snapshot.runInGroup ?? Infinity };
+  return snapshot.others?.[pool.group] ?? { last: null, run: Infinity };
 }
 
-/** Null when eligible; otherwise why not. States are an allowlist: what is not named is not eligible. */
-function exclusionOf(plan: GroupPlan, candidate: Candidate, known: PersonSnapshot, snapshot: Snapshot): string | null {
-  const history = exclusionByHistory(snapshot, candidate.person);
-  if (history !== null) return history;
-  return plan.eligible.includes(known.presence.state) ? null : describeState(known.presence, snapshot.now);
-}
-
-const unknownReasons: Readonly<Record<UnknownReason, string>> = {
-  'never-seen': 'never seen',
-  'not-subscribed': 'does not share it with us',
-  'link-down': 'the XMPP link is down',
-  resync: 'the XMPP link has just come back',
-  error: 'their server answers with an error',
-  'remote-silent': 'their server cannot be reached',
-  'no-answer': 'none of their clients answers',
-  untrusted: 'their domain is not a trusted one',
-  'no-jid': 'has no JID',
-};
-
-/** `is dnd for 12m`, `presence unknown: never seen`. Ages, not times of day: those would need a time zone. */
-export function describeState(presence: Presence, now: Instant): string {
-  if (presence.state === 'unknown') {
-    const why = unknownReasons[presence.reason ?? 'never-seen'];
-    const before = presence.lastKnown;
-    const last = before ? `; was ${before.state} ${formatDuration(now - before.asOf)} ago` : '';
-    return `presence unknown: ${why}${last}`;
-  }
-  const since = presence.since === null ? '' : ` for ${formatDuration(now - presence.since)}`;
-  return `is ${presence.state}${since}`;
-}
-
-function describeIdle(lastAssignedAt: Instant | null, now: Instant): string {
-  return lastAssignedAt === null ? 'never had a message' : `last message ${formatDuration(now - lastAssignedAt)} ago`;
-}
-
-function describeStanding(strategy: Strategy, { rank, known }: Member, now: Instant): string {
-  switch (strategy) {
-    case 'in-order':
-      return `number ${rank} in order`;
-    case 'round-robin':
-      return rank === 1 ? 'next in turn' : `in ${rank - 1} ${rank === 2 ? 'turn' : 'turns'}`;
-    case 'longest-idle':
-      return describeIdle(known.lastAssignedAt, now);
-    default:
-      return strategy satisfies never;
-  }
-}
-
-function describeWin(strategy: Strategy, { known }: Member, { lastInGroup, now }: Snapshot): string {
-  switch (strategy) {
+function describeWin(
+  pool: Pool,
+  { candidate, rank, known }: Member,
+  ready: readonly Member[],
+  snapshot: Snapshot,
+): string {
+  if (pool.strategy === 'sticky' && snapshot.lastHandler === candidate.person) return 'handled the thread before';
+  // What set them apart from all the others before the strategy had a say.
+  if (ready.every((other) => other.candidate === candidate || (other.rank[1] ?? 1) > (rank[1] ?? 1)))
+    return `the only one of tier ${candidate.tier ?? 1}`;
+  if (
+    ready.every(
+      (other) => other.candidate === candidate || (other.candidate.preferred ?? 0) < (candidate.preferred ?? 0),
+    )
+  )
+    return 'has more of the preferred skills';
+  const ranking = rankingOf(pool);
+  switch (ranking) {
     case 'in-order':
       return 'first in order';
-    case 'round-robin':
-      return lastInGroup === null ? 'first in turn: the group has had no message' : `next in turn after ${lastInGroup}`;
+    case 'round-robin': {
+      const last = snapshot.others?.[pool.group]?.last ?? snapshot.lastInGroup;
+      if (last === candidate.person && rank[3] === 0) return `goes on: weight ${candidate.weight ?? 1}`;
+      return last === null ? 'first in turn: the group has had no message' : `next in turn after ${last}`;
+    }
     case 'longest-idle':
-      return `longest idle: ${describeIdle(known.lastAssignedAt, now)}`;
+      return `longest idle: ${describeIdle(known.lastAssignedAt, snapshot.now)}`;
+    case 'least-busy':
+      return `least busy: ${unitsOf(known)} open`;
+    case 'most-spare':
+      return candidate.capacity === undefined
+        ? 'most spare: no limit'
+        : `most spare: ${candidate.capacity - unitsOf(known)} of ${candidate.capacity}`;
     default:
-      return strategy satisfies never;
+      return ranking satisfies never;
   }
 }

@@ -1,11 +1,11 @@
 // Reads a rules folder: all *.yaml directly in it, ordered by name. The one file of routing that touches the disk.
-import { constants } from 'node:fs';
+import { constants, watch } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { describeError } from '../mail/error.ts';
 import { type Loaded, parseRules, type RuleText } from './parse.ts';
 import { quote, Report } from './problem.ts';
-import type { Place } from './rules.ts';
+import type { Place, Problem } from './rules.ts';
 import { maxFileSize } from './yaml.ts';
 
 export { type Loaded, parseRules, type RuleText } from './parse.ts';
@@ -40,8 +40,84 @@ export async function loadRules(folder: string, options: { readonly anyMode?: bo
   const complete = !report.failed;
   const loaded = parseRules(files, { complete });
   report.add(loaded.problems);
-  return loaded.rules && complete ? { rules: loaded.rules, problems: report.problems } : { problems: report.problems };
+  const { problems } = report;
+  return loaded.rules && complete ? { rules: loaded.rules, problems, files } : { problems, files };
 }
+
+/** The tests of the rules: all *.yaml in the folder `tests` below. None there: none. */
+export async function loadTestFiles(
+  folder: string,
+): Promise<{ files: readonly RuleText[]; problems: readonly Problem[] }> {
+  const report = new Report();
+  const files: RuleText[] = [];
+  const shown = `${basename(resolve(folder))}/tests`;
+  const names = await readdir(join(folder, 'tests')).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT')
+      report.error({ file: shown, line: 1, column: 1 }, `cannot be read: ${describeError(error)}`);
+    return [];
+  });
+  const wanted = names.filter((name) => name.endsWith('.yaml') && !name.startsWith('.')).sort();
+  for (const name of wanted)
+    await readRuleFile(join(folder, 'tests', name), `${shown}/${name}`, { anyMode: true }, report, files);
+  return { files, problems: report.problems };
+}
+
+/** What a change of the folder looks like from outside; null when it cannot be read. */
+async function stampOf(folder: string): Promise<string | null> {
+  try {
+    const names = (await readdir(folder)).filter((name) => name.endsWith('.yaml')).sort();
+    const stamps = await Promise.all(
+      names.map(async (name) => {
+        const { ino, size, mtimeMs, ctimeMs } = await stat(join(folder, name));
+        return `${name} ${ino} ${size} ${mtimeMs} ${ctimeMs}`;
+      }),
+    );
+    return stamps.join('\n');
+  } catch {
+    // It is being changed, or is not there: reading it will say what is wrong.
+    return null;
+  }
+}
+
+/**
+ * Reads until nothing changed while reading, so that the files belong together. Somebody who writes all the time is
+ * waited for no longer than a few rounds: then what was read last is judged like anything else.
+ */
+export async function loadSettledRules(folder: string, options: { readonly anyMode?: boolean } = {}): Promise<Loaded> {
+  for (let round = 1; ; round += 1) {
+    const before = await stampOf(folder);
+    const loaded = await loadRules(folder, options);
+    if (round >= 5 || before === (await stampOf(folder))) return loaded;
+  }
+}
+
+export interface RuleWatch {
+  close(): void;
+}
+
+/**
+ * Calls once the folder has been left alone for a moment after a change: an editor writes a file in several steps, and
+ * an admin saves several files in a row.
+ */
+export function watchRules(folder: string, changed: () => void, failed: (error: Error) => void): RuleWatch {
+  let timer: NodeJS.Timeout | undefined;
+  const watcher = watch(folder, { persistent: false }, (_event, name) => {
+    if (name !== null && !/\.ya?ml$/.test(name)) return;
+    clearTimeout(timer);
+    timer = setTimeout(changed, settleTime);
+    timer.unref();
+  });
+  watcher.on('error', failed);
+  return {
+    close() {
+      clearTimeout(timer);
+      watcher.close();
+    },
+  };
+}
+
+// Milliseconds. Longer than an editor takes between its steps, shorter than an admin's patience.
+const settleTime = 500;
 
 async function readRuleFile(
   path: string,

@@ -13,6 +13,18 @@ export function formatPlace(place: Place): string {
   return `${place.file}:${place.line}`;
 }
 
+/** The line it is about, with a caret under the place; nothing when the file is not at hand. */
+export function excerptOf({ place }: Problem, files: ReadonlyMap<string, string>): readonly string[] {
+  const line = files.get(place.file)?.split(/\r?\n/)[place.line - 1];
+  if (line === undefined) return [];
+  // Long lines are shown around the place.
+  const start = Math.max(0, place.column - 1 - 60);
+  const part = printable(line.slice(start, start + 110).replaceAll('\t', ' '));
+  const number = String(place.line).padStart(4);
+  const before = start > 0 ? '…' : '';
+  return [`${number} | ${before}${part}`, `     | ${' '.repeat(before.length + place.column - 1 - start)}^`];
+}
+
 export function hasErrors(problems: readonly Problem[]): boolean {
   return problems.some((problem) => problem.severity === 'error');
 }

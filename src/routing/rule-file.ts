@@ -1,17 +1,18 @@
-// The rule language: what one rule file may say. Names are not looked up here: they may be in another file.
-// Sections may stand in any order and in any file; only the order of routes (and of files) counts.
-import { day, second } from '../clock.ts';
-import { states } from '../presence/presence.ts';
-import { quote, type Report } from './problem.ts';
-import { strategies, type TextTest } from './rules.ts';
+// The rule language: what one rule file may say, with the words of the reference page beside each key. Names are not
+// looked up here: they may be in another file. Sections may stand in any order and in any file; only the order of
+// routes (and of files) counts. This is the one source of the parser, the JSON Schema and docs/reference/rules.md.
+import { day, hour, second } from '../clock.ts';
+import { matchSchema } from './match-schema.ts';
 import {
   bareJid,
   bool,
   counted,
-  describe,
+  doc,
   duration,
   fields,
   integer,
+  jsonOf,
+  type Located,
   list,
   located,
   mailbox,
@@ -26,75 +27,95 @@ import {
   scalar,
   text,
 } from './schema.ts';
-import { maxPatternLength, plainTest, regexTest } from './text-test.ts';
-import type { Node } from './yaml.ts';
+import { selection } from './selection-schema.ts';
+import { closedDay, date, opening, target, zone } from './values.ts';
 
 type ValueOf<S> = S extends Schema<infer T> ? T : never;
 
-const personSchema = fields('a person', {
-  mail: required(located(mailbox)),
-  jid: optional(located(orNone(bareJid))),
-  operator: optional(bool),
-});
-
-const eligible = oneOrMore(located(oneOf(states)));
-const strategy = oneOf(strategies);
 const reference = located(name);
-
-const groupSchema = fields(
-  'a group',
-  {
-    address: optional(located(mailbox)),
-    addresses: optional(counted(list(located(mailbox)))),
-    members: required(counted(list(reference))),
-    strategy: optional(strategy),
-    eligible: optional(eligible),
-    hold: optional(orNone(duration(second, 7 * day))),
-    fallback: optional(target('a fallback', ['unchanged'], { mailbox: located(mailbox), person: reference })),
-    policy: optional(orNone(reference)),
-  },
-  { member: 'unknown key "member": a group has "members", a list of names of people' },
-);
-
-const stepSchema = fields('a step', {
-  name: required(reference),
-  after: required(duration(second, 30 * day)),
+const skills = oneOrMore(name);
+export const absenceSchema = fields('an absence', {
+  from: required(located(date), doc('The first day.', '2026-12-24')),
   to: required(
-    target('the target of a step', ['next', 'owner'], {
-      room: located(bareJid),
-      person: reference,
-      mailbox: located(mailbox),
-    }),
+    located(date),
+    doc('The last day; it counts. The day after, they are back without anybody doing anything.', '2027-01-06'),
   ),
-  times: optional(integer(1, 100)),
 });
 
-const policySchema = fields('a policy', {
-  until: optional(oneOf(['read', 'taken', 'answered'])),
-  steps: required(counted(list(stepSchema, 'a list of steps'))),
-  ask: optional(list(oneOf(['dsn', 'mdn']))),
-  repeat: optional(integer(0, 100)),
-  ack: optional(
-    fields('the life of an acknowledgement', {
-      lasts: required(duration(second, 30 * day)),
-      grace: required(duration(second, 30 * day)),
-    }),
-  ),
-  maxForwards: optional(integer(0, 1000)),
-});
-
-const tests = oneOrMore(textTest());
-
-const matchSchema = fields('a match', {
-  recipient: optional(tests),
-  sender: optional(tests),
-  subject: optional(tests),
-  // RFC 5322 §2.2: a field name is printable US-ASCII without the colon.
-  header: optional(
-    record('a map from header names to tests', tests, (key) =>
-      /^[\x21-\x39\x3b-\x7e]{1,100}$/.test(key) ? undefined : 'is not the name of a header field',
+export const personSchema = fields('a person', {
+  mail: required(located(mailbox), doc("The person's mailbox.", 'alice@example.org')),
+  jid: optional(
+    located(orNone(bareJid)),
+    doc(
+      'Where their presence is seen and nudges go; `none`: they have no XMPP account.',
+      'alice@chat.example.org',
+      'the mail address',
     ),
   ),
+  operator: optional(bool, doc('May act on any message, not only on those sent to them.', 'true', '`false`')),
+  skills: optional(skills, doc('What they can do, in names of your own.', '[german, billing]', 'none')),
+  capacity: optional(
+    located(integer(1, 10_000)),
+    doc('Units of open mail they may have at once. Open is what is tracked, so it needs a policy.', '8', 'no limit'),
+  ),
+  hours: optional(
+    reference,
+    doc(
+      'The schedule in which they work. Outside of it they get no mail, whatever their presence says.',
+      'office',
+      'always',
+    ),
+  ),
+  zone: optional(zone, doc('For schedules without a zone, and for absences.', 'Europe/Berlin', 'UTC')),
+  absent: optional(
+    oneOrMore(absenceSchema),
+    doc('Days on which they get no mail.', '{ from: 2026-12-24, to: 2027-01-06 }', 'none'),
+  ),
+});
+
+export const scheduleSchema = fields('a schedule', {
+  zone: optional(
+    zone,
+    doc('Where the clock hangs.', 'Europe/Berlin', 'the zone of the person; a test on time needs one'),
+  ),
+  open: required(
+    oneOrMore(located(opening)),
+    doc('When it is open, see below.', "{ days: mon-fri, from: '09:00', to: '17:00' }"),
+  ),
+  closed: optional(
+    oneOrMore(closedDay),
+    doc('Days on which it is not: one day, or one of each year.', "[2026-05-25, '12-25']", 'none'),
+  ),
+});
+
+const memberMap = fields('a member', {
+  person: required(reference, doc('Who.', 'bob')),
+  tier: optional(integer(1, 99), doc('Tier 2 is asked when nobody of tier 1 is eligible, and so on.', '2', '1')),
+  weight: optional(
+    integer(1, 100),
+    doc('How much more of the mail they take, see [strategies](#strategies).', '3', '1'),
+  ),
+});
+export interface MemberEntry {
+  readonly person: Located<string> | undefined;
+  readonly tier?: number | undefined;
+  readonly weight?: number | undefined;
+}
+/** A name, or a map. */
+export const memberSchema: Schema<MemberEntry> = {
+  expects: 'a name',
+  json: (defs) => ({ anyOf: [jsonOf(reference, defs), jsonOf(memberMap, defs)] }),
+  ...(memberMap.shape ? { shape: memberMap.shape } : {}),
+  read(node, report) {
+    if (node.kind === 'map') return memberMap.read(node, report);
+    const person = reference.read(node, report);
+    return person === undefined ? undefined : { person };
+  },
+};
+
+export const exclusionSchema = fields('an exclusion', {
+  person: required(reference, doc('Who does not get it.', 'bob')),
+  when: required(matchSchema, doc('A match, as in routes.', '{ subject: { contains: payroll } }')),
 });
 
 // RFC 5321 §4.2: the text of a reply is printable US-ASCII on one line; 512 octets with the codes (§4.5.3.1.5).
@@ -102,27 +123,229 @@ const replyText = scalar('the text of a reply', (value) =>
   /^[\x20-\x7e]{1,400}$/.test(value) ? value : { wrong: 'is not one line of 1 to 400 printable ASCII characters' },
 );
 
-const routeSchema = fields(
+export const linkSchema = target('a fallback', ['unchanged', 'everyone'], {
+  mailbox: located(mailbox),
+  person: reference,
+  group: reference,
+  hold: located(duration(second, 7 * day)),
+  reject: located(replyText),
+  tempfail: located(replyText),
+});
+export type LinkEntry = ValueOf<typeof linkSchema>;
+
+export interface Fallbacks extends Located<readonly LinkEntry[]> {
+  /** Written as a list. */
+  readonly listed: boolean;
+}
+const fallbacks: Schema<Fallbacks> = {
+  expects: linkSchema.expects,
+  json: (defs) => ({
+    anyOf: [jsonOf(linkSchema, defs), { type: 'array', items: jsonOf(linkSchema, defs), minItems: 1 }],
+  }),
+  read(node, report) {
+    if (node.kind !== 'list') {
+      const one = linkSchema.read(node, report);
+      return one === undefined ? undefined : { value: [one], place: node.place, listed: false };
+    }
+    if (node.items.length === 0) report.error(node.place, 'the list of fallbacks is empty; leave it out, or name one');
+    const value = node.items.map((item) => linkSchema.read(item, report)).filter((one) => one !== undefined);
+    return { value, place: node.place, listed: true };
+  },
+};
+
+const mode = oneOf(['auto', 'observe']);
+
+export const groupSchema = fields(
+  'a group',
+  {
+    address: optional(
+      located(mailbox),
+      doc(
+        'Mail to this address is for the group; compared without case.',
+        'support@example.org',
+        'this or `addresses` is needed',
+      ),
+    ),
+    addresses: optional(
+      counted(list(located(mailbox))),
+      doc('Several of them.', '[support@example.org, help@example.org]'),
+    ),
+    members: required(
+      counted(list(memberSchema)),
+      doc(
+        'Names of people, or `{ person, tier, weight }`. The order counts for `in-order` and for ties.',
+        '[alice, { person: bob, tier: 2 }]',
+      ),
+    ),
+    ...selection,
+    exclude: optional(
+      oneOrMore(located(exclusionSchema)),
+      doc(
+        'Members who do not get certain mail.',
+        '{ person: bob, when: { subject: { contains: payroll } } }',
+        'nobody',
+      ),
+    ),
+    hold: optional(
+      located(orNone(duration(second, 7 * day))),
+      doc(
+        'How long mail waits for somebody to become eligible, before the fallback. Released oldest first.',
+        '2m',
+        '`none`',
+      ),
+    ),
+    pace: optional(
+      located(orNone(duration(second, hour))),
+      doc('Held mail goes to one person at most this often, so that the first to arrive is not flooded.', '30s', '5s'),
+    ),
+    fallback: optional(
+      fallbacks,
+      doc(
+        'What happens when nobody is eligible, see [fallbacks](#fallbacks).',
+        '[{ group: second-line }, { hold: 10m }, { person: carol }]',
+        '`unchanged`, with a warning',
+      ),
+    ),
+    mode: optional(
+      mode,
+      doc(
+        '`observe`: mail passes unchanged and untracked; what would have been chosen is recorded, see [from observe to auto](../cookbook/observe.md).',
+        'observe',
+        '`auto`',
+      ),
+    ),
+    policy: optional(
+      orNone(reference),
+      doc('What happens while nobody reads it, or `none`.', 'standard', '`none`, with a warning'),
+    ),
+  },
+  { member: 'unknown key "member": a group has "members", a list of names of people' },
+);
+
+export const stepSchema = fields('a step', {
+  name: required(reference, doc('For people and commands; once in a policy.', 'lead')),
+  after: required(
+    duration(second, 30 * day),
+    doc('Counted from the step before; for the first from the moment a member got the mail.', '10m'),
+  ),
+  to: required(
+    target('the target of a step', ['next', 'owner'], {
+      room: located(bareJid),
+      person: reference,
+      mailbox: located(mailbox),
+    }),
+    doc(
+      '`next` (the next eligible member, chosen at that moment), `owner` (a reminder), `{ room: … }`, `{ person: … }`, `{ mailbox: … }`.',
+      '{ room: duty@rooms.example.org }',
+    ),
+  ),
+  times: optional(
+    integer(1, 100),
+    doc('How often the step is taken before the next one, each after `after`.', '2', '1'),
+  ),
+});
+
+export const ackSchema = fields('the life of an acknowledgement', {
+  lasts: required(duration(second, 30 * day), doc('Until the reminder.', '4h')),
+  grace: required(duration(second, 30 * day), doc('After the reminder.', '30m')),
+});
+
+export const policySchema = fields('a policy', {
+  until: optional(
+    oneOf(['read', 'taken', 'answered']),
+    doc(
+      'What stops the clock: it was `read`; somebody said that they have `taken` it, or answered; it was `answered`.',
+      'taken',
+      '`read`',
+    ),
+  ),
+  steps: required(
+    counted(list(stepSchema, 'a list of steps')),
+    doc('Taken one after the other, see below.', '[{ name: next, after: 10m, to: next }]'),
+  ),
+  ask: optional(
+    list(oneOf(['dsn', 'mdn'])),
+    doc(
+      'What is asked for, to an address of ours: `dsn`, delivery reports of the next hop (a failure moves the mail on at once); `mdn`, a read receipt. See [evidence](../operate/evidence.md).',
+      '[dsn]',
+      'nothing',
+    ),
+  ),
+  repeat: optional(integer(0, 100), doc('How often all steps are gone through again after the last one.', '1', '0')),
+  ack: optional(
+    ackSchema,
+    doc(
+      'How long an acknowledgement lasts: who has not answered after `lasts` is reminded; after `grace` more the mail goes on as if they had passed.',
+      '{ lasts: 4h, grace: 30m }',
+      'an acknowledgement ends it',
+    ),
+  ),
+  maxForwards: optional(integer(0, 1000), doc('Most forwards of one message that escalation may add.', '5', '10')),
+});
+
+/** RFC 5322 §3.6, RFC 5321 §4.4: what exists once, speaks for others, or is checked by somebody. */
+const taken =
+  /^(?:from|sender|reply-to|to|cc|bcc|date|subject|message-id|in-reply-to|references|received|return-path|delivered-to|mime-version|content-.*|resent-.*|dkim-signature|arc-.*|authentication-results|received-spf|list-.*|auto-submitted|original-recipient)$/i;
+const addedHeaders = record(
+  'a map from header names to texts',
+  scalar('one line of text', (value) =>
+    /^[\x20-\x7e]{1,900}$/.test(value) ? value : { wrong: 'is not one line of 1 to 900 printable ASCII characters' },
+  ),
+  (key) => {
+    if (!/^[\x21-\x39\x3b-\x7e]{1,76}$/.test(key)) return 'is not the name of a header field';
+    return taken.test(key) ? 'is not ours to add: the sender or a mail server writes it' : undefined;
+  },
+);
+
+const copyTarget = target('a copy', [], { mailbox: located(mailbox), person: reference });
+
+export const routeSchema = fields(
   'a route',
   {
-    name: optional(located(text('a name for people', 100))),
-    match: required(matchSchema),
-    group: optional(reference),
-    pass: optional(located(oneOf(['true']))),
-    reject: optional(located(replyText)),
-    policy: optional(located(orNone(reference))),
-    strategy: optional(located(strategy)),
-    eligible: optional(located(eligible)),
+    name: optional(
+      located(text('a name for people', 100)),
+      doc('For people: it stands in every decision the route makes.', 'outages', 'the place in the file'),
+    ),
+    match: required(matchSchema, doc('Which mail, see [match](#match).', '{ subject: { prefix: URGENT } }')),
+    group: optional(reference, doc('To this group, and chosen there.', 'support')),
+    pass: optional(located(oneOf(['true'])), doc('Passed through untouched and untracked.', 'true')),
+    reject: optional(located(replyText), doc('Refused with 550 5.7.1 and this text.', "'Not wanted here'")),
+    copy: optional(
+      oneOrMore(copyTarget),
+      doc('Somebody gets a copy of the mail besides.', '{ mailbox: archive@example.org }'),
+    ),
+    tag: optional(oneOrMore(name), doc('A word that stands with the message in records and decisions.', 'urgent')),
+    addHeader: optional(addedHeaders, doc('Header fields that are put on top of the mail.', '{ X-Team: support }')),
+    policy: optional(located(orNone(reference)), doc('For `group`: instead of the policy of the group.', 'urgent')),
+    mode: optional(located(mode), doc('For `group`: instead of the mode of the group.', 'observe')),
+    ...selection,
   },
   { to: 'unknown key "to": a route says "group: <name>", "pass: true" or "reject: <text>"' },
 );
 
-export const ruleFileSchema = fields('a rule file', {
-  people: optional(record('a map from names to people', personSchema)),
-  groups: optional(record('a map from names to groups', groupSchema)),
-  policies: optional(record('a map from names to policies', policySchema)),
-  routes: optional(list(routeSchema, 'a list of routes')),
-});
+export const ruleFileSchema = fields(
+  'a rule file',
+  {
+    people: optional(
+      record('a map from names to people', personSchema),
+      doc('Who there is.', '{ alice: { mail: alice@example.org } }'),
+    ),
+    groups: optional(
+      record('a map from names to groups', groupSchema),
+      doc('Whom mail to an address is for.', '{ support: … }'),
+    ),
+    policies: optional(
+      record('a map from names to policies', policySchema),
+      doc('What happens to mail that nobody reads.', '{ standard: … }'),
+    ),
+    schedules: optional(record('a map from names to schedules', scheduleSchema), doc('Hours.', '{ office: … }')),
+    routes: optional(list(routeSchema, 'a list of routes'), doc('Exceptions, the first that matches wins.', '[ … ]')),
+  },
+  {
+    include:
+      'unknown key "include": all *.yaml directly in the rules folder are read, and a name may be used in one file and defined in another',
+  },
+);
 
 export type RuleFile = ValueOf<typeof ruleFileSchema>;
 export type PersonEntry = ValueOf<typeof personSchema>;
@@ -130,81 +353,5 @@ export type GroupEntry = ValueOf<typeof groupSchema>;
 export type PolicyEntry = ValueOf<typeof policySchema>;
 export type StepEntry = ValueOf<typeof stepSchema>;
 export type RouteEntry = ValueOf<typeof routeSchema>;
-export type MatchEntry = ValueOf<typeof matchSchema>;
-export type TargetEntry<W extends string, S extends Record<string, Schema<unknown>>> =
-  | { readonly word: W }
-  | { [K in keyof S]: { readonly [P in K]: ValueOf<S[K]> } }[keyof S];
-
-/** A word, or a map with exactly one of some keys: `next` or `{ room: duty@rooms.example.org }`. */
-function target<const W extends string, S extends Record<string, Schema<unknown>>>(
-  what: string,
-  words: readonly W[],
-  shape: S,
-): Schema<TargetEntry<W, S>> {
-  const keys = Object.keys(shape);
-  const expects = `${[...words, ...keys.map((key) => `{ ${key}: … }`)].join(' or ')}`;
-  const inner = fields(what, Object.fromEntries(keys.map((key) => [key, optional(shape[key] as Schema<unknown>)])));
-  return {
-    expects,
-    read(node: Node, report: Report) {
-      if (node.kind === 'map') {
-        const values = inner.read(node, report);
-        if (node.entries.length !== 1) {
-          report.error(node.place, `${what} has exactly one of the keys ${keys.join(', ')}`);
-          return undefined;
-        }
-        const [key] =
-          Object.entries(values ?? {}).find(([key, value]) => keys.includes(key) && value !== undefined) ?? [];
-        if (values === undefined || key === undefined) return undefined;
-        return { [key]: (values as Record<string, unknown>)[key] } as TargetEntry<W, S>;
-      }
-      const word = node.kind === 'text' ? words.find((candidate) => candidate === node.text) : undefined;
-      if (word !== undefined) return { word };
-      report.error(node.place, `${describe(node)} is not ${what}: write ${expects}`);
-      return undefined;
-    },
-  };
-}
-
-/** A text (compared as a whole), or a map with exactly one kind of test. */
-function textTest(): Schema<TextTest> {
-  const expects = 'a text, or { exact | prefix | contains | glob | regex: … }';
-  const pattern = text('a text', maxPatternLength);
-  const kinds = ['exact', 'prefix', 'contains', 'glob'] as const;
-  const regex = scalar('a regular expression', (source) =>
-    source.length > maxPatternLength ? { wrong: `is longer than ${maxPatternLength} characters` } : regexTest(source),
-  );
-  const shape = fields('a test', {
-    exact: optional(pattern),
-    prefix: optional(pattern),
-    contains: optional(pattern),
-    glob: optional(pattern),
-    regex: optional(regex),
-  });
-  return {
-    expects,
-    read(node, report) {
-      if (node.kind === 'list' || (node.kind === 'text' && !node.given)) {
-        report.error(node.place, `${describe(node)} is not a test: write ${expects}`);
-        return undefined;
-      }
-      if (node.kind === 'text') {
-        const whole = pattern.read(node, report);
-        return whole === undefined ? undefined : plainTest('exact', whole);
-      }
-      const values = shape.read(node, report);
-      if (node.entries.length !== 1) {
-        const kindsRead = node.entries.map((entry) => quote(entry.key)).join(', ') || 'none';
-        report.error(
-          node.place,
-          `a test has exactly one of exact, prefix, contains, glob, regex; here is ${kindsRead}`,
-        );
-        return undefined;
-      }
-      if (values?.regex) return values.regex;
-      const kind = kinds.find((candidate) => values?.[candidate] !== undefined);
-      const value = kind === undefined ? undefined : values?.[kind];
-      return kind === undefined || value === undefined ? undefined : plainTest(kind, value);
-    },
-  };
-}
+export type ScheduleEntry = ValueOf<typeof scheduleSchema>;
+export type ExclusionEntry = ValueOf<typeof exclusionSchema>;

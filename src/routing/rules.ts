@@ -2,6 +2,7 @@
 // every decision made by them.
 import type { Duration } from '../clock.ts';
 import type { Mailbox } from '../mail/path.ts';
+import type { Reply } from '../mail/reply.ts';
 import type { BareJid } from '../presence/jid.ts';
 import type { State } from '../presence/presence.ts';
 
@@ -22,11 +23,85 @@ export interface Person {
   readonly jid: BareJid | null;
   /** May act on any message, not only on those they are a candidate for. */
   readonly operator: boolean;
+  readonly skills?: readonly string[];
+  /** Units of open mail they may have at once; absent: any number. */
+  readonly capacity?: number;
+  /** When they work; absent: whenever they are there. */
+  readonly hours?: Schedule;
+  readonly absent?: readonly Period[];
   readonly place: Place;
 }
 
-export const strategies = ['in-order', 'round-robin', 'longest-idle'] as const;
+/** From one day to another, both counted, in the zone that goes with it: `2026-12-24`. */
+export interface Period {
+  readonly from: string;
+  readonly to: string;
+  readonly zone: string;
+}
+
+/** Minutes since midnight; a window whose `to` is not after `from` ends on the next day. */
+export interface Window {
+  /** 1 is Monday, 7 is Sunday. */
+  readonly days: readonly number[];
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Schedule {
+  readonly name: string;
+  /** IANA time zone: `Europe/Berlin`. */
+  readonly zone: string;
+  readonly windows: readonly Window[];
+  /** Days on which nothing is open: `2026-05-01`, or `12-25` for each year. */
+  readonly closed: readonly string[];
+  readonly place: Place;
+}
+
+/** Those that choose one member by a rank among the eligible. */
+export const rankings = ['in-order', 'round-robin', 'longest-idle', 'least-busy', 'most-spare'] as const;
+export type Ranking = (typeof rankings)[number];
+export const strategies = [...rankings, 'sticky', 'everyone', 'first-to-claim'] as const;
 export type Strategy = (typeof strategies)[number];
+
+/** What to make of a member whose presence is unknown, or older than it may be. */
+export type Unknown =
+  | 'exclude'
+  | 'include'
+  /** The state they were last known to be in counts for this long. */
+  | { readonly lastKnown: Duration };
+
+/** How one of the members is chosen; a route may say any of it anew. */
+export interface Selection {
+  readonly strategy: Strategy;
+  readonly eligible: readonly State[];
+  /** For sticky: who, when the thread's last handler is not eligible or there is none. */
+  readonly otherwise?: Ranking;
+  /** Presence heard of longer ago than this counts as unknown. */
+  readonly maxAge?: Duration;
+  /** Whoever has not touched their devices for longer is not eligible (XEP-0319). */
+  readonly maxIdle?: Duration;
+  readonly unknown?: Unknown;
+  /** All of these skills are needed. */
+  readonly requires?: readonly string[];
+  /** Whoever has more of these comes first. */
+  readonly prefers?: readonly string[];
+  /** Whoever wrote the mail does not get it. */
+  readonly excludeSender?: boolean;
+  /** Units of capacity that one message takes. */
+  readonly cost?: number;
+}
+
+export interface Rank {
+  /** 1 is asked first; a later tier only when nobody of the earlier ones is eligible. */
+  readonly tier: number;
+  readonly weight: number;
+}
+
+export interface Exclusion {
+  readonly person: PersonName;
+  readonly when: Match;
+  readonly place: Place;
+}
 
 /** What to do when nobody is eligible (and a hold, if any, has run out). */
 export type Fallback =
@@ -35,12 +110,31 @@ export type Fallback =
   /** Deliver to the group address as it is. */
   | { readonly kind: 'unchanged' };
 
-export interface Group {
+/** One link of what happens while nobody is eligible, taken in order. */
+export type Link =
+  /** Wait this long for somebody of the groups asked so far. */
+  | { readonly kind: 'hold'; readonly for: Duration }
+  /** Choose in this group, by its own rules; when nobody is eligible there either, the next link. */
+  | { readonly kind: 'group'; readonly group: GroupName }
+  /** All members, whether they are there or not. */
+  | { readonly kind: 'everyone' }
+  /** The sender's server is told so at once; only while no hold has come before. */
+  | { readonly kind: 'refuse'; readonly reply: Reply }
+  | { readonly kind: 'to'; readonly fallback: Fallback };
+
+export interface Group extends Selection {
   readonly name: GroupName;
   readonly addresses: readonly Mailbox[];
   readonly members: readonly PersonName[];
-  readonly strategy: Strategy;
-  readonly eligible: readonly State[];
+  /** For those for whom something was said; others are tier 1, weight 1. */
+  readonly ranks?: Readonly<Record<PersonName, Rank>>;
+  readonly exclude?: readonly Exclusion[];
+  /** Only when more is said than a hold and a fallback; the last link is final. */
+  readonly chain?: readonly Link[];
+  /** Held mail goes to one person at most this often. */
+  readonly pace?: Duration;
+  /** `observe`: mail passes unchanged, what would have been chosen is recorded. */
+  readonly mode?: 'auto' | 'observe';
   /** How long mail waits for somebody to become eligible; null: not at all. */
   readonly hold: Duration | null;
   readonly fallback: Fallback;
@@ -96,24 +190,76 @@ export interface Match {
   readonly sender?: readonly TextTest[];
   readonly subject?: readonly TextTest[];
   readonly headers: readonly { readonly name: string; readonly tests: readonly TextTest[] }[];
+  /** Everything that is not a test on one text. */
+  readonly also?: readonly Condition[];
 }
 
-export type RouteAction =
+/** Octets, messages or time: at least one of them. `over` and `under` do not count the bound itself. */
+export interface Bounds {
+  readonly over?: number;
+  readonly under?: number;
+}
+
+export const importances = ['high', 'normal', 'low'] as const;
+export type Importance = (typeof importances)[number];
+
+/**
+ * A test that is more than one text. What it asks may be unknown (presence while the link is down, a group's state in a
+ * simulation, attachments of mail recorded without them): then neither it nor its `not` holds.
+ */
+export type Condition =
+  | { readonly kind: 'all' | 'any'; readonly of: readonly Match[] }
+  | { readonly kind: 'not'; readonly of: Match }
+  | { readonly kind: 'from'; readonly tests: readonly TextTest[] }
+  | { readonly kind: 'size'; readonly octets: Bounds }
   | {
+      readonly kind: 'attachment';
+      /** False: there is none such. */
+      readonly present: boolean;
+      readonly name?: readonly TextTest[];
+      readonly type?: readonly TextTest[];
+    }
+  | { readonly kind: 'list' | 'autoSubmitted' | 'spam'; readonly is: boolean }
+  | { readonly kind: 'importance'; readonly is: readonly Importance[] }
+  | { readonly kind: 'time'; readonly schedules: readonly Schedule[]; readonly inside: boolean }
+  | { readonly kind: 'date'; readonly period: Period }
+  | { readonly kind: 'thread'; readonly seen: boolean }
+  | { readonly kind: 'presence'; readonly person: PersonName; readonly is: readonly State[] }
+  /** Of the group's members, how many are in one of the states. */
+  | { readonly kind: 'present'; readonly group: GroupName; readonly is: readonly State[]; readonly count: Bounds }
+  | { readonly kind: 'waiting'; readonly group: GroupName; readonly count?: Bounds; readonly oldest?: Bounds };
+
+export type RouteAction =
+  | ({
       readonly kind: 'group';
       readonly group: GroupName;
       readonly policy?: Policy | null;
-      readonly strategy?: Strategy;
-      readonly eligible?: readonly State[];
-    }
+      readonly mode?: 'auto' | 'observe';
+    } & Partial<Selection>)
   | { readonly kind: 'pass' }
-  | { readonly kind: 'reject'; readonly text: string };
+  | { readonly kind: 'reject'; readonly text: string }
+  /** Only adds something; judging goes on with the next route. */
+  | { readonly kind: 'continue' };
 
-export interface Route {
+/** What a route adds to the mail, whatever becomes of it. */
+export interface Additions {
+  readonly copy?: readonly Mailbox[];
+  readonly tags?: readonly string[];
+  /** Header fields that are put on top. */
+  readonly headers?: readonly (readonly [name: string, value: string])[];
+}
+
+export interface Route extends Additions {
   readonly name: string;
   readonly match: Match;
   readonly action: RouteAction;
   readonly place: Place;
+}
+
+/** What has to be found out before planning, because some rule asks for it. */
+export interface Reads {
+  readonly attachments: boolean;
+  readonly thread: boolean;
 }
 
 export interface Rules {
@@ -122,7 +268,9 @@ export interface Rules {
   readonly people: ReadonlyMap<PersonName, Person>;
   readonly groups: ReadonlyMap<GroupName, Group>;
   readonly policies: ReadonlyMap<string, Policy>;
+  readonly schedules?: ReadonlyMap<string, Schedule>;
   readonly routes: readonly Route[];
+  readonly reads?: Reads;
 }
 
 export interface Problem {

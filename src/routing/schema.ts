@@ -12,17 +12,54 @@ export interface Schema<T> {
   /** For messages: `a duration such as 90s, 10m or 1h30m`. */
   readonly expects: string;
   read(node: Node, report: Report): T | undefined;
+  /** The same for editors. @param defs collects what is referred to by name */
+  readonly json?: (defs: Record<string, JsonSchema>) => JsonSchema;
+  /** The keys of a map, for the reference page. */
+  readonly shape?: Readonly<Record<string, Field>>;
 }
 
+/** JSON Schema 2020-12. */
+export type JsonSchema = { readonly [key: string]: unknown };
+
+export const jsonOf = (schema: Schema<unknown>, defs: Record<string, JsonSchema>): JsonSchema =>
+  schema.json?.(defs) ?? {};
+
+/** YAML that an editor reads knows numbers and booleans; for us all of it is text. */
+const jsonText: JsonSchema = { type: ['string', 'number', 'boolean'] };
+
 type ValueOf<S> = S extends Schema<infer T> ? T : never;
+
+/** For the reference page and for editors: what a key means. */
+export interface Doc {
+  readonly about: string;
+  /** As it stands in YAML, after the key. */
+  readonly example: string;
+  /** In words; absent: nothing is done. */
+  readonly byDefault?: string;
+}
+
+export const doc = (about: string, example: string, byDefault?: string): Doc => ({
+  about,
+  example,
+  ...(byDefault === undefined ? {} : { byDefault }),
+});
 
 export interface Field<S extends Schema<unknown> = Schema<unknown>> {
   readonly schema: S;
   readonly required: boolean;
+  readonly doc?: Doc;
 }
 
-export const required = <S extends Schema<unknown>>(schema: S): Field<S> => ({ schema, required: true });
-export const optional = <S extends Schema<unknown>>(schema: S): Field<S> => ({ schema, required: false });
+export const required = <S extends Schema<unknown>>(schema: S, doc?: Doc): Field<S> => ({
+  schema,
+  required: true,
+  ...(doc ? { doc } : {}),
+});
+export const optional = <S extends Schema<unknown>>(schema: S, doc?: Doc): Field<S> => ({
+  schema,
+  required: false,
+  ...(doc ? { doc } : {}),
+});
 
 /** A value with its place, for checks that come after reading. */
 export interface Located<T> {
@@ -59,6 +96,7 @@ export interface Wrong {
 export function scalar<P>(expects: string, parse: (text: string) => P): Schema<Exclude<P, Wrong | undefined>> {
   return {
     expects,
+    json: () => ({ ...jsonText, description: expects }),
     read(node, report) {
       if (node.kind !== 'text' || !node.given) return mismatch(node, expects, report);
       const value = parse(node.text);
@@ -82,6 +120,7 @@ export function oneOf<const T extends string>(words: readonly T[]): Schema<T> {
   const expects = words.length === 1 ? `${words[0]}` : `one of ${words.join(', ')}`;
   return {
     expects,
+    json: () => ({ enum: words }),
     read(node, report) {
       const word = node.kind === 'text' ? words.find((candidate) => candidate === node.text) : undefined;
       if (word !== undefined) return word;
@@ -92,9 +131,10 @@ export function oneOf<const T extends string>(words: readonly T[]): Schema<T> {
   };
 }
 
-export const bool: Schema<boolean> = scalar('true or false', (value) =>
-  value === 'true' ? true : value === 'false' ? false : undefined,
-);
+export const bool: Schema<boolean> = {
+  ...scalar('true or false', (value) => (value === 'true' ? true : value === 'false' ? false : undefined)),
+  json: () => ({ type: 'boolean' }),
+};
 
 export const integer = (min: number, max: number): Schema<number> =>
   scalar(`a whole number from ${min} to ${max}`, (value) => {
@@ -127,6 +167,8 @@ export const name: Schema<string> = scalar('a name', (value) =>
 
 export const located = <T>(schema: Schema<T>): Schema<Located<T>> => ({
   expects: schema.expects,
+  json: (defs) => jsonOf(schema, defs),
+  ...(schema.shape ? { shape: schema.shape } : {}),
   read(node, report) {
     const value = schema.read(node, report);
     return value === undefined ? undefined : { value, place: node.place };
@@ -140,6 +182,7 @@ export interface Counted<T> extends Located<readonly T[]> {
 
 export const counted = <T>(schema: Schema<readonly T[]>): Schema<Counted<T>> => ({
   expects: schema.expects,
+  json: (defs) => jsonOf(schema, defs),
   read(node, report) {
     const value = schema.read(node, report);
     return value === undefined
@@ -151,12 +194,14 @@ export const counted = <T>(schema: Schema<readonly T[]>): Schema<Counted<T>> => 
 /** The word `none`, read as null, or what `schema` reads. */
 export const orNone = <T>(schema: Schema<T>): Schema<T | null> => ({
   expects: `${schema.expects}, or none`,
+  json: (defs) => ({ anyOf: [{ const: 'none' }, jsonOf(schema, defs)] }),
   read: (node, report) => (node.kind === 'text' && node.text === 'none' ? null : schema.read(node, report)),
 });
 
 /** A list; items that were reported are left out. */
 export const list = <T>(item: Schema<T>, expects = `a list, each ${item.expects}`): Schema<readonly T[]> => ({
   expects,
+  json: (defs) => ({ type: ['array', 'null'], items: jsonOf(item, defs) }),
   read(node, report) {
     // `routes:` with nothing below it is a list that is still empty.
     if (node.kind === 'text' && !node.given) return [];
@@ -168,6 +213,10 @@ export const list = <T>(item: Schema<T>, expects = `a list, each ${item.expects}
 /** One value, or a list of at least one. */
 export const oneOrMore = <T>(item: Schema<T>): Schema<readonly T[]> => ({
   expects: `${item.expects}, or a list of such`,
+  json(defs) {
+    const one = jsonOf(item, defs);
+    return { anyOf: [one, { type: 'array', items: one, minItems: 1 }] };
+  },
   read(node, report) {
     if (node.kind !== 'list') {
       const value = item.read(node, report);
@@ -188,6 +237,13 @@ export function fields<F extends Record<string, Field>>(
 ): Schema<Fields<F>> {
   return {
     expects,
+    shape,
+    json: (defs) => ({
+      type: 'object',
+      additionalProperties: false,
+      required: Object.keys(shape).filter((key) => shape[key]?.required),
+      properties: Object.fromEntries(Object.entries(shape).map(([key, field]) => [key, jsonOfField(field, defs)])),
+    }),
     read(node, report) {
       if (node.kind !== 'map') {
         const keys = Object.keys(shape).join(', ');
@@ -209,6 +265,25 @@ export function fields<F extends Record<string, Field>>(
   };
 }
 
+function jsonOfField({ schema, doc }: Field, defs: Record<string, JsonSchema>): JsonSchema {
+  return doc ? { ...jsonOf(schema, defs), description: doc.about, examples: [doc.example] } : jsonOf(schema, defs);
+}
+
+/** Something that may hold itself, known to editors by a name. */
+export function recursive<T>(name: string, expects: string, schema: () => Schema<T>): Schema<T> {
+  return {
+    expects,
+    read: (node, report) => schema().read(node, report),
+    json(defs) {
+      if (!Object.hasOwn(defs, name)) {
+        defs[name] = {};
+        defs[name] = jsonOf(schema(), defs);
+      }
+      return { $ref: `#/$defs/${name}` };
+    },
+  };
+}
+
 export interface Named<T> {
   readonly name: string;
   readonly place: Place;
@@ -223,6 +298,7 @@ export const record = <T>(
   isName: (key: string) => string | undefined = badName,
 ): Schema<readonly Named<T>[]> => ({
   expects,
+  json: (defs) => ({ type: ['object', 'null'], additionalProperties: jsonOf(item, defs) }),
   read(node, report) {
     if (node.kind !== 'map') {
       // `groups:` with nothing below it is a section that is still empty.

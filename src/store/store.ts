@@ -13,7 +13,7 @@ import { replies } from '../mail/reply.ts';
 import type { BareJid } from '../presence/jid.ts';
 import type { Presence, PresenceChange } from '../presence/presence.ts';
 import type { Choice, Snapshot } from '../routing/choose.ts';
-import type { Plan } from '../routing/plan.ts';
+import type { GroupPlan, Plan } from '../routing/plan.ts';
 import type { GroupName, PersonName } from '../routing/rules.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { Evidence } from '../tracking/evidence.ts';
@@ -182,7 +182,36 @@ export interface Assignment extends DeliveryRef {
 /** What load and history look like at start-up; kept up to date in memory afterwards. */
 export interface History {
   readonly assignments: readonly { readonly person: PersonName; readonly group: GroupName; readonly lastAt: Instant }[];
-  readonly open: readonly { readonly person: PersonName; readonly count: number }[];
+  readonly open: readonly {
+    readonly person: PersonName;
+    readonly count: number;
+    /** Units of capacity they take; as many as they are when absent. */
+    readonly units?: number;
+  }[];
+  /** Held deliveries, oldest first. */
+  readonly held?: readonly (DeliveryRef & {
+    readonly plan: GroupPlan;
+    readonly since: Instant;
+    readonly until: Instant;
+  })[];
+}
+
+/** One message as it was recorded, for going over a span of time again under other rules. */
+export interface Recorded {
+  readonly facts: MailFacts;
+  /** Of the sender's own recipients. */
+  readonly deliveries: readonly {
+    readonly seq: number;
+    readonly address: Mailbox;
+    readonly plan: Pick<Plan, 'kind'> & { readonly group?: GroupName };
+    /** Where it first went; null when nothing was decided (passed through, refused). */
+    readonly person: PersonName | null;
+    readonly mailbox: Mailbox | null;
+    readonly choice: Choice['kind'] | null;
+    readonly because: readonly string[];
+    /** When and by whom it was taken care of; null when it never was, or is not tracked. */
+    readonly closed: { readonly at: Instant; readonly state: TrackState; readonly ownedSince: Instant | null } | null;
+  }[];
 }
 
 /** Another open tracked message has this short id: draw another and call again; nothing was written. */
@@ -233,8 +262,8 @@ export interface Store {
    * between the next hop's reply and any commit does. The same goes for the leases of claimDue.
    */
   settle(settlements: readonly Settlement[], also: Consequences): Promise<Written>;
-  /** Held deliveries of the group become due at `at`, oldest first; answers how many. */
-  wakeHeld(group: GroupName, at: Instant): Promise<number>;
+  /** Held deliveries of the group (the oldest `limit` of them) become due at `at`, oldest first; answers how many. */
+  wakeHeld(group: GroupName, at: Instant, limit?: number): Promise<number>;
 
   // Watch, escalate, close
   /** Compare-and-set on `tracked` (revision) with all that follows from it. The step timer is set from nextStepAt. */
@@ -268,6 +297,10 @@ export interface Store {
   presenceAt(at: Instant): Promise<readonly { jid: BareJid; at: Instant; presence: Presence }[]>;
   /** Changes before `before` go, but for the last of each: it still held then. Answers how many went. */
   forgetPresence(before: Instant): Promise<number>;
+
+  // Replay
+  /** Mail accepted in [since, until) after the one named, in the order in which it came. */
+  recorded(filter: { since: Instant; until: Instant; after?: QueueId; limit: number }): Promise<readonly Recorded[]>;
 
   // Retire
   /** Content goes; envelope, events and decisions stay. */

@@ -642,7 +642,7 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
         expect(ids(await store.listTracked({ limit: 9, before: t0 + 3 }))).toEqual([b, a]);
         expect(ids(await store.listTracked({ limit: 9, states: ['waiting', 'tracked'] }))).toEqual([b, a]);
         expect(ids(await store.listTracked({ limit: 9, states: ['withdrawn'], group: 'support' }))).toEqual([c]);
-        expect((await store.history()).open).toEqual([{ person: 'alice', count: 1 }]);
+        expect((await store.history()).open).toEqual([{ person: 'alice', count: 1, units: 1 }]);
         expect((await store.counts()).tracked).toMatchObject({ waiting: 1, tracked: 1, withdrawn: 1 });
       });
 

@@ -250,6 +250,8 @@ export function fakeOperations(over: Partial<Operations> = {}): FakeOperations {
     }),
     followPresence: () => () => undefined,
     explain: async (id) => (known(id) ? [{ decision: sampleDecision, replayed: true }] : null),
+    recorded: async () => [],
+    presenceHistory: async () => [],
     rotateMarkKey: async () => ({ key: 'k2' }),
     reload: async () => ({ version: 'abc123def456', problems: [] }),
   };

@@ -15,6 +15,7 @@ export const reads: ReadonlySet<VerbName> = new Set<VerbName>([
   'trackedByMessageId',
   'history',
   'presenceHistory',
+  'recorded',
   'presenceAt',
   'queuePage',
   'listQueue',

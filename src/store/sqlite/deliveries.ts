@@ -153,11 +153,13 @@ interface Waiting {
 }
 
 /** At one moment: the timer queue's order among equals, by queue id, is the order in which they came. */
-export function wakeHeld(work: Work, group: GroupName, at: Instant): number {
+export function wakeHeld(work: Work, group: GroupName, at: Instant, limit?: number): number {
   const held = work.sql.all<Waiting>(
-    `SELECT queue_id, seq FROM deliveries WHERE state = 'held' AND group_name = ? AND next_attempt_at > ? AND on_hold_by IS NULL`,
+    `SELECT queue_id, seq FROM deliveries WHERE state = 'held' AND group_name = ? AND next_attempt_at > ?
+     AND on_hold_by IS NULL ORDER BY queue_id, seq LIMIT ?`,
     group,
     at,
+    limit ?? -1,
   );
   for (const row of held) hasten(work, row, at);
   return held.length;

@@ -1,10 +1,12 @@
 // The append-only records (events, evidence, presence, memories) and what people look at.
 import type { QueueId } from '../../mail/queue-id.ts';
 import type { PresenceChange } from '../../presence/presence.ts';
+import type { Choice } from '../../routing/choose.ts';
+import type { GroupPlan, Plan } from '../../routing/plan.ts';
 import type { StoryEvent } from '../../tracking/event.ts';
 import type { Evidence } from '../../tracking/evidence.ts';
 import type { Tracked, TrackState } from '../../tracking/tracked.ts';
-import type { Decision, DeliveryState, History, Nudge, QueueFilter, QueueRow, Store } from '../store.ts';
+import type { Decision, DeliveryState, History, Nudge, QueueFilter, QueueRow, Recorded, Store } from '../store.ts';
 import {
   type DecisionRow,
   type DeliveryRow,
@@ -110,9 +112,70 @@ export function history(work: Work): History {
       'SELECT person, group_name AS "group", max(at) AS "lastAt" FROM assignments GROUP BY person, group_name',
     ),
     open: work.sql.all<History['open'][number]>(
-      `SELECT owner AS person, count(*) AS count FROM tracked
+      `SELECT owner AS person, count(*) AS count, sum(coalesce(json_extract(plan, '$.cost'), 1)) AS units FROM tracked
        WHERE state IN ('waiting', 'held', 'tracked') AND state = 'tracked' AND owner IS NOT NULL GROUP BY owner`,
     ),
+    held: work.sql
+      .all<{ queue_id: QueueId; seq: number; plan: string; since: number; until: number }>(
+        `SELECT d.queue_id, d.seq, d.plan, m.accepted_at AS since, d.next_attempt_at AS until
+         FROM deliveries d JOIN messages m ON m.queue_id = d.queue_id
+         WHERE d.state = 'held' ORDER BY d.queue_id, d.seq`,
+      )
+      .map(({ queue_id: queueId, plan, ...row }) => ({ queueId, ...row, plan: JSON.parse(plan) as GroupPlan })),
+  };
+}
+
+/** By queue id, which begins with the moment of acceptance. */
+export function recorded(work: Work, filter: Parameters<Store['recorded']>[0]): Recorded[] {
+  const messages = work.sql.all<{ queue_id: QueueId; facts: string }>(
+    `SELECT queue_id, facts FROM messages WHERE kind = 'mail' AND accepted_at >= ? AND accepted_at < ? AND queue_id > ?
+     ORDER BY queue_id LIMIT ?`,
+    filter.since,
+    filter.until,
+    filter.after ?? '',
+    filter.limit,
+  );
+  return messages.map((message) => ({
+    facts: JSON.parse(message.facts) as Recorded['facts'],
+    deliveries: work.sql
+      .all<RecordedRow>(
+        `SELECT d.seq, d.path, d.plan, t.closed_at, t.state AS tracked_state, t.owned_since,
+           (SELECT e.choice FROM decisions e WHERE e.queue_id = d.queue_id AND e.seq = d.seq
+            AND json_extract(e.choice, '$.kind') <> 'hold' ORDER BY e.at, e.id LIMIT 1) AS choice
+         FROM deliveries d LEFT JOIN tracked t ON t.queue_id = d.queue_id AND t.seq = d.seq
+         WHERE d.queue_id = ? AND d.forward_of IS NULL ORDER BY d.seq`,
+        message.queue_id,
+      )
+      .map(recordedDelivery),
+  }));
+}
+
+interface RecordedRow {
+  readonly seq: number;
+  readonly path: string;
+  readonly plan: string;
+  readonly choice: string | null;
+  readonly closed_at: number | null;
+  readonly tracked_state: Tracked['state'] | null;
+  readonly owned_since: number | null;
+}
+
+function recordedDelivery(row: RecordedRow): Recorded['deliveries'][number] {
+  const plan = JSON.parse(row.plan) as Plan;
+  const choice = row.choice === null ? null : (JSON.parse(row.choice) as Choice);
+  const where = choice === null || choice.kind === 'hold' ? null : choice;
+  return {
+    seq: row.seq,
+    address: (JSON.parse(row.path) as { mailbox: Recorded['deliveries'][number]['address'] }).mailbox,
+    plan: plan.kind === 'group' ? { kind: plan.kind, group: plan.group } : { kind: plan.kind },
+    person: where?.person ?? null,
+    mailbox: where?.mailbox ?? null,
+    choice: choice?.kind ?? null,
+    because: [...plan.because, ...(choice?.because ?? [])],
+    closed:
+      row.closed_at === null || row.tracked_state === null
+        ? null
+        : { at: row.closed_at, state: row.tracked_state, ownedSince: row.owned_since },
   };
 }
 

@@ -92,6 +92,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     history: verb('history'),
     recordPresence: verb('recordPresence'),
     presenceHistory: verb('presenceHistory'),
+    recorded: verb('recorded'),
     presenceAt: verb('presenceAt'),
     forgetPresence: verb('forgetPresence'),
     retireContent: verb('retireContent'),

@@ -61,6 +61,7 @@ export const verbs: Verbs = {
   history: look.history,
   recordPresence: look.appendPresence,
   presenceHistory: look.presenceHistory,
+  recorded: look.recorded,
   presenceAt: look.presenceAt,
   forgetPresence: look.forgetPresence,
   retireContent,

@@ -92,6 +92,7 @@ describe('good rules', () => {
         strategy: 'longest-idle',
         eligible: ['chat', 'available'],
         hold: 2 * minute,
+        pace: 5 * second,
         fallback: { kind: 'mailbox', mailbox: 'archive@example.org' },
         policy,
         place: { file: 'a.yaml', line: 6, column: 3 },
@@ -195,7 +196,7 @@ const mistakes: readonly (readonly [title: string, text: string, problems: reado
   [
     'a file that is a list',
     '- a\n',
-    ['a.yaml:1:1: error: a list is not a rule file: a map with the keys people, groups, policies, routes'],
+    ['a.yaml:1:1: error: a list is not a rule file: a map with the keys people, groups, policies, schedules, routes'],
   ],
   ['a section that is a text', 'people: alice\n', ['a.yaml:1:9: error: "alice" is not a map from names to people']],
   [
@@ -314,7 +315,9 @@ const mistakes: readonly (readonly [title: string, text: string, problems: reado
   [
     'an unknown strategy',
     group('strategy: in-ordre'),
-    ['a.yaml:3:89: error: "in-ordre" is not one of in-order, round-robin, longest-idle (did you mean "in-order"?)'],
+    [
+      'a.yaml:3:89: error: "in-ordre" is not one of in-order, round-robin, longest-idle, least-busy, most-spare, sticky, everyone, first-to-claim (did you mean "in-order"?)',
+    ],
   ],
   [
     'an unknown state',
@@ -345,7 +348,7 @@ const mistakes: readonly (readonly [title: string, text: string, problems: reado
   [
     'a fallback to two places',
     `${people}groups:\n  g: { address: g@x.org, members: [alice], policy: none, fallback: { person: bob, mailbox: z@x.org } }\n`,
-    ['a.yaml:3:68: error: a fallback has exactly one of the keys mailbox, person'],
+    ['a.yaml:3:68: error: a fallback has exactly one of the keys mailbox, person, group, hold, reject, tempfail'],
   ],
   [
     'a fallback to the group itself',
@@ -355,7 +358,9 @@ const mistakes: readonly (readonly [title: string, text: string, problems: reado
   [
     'a fallback that is a word',
     `${people}groups:\n  g: { address: g@x.org, members: [alice], policy: none, fallback: bob }\n`,
-    ['a.yaml:3:68: error: "bob" is not a fallback: write unchanged or { mailbox: … } or { person: … }'],
+    [
+      'a.yaml:3:68: error: "bob" is not a fallback: write unchanged or everyone or { mailbox: … } or { person: … } or { group: … } or { hold: … } or { reject: … } or { tempfail: … }',
+    ],
   ],
   [
     'a policy without steps',
@@ -548,7 +553,9 @@ const mistakes: readonly (readonly [title: string, text: string, problems: reado
   [
     'a merge key',
     'people:\n  a: { <<: { mail: a@x.org }, mail: b@x.org }\n',
-    ['a.yaml:2:8: error: unknown key "<<" in a person (there are: mail, jid, operator)'],
+    [
+      'a.yaml:2:8: error: unknown key "<<" in a person (there are: mail, jid, operator, skills, capacity, hours, zone, absent)',
+    ],
   ],
 ];
 

@@ -94,6 +94,7 @@ describe('a group', () => {
       strategy: 'round-robin',
       eligible: ['chat', 'available'],
       hold: 120_000,
+      pace: 5_000,
       fallback: { mailbox: 'bob@example.org', person: 'bob', unchanged: false },
       policy: rules.policies.get('slow'),
       rule: { file: 'r.yaml', line: 6, column: 3 },
