@@ -2,16 +2,19 @@
 // arguments for settings. Pure: what it needs of the disk it asks its caller for (config/load.ts).
 import { resolve } from 'node:path';
 import type { Duration } from './clock.ts';
-import { configFileSchema, defaults, isLoopback, type NextHopEntry } from './config/config-file.ts';
+import { configFileSchema, defaults, isLoopback } from './config/config-file.ts';
 import { checkDoors, type LookupConfig, lookupOf, type MilterConfig, milterOf } from './config/doors.ts';
-import { domainKey } from './mail/path.ts';
+import { nextHopsOf } from './config/next-hops.ts';
+import { type ConfigSurroundings, certificatesIn, passwordOf } from './config/secrets.ts';
+import type { Mailbox } from './mail/path.ts';
 import type { Language } from './mail/report-text.ts';
 import type { BareJid } from './presence/jid.ts';
 import { quote, Report } from './routing/problem.ts';
 import type { Place, Problem } from './routing/rules.ts';
-import type { Located, Named } from './routing/schema.ts';
 import { readYaml } from './routing/yaml.ts';
 import type { NextHop } from './transport.ts';
+
+export type { ConfigSurroundings, Fetched, SecretSource } from './config/secrets.ts';
 
 export interface Config {
   /** Our name in greetings, Received and reports. */
@@ -24,7 +27,12 @@ export interface Config {
   /** /healthz, /readyz and /metrics; loopback only. */
   readonly http: { readonly host: string; readonly port: number };
   /** Who may relay. Empty: nobody. CIDR or single addresses. */
-  readonly peers: readonly { readonly network: string; readonly carriesMembers: boolean }[];
+  readonly peers: readonly {
+    readonly network: string;
+    readonly carriesMembers: boolean;
+    /** Bare CR and LF from there become CRLF instead of being refused. */
+    readonly normalize?: boolean;
+  }[];
   /** Domains that mail may go to, lower-case, besides the addresses of groups and people. */
   readonly domains: readonly string[];
   readonly nextHops: { readonly default: NextHop; readonly byDomain: ReadonlyMap<string, NextHop> };
@@ -46,6 +54,17 @@ export interface Config {
   readonly milter?: MilterConfig;
   /** Where MTAs look up who shall have the mail for a group. */
   readonly lookup?: LookupConfig;
+  /** Who reads mail to the postmaster of our own name; null: it goes on as it is. */
+  readonly postmaster: Mailbox | null;
+  readonly limits: {
+    /** Of one peer address, a minute. */
+    readonly messages: number | null;
+    readonly recipients: number | null;
+    /** Deliveries that may wait. */
+    readonly most: number;
+    /** Octets that must be free where the state folder is. */
+    readonly leastFree: number;
+  };
   /** Of the text of reports; none: as the mail suggests. */
   readonly reports: { readonly languages: readonly Language[] };
   readonly xmpp: XmppConfig | null;
@@ -112,24 +131,6 @@ export interface PresenceConfig {
   readonly keep: Duration;
 }
 
-/** Where a secret is: in a file (absolute path), or a systemd credential of that name. */
-export type SecretSource =
-  | { readonly kind: 'file'; readonly path: string }
-  | { readonly kind: 'credential'; readonly name: string };
-
-/** Text, or a sentence saying why there is none: `cannot be read: …`. */
-export type Fetched = { readonly value: string } | { readonly wrong: string };
-
-export interface ConfigSurroundings {
-  /** How problems call the file. */
-  readonly file: string;
-  /** Relative paths start here: the absolute path of the file's folder. */
-  readonly folder: string;
-  readonly readSecret: (source: SecretSource) => Fetched;
-  /** For certificates. */
-  readonly readFile: (path: string) => Fetched;
-}
-
 /** `problems` beside a config are warnings; without one at least one of them is an error. */
 export type ParsedConfig =
   | { readonly config: Config; readonly problems: readonly Problem[] }
@@ -154,15 +155,30 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
       ({ value }) => (value.address ? [{ ...value.address, carriesMembers: value.carries === 'members' }] : []),
     ),
     http: read.http ?? defaults.http,
-    peers: (read.peers?.value ?? []).flatMap(({ address, carries }) =>
-      address === undefined ? [] : [{ network: address, carriesMembers: carries === 'members' }],
+    peers: (read.peers?.value ?? []).flatMap(({ address, carries, lineEnds }) =>
+      address === undefined
+        ? []
+        : [
+            {
+              network: address,
+              carriesMembers: carries === 'members',
+              ...(lineEnds === 'normalize' ? { normalize: true } : {}),
+            },
+          ],
     ),
     domains: [...new Set(read.domains ?? [])],
-    nextHops: nextHopsOf(read, report),
+    nextHops: nextHopsOf(read.nextHops, read.place, surroundings, report),
     size: read.size ?? defaults.size,
     queue,
     ...milterOf(read.milter),
     ...lookupOf(read.lookup?.value),
+    postmaster: read.postmaster ?? null,
+    limits: {
+      messages: read.limits?.messagesPerMinute ?? null,
+      recipients: read.limits?.recipientsPerMinute ?? null,
+      most: read.limits?.waiting ?? defaults.limits.waiting,
+      leastFree: read.limits?.freeSpace ?? defaults.limits.freeSpace,
+    },
     reports: { languages: [...new Set(read.reports?.languages ?? [])] },
     xmpp: read.xmpp ? xmppOf(read.xmpp, surroundings, report) : null,
     evidence: read.evidence?.domain === undefined ? null : { domain: read.evidence.domain },
@@ -205,38 +221,11 @@ function checkQueue(queue: Config['queue'], place: Place | undefined, report: Re
   if (queue.longestRetry > queue.lifetime) report.error(place, '"longestRetry" is longer than "lifetime"');
 }
 
-function nextHopsOf({ nextHops, place }: ConfigFile, report: Report): Config['nextHops'] {
-  const byDomain = new Map<string, NextHop>();
-  let standard: NextHop | undefined;
-  for (const entry of nextHops ?? []) {
-    const hop = nextHopOf(entry);
-    if (entry.name === 'default') standard = hop ?? placeholder;
-    else if (hop) byDomain.set(domainKey(entry.name), hop);
-  }
-  if (nextHops !== undefined && standard === undefined)
-    report.error(
-      nextHops[0]?.place ?? place,
-      'nextHops needs the key "default": where mail goes that no domain here names',
-    );
-  return { default: standard ?? placeholder, byDomain };
-}
-
-// Stands in where the real one was reported, so that the rest can be checked too; never part of a result.
-const placeholder: NextHop = { name: '', host: '', port: 0, tls: 'verify', maxConnections: 1 };
-
-function nextHopOf({ name, value }: Named<NextHopEntry>): NextHop | undefined {
-  if (value?.host === undefined) return undefined;
-  const { host, port = 25, maxConnections = defaults.maxConnections } = value;
-  // On loopback nobody else can listen in; everywhere else the name in the certificate must be right unless said.
-  const tls = value.tls ?? (isLoopback(host) ? 'none' : 'verify');
-  return { name, host, port, tls, maxConnections };
-}
-
 type ImapEntry = NonNullable<NonNullable<ConfigFile['evidence']>['imap']>;
 
 function imapOf(entry: ImapEntry, surroundings: ConfigSurroundings, report: Report): ImapConfig | null {
   const password = passwordOf(entry, surroundings, report, 'the IMAP server');
-  const ca = caOf(entry.caFile, surroundings, report);
+  const ca = entry.caFile ? certificatesIn(entry.caFile, surroundings, report) : null;
   const { server } = entry;
   if (entry.user && !entry.user.value.includes('{mail}'))
     report.error(
@@ -258,20 +247,6 @@ function imapOf(entry: ImapEntry, surroundings: ConfigSurroundings, report: Repo
   };
 }
 
-function caOf(
-  file: Located<string> | undefined,
-  { folder, readFile }: ConfigSurroundings,
-  report: Report,
-): string | null {
-  if (file === undefined) return null;
-  const found = readFile(resolve(folder, file.value));
-  if ('wrong' in found) report.error(file.place, `${quote(file.value)} ${found.wrong}`);
-  else if (!found.value.includes('-----BEGIN CERTIFICATE-----'))
-    report.error(file.place, `${quote(file.value)} holds no certificate in PEM form`);
-  else return found.value;
-  return null;
-}
-
 function presenceOf({ presence }: ConfigFile): PresenceConfig {
   const standard = defaults.presence;
   return {
@@ -287,7 +262,7 @@ type XmppEntry = NonNullable<ConfigFile['xmpp']>;
 
 function xmppOf(entry: XmppEntry, surroundings: ConfigSurroundings, report: Report): XmppConfig | null {
   const password = passwordOf(entry, surroundings, report, 'the xmpp account');
-  const ca = caOf(entry.caFile, surroundings, report);
+  const ca = entry.caFile ? certificatesIn(entry.caFile, surroundings, report) : null;
   if (entry.directTls === true && entry.server === undefined)
     report.error(entry.place, '"directTls" says how to speak to "server", which is missing; DNS says it by itself');
   if (entry.jid === undefined || password === undefined) return null;
@@ -305,40 +280,6 @@ function xmppOf(entry: XmppEntry, surroundings: ConfigSurroundings, report: Repo
     nick: entry.nick ?? defaults.nick,
     rate: entry.rate ?? defaults.rate,
   };
-}
-
-function passwordOf(
-  entry: Pick<XmppEntry, 'passwordFile' | 'passwordCredential' | 'given' | 'place'>,
-  { folder, readSecret }: ConfigSurroundings,
-  report: Report,
-  what: string,
-): string | undefined {
-  const { passwordFile, passwordCredential } = entry;
-  const ways = ['passwordFile', 'passwordCredential'].filter((key) => entry.given.includes(key));
-  if (ways.length !== 1) {
-    const found = ways.length === 0 ? 'neither' : 'both';
-    if (!entry.given.includes('password') || ways.length > 1)
-      report.error(entry.place, `${what} has exactly one of passwordFile, passwordCredential; here is ${found}`);
-    return undefined;
-  }
-  const said: Located<string> | undefined = passwordFile ?? passwordCredential;
-  if (said === undefined) return undefined;
-  const source: SecretSource = passwordFile
-    ? { kind: 'file', path: resolve(folder, passwordFile.value) }
-    : { kind: 'credential', name: said.value };
-  const found = readSecret(source);
-  if ('wrong' in found) {
-    report.error(said.place, `${quote(said.value)} ${found.wrong}`);
-    return undefined;
-  }
-  // The line end that an editor adds is not part of the password.
-  const password = found.value.replace(/\r?\n$/, '');
-  if (password !== '' && !/[\r\n\0]/.test(password)) return password;
-  report.error(
-    said.place,
-    `${quote(said.value)} ${password === '' ? 'holds nothing' : 'holds more than one line'}; it must hold the password alone`,
-  );
-  return undefined;
 }
 
 function prettyOf(word: 'true' | 'false' | 'auto' | undefined): boolean | null {

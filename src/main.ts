@@ -2,6 +2,7 @@
 // order in which they need each other, and stops them in the opposite one.
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { exitCodes } from './cli/exit.ts';
@@ -137,6 +138,10 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       transport,
       ours,
       composeReport: (data) => composeReport(data),
+      async freeSpace() {
+        const { bavail, bsize } = await statfs(config.state);
+        return bavail * bsize;
+      },
       markKeys: () => markKeys.current(),
       log,
       tell,

@@ -11,8 +11,9 @@
 // and people coming and going move the message on until somebody has taken it, or every step was taken.
 import { type Duration, minute } from './clock.ts';
 import type { Advisor, Client, Intake } from './intake.ts';
-import { type Content, headOf } from './mail/content.ts';
+import { type Content, headOf, isFile } from './mail/content.ts';
 import type { Envelope } from './mail/envelope.ts';
+import { PointsmanError } from './mail/error.ts';
 import { readFacts } from './mail/header.ts';
 import type { Mailbox } from './mail/path.ts';
 import { newQueueId, type QueueId } from './mail/queue-id.ts';
@@ -20,7 +21,7 @@ import { replies } from './mail/reply.ts';
 import type { AckOutcome } from './operations.ts';
 import type { BareJid } from './presence/jid.ts';
 import type { PresenceChange } from './presence/presence.ts';
-import { admitRecipient, keepSafe, peersOf } from './relay/accepting.ts';
+import { admitRecipient, dropFile, isPostmaster, keepSafe, peersOf } from './relay/accepting.ts';
 import { createAdvisor } from './relay/advising.ts';
 import { createAnswering } from './relay/answering.ts';
 import { type Work, waitsFor, wakeHeldOf } from './relay/choosing.ts';
@@ -31,6 +32,7 @@ import { CircleGuard } from './relay/guard.ts';
 import { Hops } from './relay/hops.ts';
 import { chosenByPresence, hasLeft } from './relay/leaving.ts';
 import { Ledger } from './relay/ledger.ts';
+import { checkContent, RateLimits, Room } from './relay/limits.ts';
 import { createLookup, type LookedUp } from './relay/looking-up.ts';
 import { weighHeader, weighMail } from './relay/mail-evidence.ts';
 import { watchMailboxes } from './relay/mailbox-evidence.ts';
@@ -95,18 +97,31 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const mailboxes = parts.mailboxes ? watchMailboxes(stage, parts.mailboxes) : null;
   const peers = peersOf(parts.config);
   const answering = createAnswering(stage);
+  const rates = new RateLimits(stage.config.limits);
+  const room = new Room({ ...stage, ...stage.config.limits });
   const cutOff = new AbortController();
   const stopping = new AbortController();
 
   // 1 Accept, 2 Plan. A peer that is not named gets nothing; a recipient must be one of ours, whoever asks.
   async function accept(client: Client, envelope: Envelope, content: Content): Promise<QueueId> {
+    try {
+      checkContent(content);
+      const tooFast = rates.message(client.address, stage.clock.now());
+      if (tooFast) throw new PointsmanError(tooFast, `more messages a minute than ${client.address} may send`);
+    } catch (error) {
+      if (isFile(content)) await dropFile(stage, content);
+      throw error;
+    }
     const { ours = [], others = [] } = Object.groupBy(envelope.forwardPaths, ({ mailbox }) =>
       stage.ours?.read(mailbox) ? 'ours' : 'others',
     );
     if (ours.length > 0) {
       const queueId = newQueueId(stage.clock.now(), stage.random);
       await watchOurMail(client, { ...envelope, forwardPaths: ours }, content, queueId);
-      if (others.length === 0) return queueId;
+      if (others.length === 0) {
+        if (isFile(content)) await dropFile(stage, content);
+        return queueId;
+      }
     }
     // With room in hand it is attempted from memory, at once, and never has to be claimed and read back.
     const atOnce = attempts !== null && attempts.room() > arriving;
@@ -226,11 +241,17 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     advisor,
     lookup: (steady) => createLookup(stage, steady),
     admitClient: (address) => peers.admit(address),
-    admitRecipient(_client, path) {
+    admitRecipient(client, path) {
+      // RFC 5321 §4.5.1: whatever else is the matter with us, somebody must be able to say so.
+      if (isPostmaster(stage, path)) return undefined;
       const ours = stage.ours?.read(path.mailbox);
-      if (ours?.kind === 'forged') stage.log.warn({ to: path.mailbox }, 'mail to a forged address of ours refused');
-      else if (ours) return undefined;
-      return ours ? replies.relayingDenied : admitRecipient(stage, path);
+      if (ours?.kind === 'forged') {
+        stage.log.warn({ to: path.mailbox }, 'mail to a forged address of ours refused');
+        return replies.relayingDenied;
+      }
+      // Evidence goes nowhere: it takes no room in the queue, and makes some.
+      const refusal = ours ? undefined : (admitRecipient(stage, path) ?? room.ask());
+      return refusal ?? rates.recipient(client.address, stage.clock.now());
     },
     accept,
     openContent: () => stage.store.openContent(),

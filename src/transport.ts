@@ -10,6 +10,17 @@ export interface NextHop {
   readonly port: number;
   readonly tls: 'none' | 'may' | 'encrypt' | 'verify';
   readonly maxConnections: number;
+  /** A unix socket instead of host and port; `host` is then a name for people and reports. */
+  readonly socket?: string;
+  /** RFC 2033; absent: SMTP. */
+  readonly protocol?: 'lmtp';
+  /** PEM of the authorities to trust with `verify`, instead of the system's. */
+  readonly ca?: string;
+  /** SHA-256 fingerprints of certificates, upper case with colons: with `verify` one of them must be shown, and is enough. */
+  readonly pins?: readonly string[];
+  readonly auth?: { readonly user: string; readonly password: string };
+  /** Tried in this order when the one before cannot be reached. */
+  readonly fallbacks?: readonly NextHop[];
 }
 
 export interface Shipment {

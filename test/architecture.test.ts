@@ -35,13 +35,13 @@ const layers: readonly Layer[] = [
   {
     name: 'ports',
     files:
-      /^src\/(intake|transport|mailboxes|operations|fault-point|store\/store|presence\/watcher|notify\/notifier)\.ts$/,
+      /^src\/(intake|transport|mailboxes|operations|fault-point|store\/(store|short-id-taken)|presence\/watcher|notify\/notifier)\.ts$/,
     imports: pure,
   },
   // Parsing the configuration is pure; reading it from the disk is an edge.
   {
     name: 'config',
-    files: /^src\/(config|config\/(config-file|doors)|init)\.ts$/,
+    files: /^src\/(config|config\/(config-file|doors|next-hops|secrets)|init)\.ts$/,
     imports: ports,
     packages: ['ipaddr.js', 'yaml'],
     builtin: ['node:net', 'node:path'],

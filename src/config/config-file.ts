@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { type Duration, day, hour, minute, parseDuration, second } from '../clock.ts';
-import { isDomain } from '../mail/path.ts';
+import { isDomain, parseMailbox } from '../mail/path.ts';
 import { languages } from '../mail/report-text.ts';
 import { dampingTimes } from '../presence/damping.ts';
 import { parseJid } from '../presence/jid.ts';
@@ -125,22 +125,56 @@ const listen = located(
     carries: undefined,
   })),
 );
-const peer = addressOr(network, fields('a peer', { address: required(network), carries }), (address) => ({
-  address,
-  carries: undefined,
-}));
+const peer = addressOr(
+  network,
+  fields('a peer', { address: required(network), carries, lineEnds: optional(oneOf(['refuse', 'normalize'])) }),
+  (address) => ({
+    address,
+    carries: undefined,
+    lineEnds: undefined,
+  }),
+);
+/** What a next hop that is only host and port leaves open. */
+const noEntry = {
+  socket: undefined,
+  protocol: undefined,
+  tls: undefined,
+  caFile: undefined,
+  pins: undefined,
+  user: undefined,
+  passwordFile: undefined,
+  passwordCredential: undefined,
+  fallbacks: undefined,
+  maxConnections: undefined,
+};
 const tlsWords = ['none', 'may', 'encrypt', 'verify'] as const;
+const hostName = scalar('a host name or IP address', (value) =>
+  isIP(value) !== 0 || isHost(value) ? value : undefined,
+);
 const nextHop = addressOr(
   nextHopAddress,
   fields('a next hop', {
-    host: required(
-      scalar('a host name or IP address', (value) => (isIP(value) !== 0 || isHost(value) ? value : undefined)),
-    ),
+    host: optional(hostName),
     port: optional(integer(1, 65_535)),
+    socket: optional(text('the path of a unix socket', 100)),
+    protocol: optional(oneOf(['smtp', 'lmtp'])),
     tls: optional(oneOf(tlsWords)),
+    caFile: optional(located(text('the path of a file'))),
+    pins: optional(
+      list(
+        scalar('a SHA-256 fingerprint such as AB:CD:… of 32 octets', (value) =>
+          /^[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){31}$/.test(value) ? value.toUpperCase() : undefined,
+        ),
+        'a list of fingerprints',
+      ),
+    ),
+    user: optional(text('a user name', 200)),
+    passwordFile: optional(located(text('the path of a file'))),
+    passwordCredential: optional(located(text('the name of a systemd credential', 255))),
+    fallbacks: optional(list(nextHopAddress, 'a list of hosts with ports')),
     maxConnections: optional(integer(1, 1000)),
   }),
-  ({ host, port }) => ({ host, port, tls: undefined, maxConnections: undefined }),
+  ({ host, port }) => ({ ...noEntry, host, port }),
 );
 export type NextHopEntry = NonNullable<ReturnType<typeof nextHop.read>>;
 
@@ -283,6 +317,15 @@ export const configFileSchema = fields('the configuration', {
   ),
   milter: optional(milter),
   lookup: optional(located(lookup)),
+  postmaster: optional(scalar('a mail address such as postmaster@example.org', (value) => parseMailbox(value))),
+  limits: optional(
+    fields('the limits', {
+      messagesPerMinute: optional(integer(1, 1_000_000)),
+      recipientsPerMinute: optional(integer(1, 10_000_000)),
+      waiting: optional(integer(1, 100_000_000)),
+      freeSpace: optional(size(0, 1e12)),
+    }),
+  ),
   reports: optional(
     fields('the reports', {
       languages: optional(list(oneOf(languages), `a list of languages: ${languages.join(', ')}`)),
@@ -321,6 +364,7 @@ export const defaults = {
     reportLifetime: 2 * day,
     delayNotice: (4 * hour) as Duration | null,
   },
+  limits: { waiting: 1_000_000, freeSpace: 100_000_000 },
   maxConnections: 10,
   milter: { onFailure: 'tempfail' },
   // As long as Postfix may ask several times for one message.

@@ -4,6 +4,9 @@
 /** More than this goes into a file: a message costs no more memory than this, however large it is. */
 export const mostInMemory = 256 * 1_024;
 
+/** RFC 5322 §2.1.1 wants 998; real mail has longer ones, and whoever cannot take them says so. */
+export const longestLine = 65_536;
+
 export interface ContentFile {
   readonly length: number;
   /** The first `mostInMemory` octets: what the header is read from. */

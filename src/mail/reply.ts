@@ -57,6 +57,10 @@ export const replies = {
   tooManyErrors: { code: 421, enhanced: '4.7.0', text: 'Too many errors' },
   /** RFC 3463 §3.5 X.4.2. */
   tooSlow: { code: 421, enhanced: '4.4.2', text: 'Transaction took too long' },
+  /** RFC 3463 §3.7 X.6.0; RFC 5322 §2.1.1. */
+  badContent: { code: 554, enhanced: '5.6.0', text: 'Message is beyond our limits' },
+  /** RFC 3463 §3.8 X.7.0: for now. */
+  tooFast: { code: 450, enhanced: '4.7.0', text: 'Too much mail from you for now, try again later' },
   /** RFC 3463 §3.5 X.4.1: no answer from the next hop. */
   unreachable: { code: 451, enhanced: '4.4.1', text: 'Next hop not reached' },
   /** RFC 3463 §3.5 X.4.7: given up after the horizon. */

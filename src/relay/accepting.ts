@@ -10,7 +10,7 @@ import type { MailFacts } from '../mail/facts.ts';
 import { readFacts, readReferences } from '../mail/header.ts';
 import { isMarked, markHeader } from '../mail/loop-mark.ts';
 import { type Network, parseNetwork } from '../mail/network.ts';
-import { mailboxKey } from '../mail/path.ts';
+import { domainKey, domainOf, localPartOf, mailboxKey } from '../mail/path.ts';
 import { newQueueId, newShortId, type QueueId } from '../mail/queue-id.ts';
 import { receivedField } from '../mail/received.ts';
 import { type Reply, replies } from '../mail/reply.ts';
@@ -47,6 +47,20 @@ export function admitRecipient(parts: Parts, path: ForwardPath): Reply | undefin
   return isRelayed(path.mailbox, parts.rules.current(), parts.config.domains) ? undefined : replies.relayingDenied;
 }
 
+/** Of our own name; that of our domains is a recipient like others, and is never refused either. */
+export function isPostmaster(parts: Parts, { mailbox }: ForwardPath): boolean {
+  if (localPartOf(mailbox).toLowerCase() !== 'postmaster') return false;
+  const domain = domainOf(mailbox);
+  return domain === domainKey(parts.config.hostname) || parts.config.domains.some((each) => domainKey(each) === domain);
+}
+
+/** Mail to the postmaster of our own name goes to the mailbox that is configured for it. */
+function withPostmaster(parts: Parts, path: ForwardPath): ForwardPath {
+  const { postmaster, hostname } = parts.config;
+  const ours = isPostmaster(parts, path) && domainOf(path.mailbox) === domainKey(hostname);
+  return ours && postmaster ? { ...path, mailbox: postmaster, orcpt: path.orcpt ?? `rfc822;${path.mailbox}` } : path;
+}
+
 export interface Accepted {
   readonly queueId: QueueId;
   readonly facts: MailFacts;
@@ -71,7 +85,7 @@ export async function keepSafe(
     } catch (error) {
       // Chance drew a short id that is in use: draw again.
       if (error instanceof ShortIdTaken && attempt < 8) continue;
-      if (isFile(content)) await dropped(stage, content);
+      if (isFile(content)) await dropFile(stage, content);
       if (error instanceof PointsmanError) throw error;
       throw new PointsmanError(replies.localError, `it could not be accepted: ${describeError(error)}`, {
         cause: error,
@@ -86,7 +100,8 @@ export async function keepSafe(
   }
 }
 
-async function dropped(stage: Stage, content: ContentFile): Promise<void> {
+/** Of content that nobody will need. */
+export async function dropFile(stage: Stage, content: ContentFile): Promise<void> {
   await stage.store
     .dropContent(content)
     .catch((error: unknown) => stage.log.warn({ err: error }, 'a file of refused content stays until the next start'));
@@ -103,11 +118,12 @@ async function threadSeenIn(stage: Stage, content: Content): Promise<boolean | u
 function planned(
   stage: Stage,
   client: Client,
-  envelope: Envelope,
+  given: Envelope,
   content: Content,
   threadSeen: boolean | undefined,
   leaseFor: Duration | null,
 ): Acceptance {
+  const envelope: Envelope = { ...given, forwardPaths: given.forwardPaths.map((path) => withPostmaster(stage, path)) };
   const now = stage.clock.now();
   const queueId = newQueueId(now, stage.random);
   const rules = stage.rules.current();

@@ -14,7 +14,7 @@ import type { NextHop, Outcome, Shipment } from '../transport.ts';
 import { type Asked, askFor } from './asking.ts';
 import { chooseFor, type Target, type Work } from './choosing.ts';
 import { type Following, followForward, followRefusal, followUndeliverable } from './following.ts';
-import type { Gate } from './hops.ts';
+import { type Gate, sessionFailure } from './hops.ts';
 import { judge } from './judging.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
 import { type Notice, notifyOnward, reportsFor } from './reporting.ts';
@@ -183,11 +183,23 @@ async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal, f
   let outcomes: readonly Outcome[] | null = null;
   try {
     outcomes = await transact(stage, loads, first, signal, fresh);
+    // Not reached at all: the next one in line, for this transaction. Nothing of the message was said yet.
+    for (const fallback of hop.fallbacks ?? []) {
+      if (outcomes === null || sessionFailure(outcomes) === null || !outcomes.every(unheard)) break;
+      stage.log.warn(
+        { queueId: first.work.message.queueId, nextHop: hop.name, fallback: fallback.host },
+        'falling back',
+      );
+      outcomes = await transact(stage, loads, { ...first, hop: fallback }, signal, fresh);
+    }
   } finally {
     catchUp(stage, hop.name, stage.hops.left(hop.name, outcomes, stage.clock.now()).hasten);
   }
   if (outcomes) await settle(stage, loads, outcomes, hop);
 }
+
+/** Lost after the final dot it may have arrived: another next hop would make a duplicate of it. */
+const unheard = (outcome: Outcome): boolean => !('cause' in outcome && outcome.cause.includes('possible duplicate'));
 
 /** Null when we broke it off ourselves. */
 async function transact(

@@ -18,7 +18,10 @@ import type { Hops } from './hops.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface Parts {
-  readonly config: Pick<Config, 'hostname' | 'peers' | 'domains' | 'nextHops' | 'queue' | 'reports'>;
+  readonly config: Pick<
+    Config,
+    'hostname' | 'peers' | 'domains' | 'nextHops' | 'queue' | 'reports' | 'limits' | 'postmaster'
+  >;
   readonly clock: Clock;
   readonly random: Random;
   readonly store: Store;
@@ -33,6 +36,8 @@ export interface Parts {
   readonly ours: OurAddresses | null;
   /** Composes a delivery status notification. */
   readonly composeReport: (data: ReportData) => Promise<Uint8Array> | Uint8Array;
+  /** Octets left where the state folder is. */
+  readonly freeSpace: () => Promise<number>;
   /** Of the loop mark, newest first. */
   readonly markKeys: () => readonly MarkKey[];
   readonly log: Log;

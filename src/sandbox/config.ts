@@ -64,6 +64,8 @@ export function sandboxConfig(cast: Cast, around: Surroundings): Config {
       reportLifetime: day,
       delayNotice: null,
     },
+    postmaster: null,
+    limits: { messages: null, recipients: null, most: 1_000_000, leastFree: 0 },
     reports: { languages: [] },
     evidence: null,
     imap: null,

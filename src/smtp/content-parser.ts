@@ -3,14 +3,14 @@
 // Ours, because smtp-server's parser hands bare CR and LF through (a peer behind us may take them for line ends: SMTP
 // smuggling), unstuffs dots after a bare LF, takes a turn of the event loop for each dot-stuffed line, and reads a
 // message that is too big to the end, however long that takes.
-import { type ContentWriter, type Content as MailContent, mostInMemory } from '../mail/content.ts';
-import { vouchForLineEnds } from './line-ends.ts';
+import { type ContentWriter, longestLine, type Content as MailContent, mostInMemory } from '../mail/content.ts';
+import { LongLines, vouchForLineEnds, WholeLineEnds, withWholeLineEnds } from './line-ends.ts';
 
 /** `failed`: a file could not be written. */
-export type Refusal = 'bare line end' | 'too big' | 'no memory' | 'failed';
+export type Refusal = 'bare line end' | 'too big' | 'long line' | 'no memory' | 'failed';
 
 export type Content =
-  | { readonly kind: 'complete'; readonly bytes: MailContent }
+  | { readonly kind: 'complete'; readonly bytes: MailContent /** Not as it was sent. */; readonly normalized?: true }
   /** Read to its end but not kept. */
   | { readonly kind: 'refused'; readonly reason: Refusal };
 
@@ -19,6 +19,8 @@ export interface ContentLimits {
   readonly limit: number;
   /** Octets read, kept or not; more ends the connection. */
   readonly cutOff: number;
+  /** Of a peer that is known to send them: a bare CR or LF becomes CRLF. The end of the content stays what it is. */
+  readonly normalize?: boolean;
   /** Asks for room for so many more octets; false refuses the message. */
   readonly reserve: (octets: number) => boolean;
   /** Where content goes that is too large for memory, and the room that this gives back. */
@@ -51,9 +53,14 @@ interface Reading {
   kept: number;
   read: number;
   place: Place;
+  /** There are bare line ends to be made whole. */
+  bare: boolean;
   /** Octets in `chunks`. */
   held: number;
   writer: ContentWriter | undefined;
+  /** What the file's next octets follow. */
+  readonly wholeLineEnds: WholeLineEnds;
+  readonly longLines: LongLines;
   refusal: Refusal | undefined;
 }
 
@@ -80,9 +87,12 @@ export class ContentParser {
       kept: 0,
       held: 0,
       writer: undefined,
+      wholeLineEnds: new WholeLineEnds(),
+      longLines: new LongLines(longestLine),
       read: 0,
       place: lineStart,
       refusal: undefined,
+      bare: false,
     };
   }
 
@@ -182,10 +192,12 @@ function scan(reading: Reading, chunk: Buffer): { consumed: number; kept: number
     if (place === afterDotCr) {
       if (octet === lf) {
         reading.place = lineStart;
-        if (bare) reading.refusal ??= 'bare line end';
+        if (bare) foundBare(reading);
         return { consumed: at + 1, kept, ended: true };
       }
       bare = true;
+      // The withheld CR cannot be given back here: what nobody sends by mistake is refused from everybody.
+      reading.refusal ??= 'bare line end';
     }
     if (octet === lf) {
       if (place !== afterCr) bare = true;
@@ -209,8 +221,13 @@ function scan(reading: Reading, chunk: Buffer): { consumed: number; kept: number
     }
   }
   reading.place = place;
-  if (bare) reading.refusal ??= 'bare line end';
+  if (bare) foundBare(reading);
   return { consumed: at, kept, ended: false };
+}
+
+function foundBare(reading: Reading): void {
+  if (reading.limits.normalize) reading.bare = true;
+  else reading.refusal ??= 'bare line end';
 }
 
 function keep(reading: Reading, octets: Buffer): void {
@@ -236,7 +253,9 @@ function assemble(reading: Reading): Content {
     bytes.set(chunk, at);
     at += chunk.length;
   }
-  return { kind: 'complete', bytes };
+  return reading.bare
+    ? { kind: 'complete', bytes: withWholeLineEnds(bytes), normalized: true }
+    : { kind: 'complete', bytes };
 }
 
 /** What is in memory goes into the file. */
@@ -248,7 +267,7 @@ async function spill(reading: Reading): Promise<void> {
   reading.held = 0;
   try {
     reading.writer ??= to.open();
-    await reading.writer.write(octets);
+    await write(reading, reading.writer, reading.limits.normalize ? reading.wholeLineEnds.add(octets) : octets);
   } catch (error) {
     reading.refusal ??= 'failed';
     to.failed(error);
@@ -256,12 +275,23 @@ async function spill(reading: Reading): Promise<void> {
   to.release(octets.length);
 }
 
+/** Nobody has all of it in memory again: what is wrong with its lines is found here. */
+async function write(reading: Reading, writer: ContentWriter, octets: Buffer): Promise<void> {
+  if (reading.longLines.add(octets)) reading.refusal ??= 'long line';
+  if (reading.refusal === undefined && octets.length > 0) await writer.write(octets);
+}
+
 async function finish(reading: Reading): Promise<Content> {
   await spill(reading);
   const { writer, limits } = reading;
   if (writer && reading.refusal === undefined) {
     try {
-      return { kind: 'complete', bytes: await writer.finish() };
+      await write(reading, writer, reading.wholeLineEnds.end());
+      return {
+        kind: 'complete',
+        bytes: await writer.finish(),
+        ...(reading.bare ? { normalized: true } : {}),
+      };
     } catch (error) {
       reading.refusal = 'failed';
       limits.spill?.failed(error);

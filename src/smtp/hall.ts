@@ -21,6 +21,8 @@ export interface Hall {
   /** Decides at connect, on the real peer address. A Reply with 421 ends the connection, another one only the mail. */
   admit(address: string): Reply | undefined;
   carriesMembers(address: string): boolean;
+  /** Whether bare line ends from there are made whole instead of refused. */
+  normalizes(address: string): boolean;
   /** Room for content that is being received; false when there is none. */
   reserve(octets: number): boolean;
   release(octets: number): void;

@@ -4,11 +4,11 @@
 // - We dial ourselves: the system's resolver (hosts file included), our deadline, an abort that works in every phase.
 // - A reply that is none, an answer to nothing, silence and a lost connection all end it: what we no longer understand
 //   is not used for the next message.
-import net from 'node:net';
+import type net from 'node:net';
 import tls from 'node:tls';
-import type { Duration } from '../clock.ts';
 import { parseReply, type Reply } from '../mail/reply.ts';
 import type { NextHop } from '../transport.ts';
+import { authLine, dial, tlsOptionsOf, wrongPin } from './hop-dial.ts';
 import {
   type Extensions,
   extensionsOf,
@@ -63,6 +63,7 @@ export class HopConnection {
       if (signal.aborted) aborted();
       socket.setTimeout(timeouts.greeting);
       await connection.#handshake(hop.tls !== 'none' && !options.plain);
+      if (hop.auth) await connection.#logIn(hop.auth);
       connection.#socket.setTimeout(timeouts.idle);
       return connection;
     } catch (error) {
@@ -97,9 +98,18 @@ export class HopConnection {
     } else if (mustHave || reply.code === 421) throw refusal('STARTTLS refused', reply);
   }
 
+  async #logIn(auth: NonNullable<NextHop['auth']>): Promise<void> {
+    if (!this.#extensions.authPlain) throw { cause: 'AUTH PLAIN is not offered' } satisfies Failure;
+    this.#say(authLine(auth), 'utf8');
+    const reply = await this.#reply();
+    // 535 is about us and our password, not about any message.
+    if (reply.code !== 235) throw refusal('AUTH refused', reply);
+  }
+
   async #greet(): Promise<void> {
     this.#extensions = noExtensions;
-    this.#say(`EHLO ${this.#hostname}\r\n`);
+    const lmtp = this.#hop.protocol === 'lmtp';
+    this.#say(`${lmtp ? 'LHLO' : 'EHLO'} ${this.#hostname}\r\n`);
     const raw = await this.#raw();
     const reply = this.#understand(raw);
     if (reply.code === 250) {
@@ -107,7 +117,7 @@ export class HopConnection {
       return;
     }
     // RFC 5321 §3.2: one that does not know EHLO.
-    if (reply.code < 500) throw refusal('EHLO refused', reply);
+    if (reply.code < 500 || lmtp) throw refusal(`${lmtp ? 'LHLO' : 'EHLO'} refused`, reply);
     this.#say(`HELO ${this.#hostname}\r\n`);
     const second = await this.#reply();
     if (second.code !== 250) throw refusal('HELO refused', second);
@@ -120,18 +130,16 @@ export class HopConnection {
     const plain = this.#socket;
     for (const event of ['data', 'error', 'end', 'close', 'timeout']) plain.removeAllListeners(event);
     plain.setTimeout(0);
-    const { host } = this.#hop;
-    // Only `verify` says whom we talk to; the others encrypt against those who listen.
-    const verify = { rejectUnauthorized: this.#hop.tls === 'verify' };
-    const name = net.isIP(host) === 0 ? { servername: host } : {};
-    const secure = tls.connect({ socket: plain, host, ...name, ...verify });
+    const secure = tls.connect({ socket: plain, ...tlsOptionsOf(this.#hop) });
     this.#socket = secure;
     this.#listen();
     await new Promise<void>((resolve, reject) => {
       this.#waiter = { resolve: () => resolve(), reject: (failure) => reject({ ...failure, tls: true }) };
       secure.once('secureConnect', () => {
         this.#waiter = undefined;
-        resolve();
+        const wrong = wrongPin(this.#hop, secure);
+        if (wrong) reject(wrong);
+        else resolve();
       });
     });
   }
@@ -200,8 +208,21 @@ export class HopConnection {
       return fail('refused', sender ? undefined : mail);
     }
     await this.#send(letter);
+    if (this.#hop.protocol === 'lmtp') return { kind: 'done', reply: await this.#eachReply(refused), refused };
     const reply = await this.#reply();
     return isAccepted(reply) ? { kind: 'done', reply, refused } : fail('message refused', reply);
+  }
+
+  /** RFC 2033 §4.2: one reply for each recipient that was accepted, in their order. */
+  async #eachReply(refused: (Reply | undefined)[]): Promise<Reply> {
+    let last: Reply = { code: 250, text: 'ok' };
+    for (const [index, before] of refused.entries()) {
+      if (before !== undefined) continue;
+      const reply = await this.#reply();
+      if (isAccepted(reply)) last = reply;
+      else refused[index] = reply;
+    }
+    return last;
   }
 
   async #send({ whole, pieces, onFinalDot }: Letter): Promise<void> {
@@ -361,29 +382,3 @@ export class HopConnection {
 const isAccepted = ({ code }: Reply): boolean => code >= 200 && code < 300;
 
 const refusal = (cause: string, reply: Reply): Failure => ({ cause, reply });
-
-function dial(hop: NextHop, timeout: Duration, signal: AbortSignal): Promise<net.Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = net.connect({ host: hop.host, port: hop.port, noDelay: true });
-    const finish = (failure?: Failure): void => {
-      signal.removeEventListener('abort', aborted);
-      socket.off('error', failed);
-      socket.off('timeout', timedOut);
-      socket.setTimeout(0);
-      if (failure) {
-        socket.on('error', () => undefined);
-        socket.destroy();
-        reject(failure);
-      } else resolve(socket);
-    };
-    const aborted = (): void => finish({ cause: 'no connection in time' });
-    const timedOut = (): void => finish({ cause: 'no connection in time' });
-    const failed = (error: Error): void => finish({ cause: error.message });
-    socket.once('error', failed);
-    socket.once('timeout', timedOut);
-    socket.setTimeout(timeout);
-    socket.once('connect', () => finish());
-    signal.addEventListener('abort', aborted, { once: true });
-    if (signal.aborted) aborted();
-  });
-}

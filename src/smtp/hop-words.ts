@@ -20,6 +20,7 @@ export interface Timeouts {
 export interface Extensions {
   readonly pipelining: boolean;
   readonly starttls: boolean;
+  readonly authPlain: boolean;
   readonly dsn: boolean;
   readonly smtputf8: boolean;
   readonly eightBitMime: boolean;
@@ -74,6 +75,7 @@ export type Result =
 export const noExtensions: Extensions = {
   pipelining: false,
   starttls: false,
+  authPlain: false,
   dsn: false,
   smtputf8: false,
   eightBitMime: false,
@@ -92,6 +94,7 @@ export function extensionsOf(raw: string): Extensions {
   return {
     pipelining: told.has('PIPELINING'),
     starttls: told.has('STARTTLS'),
+    authPlain: / PLAIN\b/i.test(` ${told.get('AUTH') ?? ''}`),
     dsn: told.has('DSN'),
     smtputf8: told.has('SMTPUTF8'),
     eightBitMime: told.has('8BITMIME'),

@@ -44,3 +44,60 @@ export class LineEnds {
     return this.#bare || this.#afterCr;
   }
 }
+
+/** Looks for lines of more than `longest` octets before their LF, piece by piece. */
+export class LongLines {
+  readonly #longest: number;
+  /** Octets since the last LF. */
+  #since = 0;
+  #found = false;
+
+  constructor(longest: number) {
+    this.#longest = longest;
+  }
+
+  /** Whether there is one in what was added until now. */
+  add(piece: Uint8Array): boolean {
+    const buffer = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+    // From one line end to the last within reach of it: few steps, however many lines there are.
+    let at = 0;
+    while (!this.#found && at + this.#longest - this.#since < buffer.length) {
+      const end = buffer.lastIndexOf(0x0a, at + this.#longest - this.#since);
+      if (end < at) this.#found = true;
+      at = end + 1;
+      this.#since = 0;
+    }
+    const last = buffer.lastIndexOf(0x0a);
+    this.#since = last < 0 ? this.#since + buffer.length : buffer.length - last - 1;
+    return this.#found;
+  }
+}
+
+/** Each bare CR and each bare LF as CRLF, piece by piece. */
+export class WholeLineEnds {
+  /** A CR was withheld: what it is, the next octet tells. */
+  #afterCr = false;
+
+  add(piece: Buffer): Buffer {
+    const text = (this.#afterCr ? '\r' : '') + piece.toString('latin1');
+    this.#afterCr = text.endsWith('\r');
+    return whole(this.#afterCr ? text.slice(0, -1) : text);
+  }
+
+  /** What is left. */
+  end(): Buffer {
+    const left = this.#afterCr ? '\r' : '';
+    this.#afterCr = false;
+    return whole(left);
+  }
+}
+
+const whole = (text: string): Buffer => Buffer.from(text.replace(/\r\n|\r|\n/g, '\r\n'), 'latin1');
+
+/** Each bare CR and each bare LF as CRLF. */
+export function withWholeLineEnds(content: Uint8Array): Uint8Array {
+  const text = Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('latin1');
+  const bytes = new Uint8Array(whole(text));
+  vouchForLineEnds(bytes);
+  return bytes;
+}

@@ -1,4 +1,5 @@
 // How a session says things: the reply to EHLO, refusals of content, and lines that cannot become two.
+import { longestLine } from '../mail/content.ts';
 import type { ForwardPath } from '../mail/envelope.ts';
 import { type Reply, replies } from '../mail/reply.ts';
 import type { Forwarded } from './command.ts';
@@ -26,6 +27,10 @@ export function helloReply(hostname: string, keywords: readonly string[]): strin
 export const refusals = {
   'bare line end': replies.bareLineEnd,
   'too big': replies.tooBig,
+  'long line': {
+    ...replies.badContent,
+    text: `${replies.badContent.text}: a line of more than ${longestLine} octets`,
+  },
   'no memory': replies.storeFull,
   failed: replies.localError,
 } as const;

@@ -85,6 +85,7 @@ class SmtpFrontDoor implements FrontDoor, Hall {
   readonly #limits: Limits;
   readonly #listeners: Listener[];
   readonly #stop = new AbortController();
+  readonly #normalizing: readonly Network[];
   readonly #carrying: readonly Network[];
   #held = 0;
 
@@ -99,6 +100,7 @@ class SmtpFrontDoor implements FrontDoor, Hall {
     if (openContent) this.openContent = openContent;
     this.clock = options.clock ?? systemClock;
     this.log = options.log ?? silentLog;
+    this.#normalizing = options.peers.filter((peer) => peer.normalize).map((peer) => expectNetwork(peer.network));
     this.#carrying = options.peers.filter((peer) => peer.carriesMembers).map((peer) => expectNetwork(peer.network));
     this.#listeners = options.listen.map((listen) => new Listener(this, listen, options, limits));
   }
@@ -136,6 +138,10 @@ class SmtpFrontDoor implements FrontDoor, Hall {
     if (outcome !== 'admitted') this.log.warn({ peer: address, outcome, all, same }, 'client not admitted');
     this.#tell({ kind: 'connection', outcome });
     return busy ? replies.tooManyConnections : refusal;
+  }
+
+  normalizes(address: string): boolean {
+    return this.#normalizing.some((includes) => includes(address));
   }
 
   carriesMembers(address: string): boolean {

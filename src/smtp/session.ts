@@ -16,7 +16,6 @@ import type { Hall, Transaction } from './hall.ts';
 import { helloReply, isSame, keywords, named, nameOf, printable, refusals } from './phrases.ts';
 
 type Done = () => void;
-
 const maxErrors = 10;
 const longestHelo = 255; // RFC 1035 §2.3.4
 
@@ -259,6 +258,7 @@ export class Session implements Speaker {
     this.#wire.parser.startContent(
       {
         limit: size,
+        normalize: this.#hall.normalizes(this.address),
         // A client that did not ask for SIZE gets its 552 at the end; one that does not stop is cut off.
         cutOff: 2 * size + 1_048_576,
         reserve: (octets) => this.#reserve(octets),
@@ -290,10 +290,10 @@ export class Session implements Speaker {
     const { address: peer, helo, forwardedFor } = client;
     const about = { session: this.#wire.id, peer, helo, forwardedFor };
     if (content.kind === 'refused') {
-      const reply = refusals[content.reason];
       hall.log.warn({ ...about, reason: content.reason }, 'message refused');
-      return named(reply, this.#wire.id);
+      return named(refusals[content.reason], this.#wire.id);
     }
+    if (content.normalized) hall.log.info(about, 'bare line ends were made whole: signatures may not fit any more');
     const { size: _, ...mail } = transaction.mail;
     const envelope: Envelope = { ...mail, forwardPaths: transaction.forwardPaths };
     try {

@@ -175,7 +175,7 @@ class SmtpTransport implements Transport {
 
   #poolOf(hop: NextHop): Pool {
     if (this.#closed) throw { cause: 'shutting down' } satisfies Failure;
-    const key = JSON.stringify([hop.name, hop.host, hop.port, hop.tls, hop.maxConnections]);
+    const key = JSON.stringify([hop.name, hop.host, hop.port, hop.tls, hop.maxConnections, hop.socket, hop.auth?.user]);
     let pool = this.#pools.get(key);
     if (!pool) {
       pool = new Pool(hop, this.#hostname, this.#timeouts, this.#clock);

@@ -5,11 +5,9 @@
 import type { Duration, Instant } from '../clock.ts';
 import type { Content, ContentFile, ContentWriter } from '../mail/content.ts';
 import type { Envelope, ForwardPath } from '../mail/envelope.ts';
-import { PointsmanError } from '../mail/error.ts';
 import type { MailFacts } from '../mail/facts.ts';
 import type { Mailbox } from '../mail/path.ts';
 import type { QueueId } from '../mail/queue-id.ts';
-import { replies } from '../mail/reply.ts';
 import type { BareJid } from '../presence/jid.ts';
 import type { Presence, PresenceChange } from '../presence/presence.ts';
 import type { Choice, Snapshot } from '../routing/choose.ts';
@@ -18,6 +16,8 @@ import type { GroupName, PersonName } from '../routing/rules.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { Evidence } from '../tracking/evidence.ts';
 import type { Tracked, TrackState } from '../tracking/tracked.ts';
+
+export { ShortIdTaken } from './short-id-taken.ts';
 
 export interface DeliveryRef {
   readonly queueId: QueueId;
@@ -219,17 +219,6 @@ export interface Recorded {
     /** When and by whom it was taken care of; null when it never was, or is not tracked. */
     readonly closed: { readonly at: Instant; readonly state: TrackState; readonly ownedSince: Instant | null } | null;
   }[];
-}
-
-/** Another open tracked message has this short id: draw another and call again; nothing was written. */
-export class ShortIdTaken extends PointsmanError {
-  readonly shortId: string;
-
-  constructor(shortId: string) {
-    super(replies.localError, `the short id ${shortId} is taken by another open message`);
-    this.name = 'ShortIdTaken';
-    this.shortId = shortId;
-  }
 }
 
 export interface Store {

@@ -8,6 +8,7 @@ import { receivedField } from '../../src/mail/received.ts';
 import { formatReply, parseReply } from '../../src/mail/reply.ts';
 import { parseMail, parseRcpt, parseXforward } from '../../src/smtp/command.ts';
 import { decodeUtf8Address, decodeXtext, encodeUtf8Address, encodeXtext } from '../../src/smtp/xtext.ts';
+import { runs } from '../support/runs.ts';
 
 /** Text made of the pieces that matter to a grammar, and of anything. */
 const textOf = (...pieces: string[]): fc.Arbitrary<string> =>
@@ -34,7 +35,7 @@ describe('a path', () => {
           if (again !== undefined) expect(mailboxKey(again)).toBe(key);
         },
       ),
-      { numRuns: 3_000 },
+      { numRuns: runs(3_000) },
     );
   });
 });
@@ -51,7 +52,7 @@ describe('a reply', () => {
         // A text that begins like an enhanced code of its class would be taken for one the second time.
         if (reply.enhanced !== undefined) expect(parseReply(formatReply(reply))).toEqual(reply);
       }),
-      { numRuns: 3_000 },
+      { numRuns: runs(3_000) },
     );
   });
 });
@@ -76,7 +77,7 @@ describe('a header', () => {
   };
 
   test('of any octets gives clean facts', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), clean), { numRuns: 1_000 });
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), clean), { numRuns: runs(1_000) });
   });
 
   test('of almost-mail gives clean facts', () => {
@@ -98,7 +99,7 @@ describe('a header', () => {
     );
     fc.assert(
       fc.property(mail, (text) => clean(Buffer.from(text))),
-      { numRuns: 3_000 },
+      { numRuns: runs(3_000) },
     );
   });
 
@@ -175,7 +176,7 @@ describe('a command', () => {
           if (rcpt.ok) expect(rcpt.value.orcpt ?? '').not.toMatch(controls);
         }
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     );
   });
 
@@ -189,7 +190,7 @@ describe('a command', () => {
           parseXforward(line);
         }
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     );
   });
 });

@@ -32,6 +32,10 @@ const known = {
   dovecot: program('dovecot', 'dovecot-imapd'),
   prosody: program('prosody'),
   swaks: program('swaks'),
+  dovecotLmtp: {
+    debian: 'dovecot-lmtpd',
+    isHere: () => existsSync('/usr/lib/dovecot/lmtp') && programPath('dovecot') !== undefined,
+  },
   ejabberd: { debian: 'ejabberd', long: true, isHere: () => programPath('ejabberdctl') !== undefined },
   slixmpp: {
     debian: 'python3-slixmpp',

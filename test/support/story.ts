@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { day, hour, type Instant, minute } from '../../src/clock.ts';
+import type { Config } from '../../src/config.ts';
 import { noFaults } from '../../src/fault-point.ts';
 import type { Client } from '../../src/intake.ts';
 import type { Fields, Log } from '../../src/log.ts';
@@ -62,6 +63,9 @@ export class Story {
   markKeys: readonly MarkKey[] = [{ id: 'k1', secret: Buffer.from('a secret of the test') }];
   /** Transactions with a next hop of this name end only when the promise does. */
   readonly hanging = new Map<string, Promise<void>>();
+  freeSpace = 1_000_000;
+  /** For the stories that begin after. */
+  static limits: Partial<Config['limits']> = {};
   link: LinkStatus = { state: 'up', since: 0 };
   /** While set, instant messages fail. */
   mute = false;
@@ -107,6 +111,8 @@ export class Story {
           delayNotice: 4 * hour,
         },
         reports: { languages: [] },
+        postmaster: expectMailbox('chief@example.org'),
+        limits: { messages: 60_000, recipients: null, most: 100_000, leastFree: 1_000, ...Story.limits },
       },
       clock: this.clock,
       random: () => {
@@ -120,6 +126,7 @@ export class Story {
       notifier: this.#notifier(),
       transport: this.#transport(),
       composeReport,
+      freeSpace: async () => this.freeSpace,
       ours: this.ours,
       markKeys: () => this.markKeys,
       log: this.#log(),

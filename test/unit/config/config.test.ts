@@ -46,6 +46,8 @@ describe('a good file', () => {
           reportLifetime: 2 * day,
           delayNotice: 4 * hour,
         },
+        postmaster: null,
+        limits: { messages: null, recipients: null, most: 1_000_000, leastFree: 100_000_000 },
         reports: { languages: [] },
         xmpp: null,
         evidence: null,
@@ -122,6 +124,8 @@ log: { level: debug, pretty: false }
         reportLifetime: day,
         delayNotice: null,
       },
+      postmaster: null,
+      limits: { messages: null, recipients: null, most: 1_000_000, leastFree: 100_000_000 },
       reports: { languages: ['de', 'en'] },
       xmpp: {
         jid: 'pointsman@chat.example.org',
@@ -347,10 +351,38 @@ describe('mistakes', () => {
       'pointsman.yaml:5:3: error: "a b" is neither "default" nor a domain',
       'pointsman.yaml:5:3: error: nextHops needs the key "default": where mail goes that no domain here names',
       'pointsman.yaml:6:10: error: "x.y" is not a host and port such as mail.example.org:25 or [::1]:25',
-      'pointsman.yaml:7:10: error: a next hop needs the key "host": a host name or IP address',
+      'pointsman.yaml:7:3: error: the next hop "y.org" has exactly one of host and socket',
       'pointsman.yaml:7:18: error: "0" is not a whole number from 1 to 65535',
       'pointsman.yaml:7:26: error: "off" is not one of none, may, encrypt, verify',
     ]);
+  });
+
+  test('next hops of every kind', () => {
+    const text = `hostname: a.b
+state: s
+rules: r
+nextHops:
+  default: { socket: lmtp, protocol: lmtp }
+  x.org: { host: x.org, user: ann, passwordFile: p, caFile: ca, fallbacks: ['y.org:26'] }
+  z.org: { host: z.org, pins: ['${Array(32).fill('ab').join(':')}'] }
+`;
+    const { config, problems } = parseConfig(text, {
+      ...surroundings,
+      readSecret: () => ({ value: 'secret\n' }),
+      readFile: () => ({ value: '-----BEGIN CERTIFICATE-----' }),
+    });
+    expect(problems).toEqual([]);
+    expect(config?.nextHops.default).toMatchObject({ socket: '/etc/pointsman/lmtp', protocol: 'lmtp', tls: 'none' });
+    expect(config?.nextHops.byDomain.get('x.org')).toMatchObject({
+      auth: { user: 'ann', password: 'secret' },
+      ca: '-----BEGIN CERTIFICATE-----',
+      tls: 'verify',
+      fallbacks: [{ host: 'y.org', port: 26, auth: { user: 'ann' }, tls: 'verify' }],
+    });
+    expect(config?.nextHops.byDomain.get('z.org')?.pins).toEqual([Array(32).fill('AB').join(':')]);
+    const open =
+      'hostname: a.b\nstate: s\nrules: r\nnextHops:\n  default: { host: x.org, tls: may, user: ann, passwordFile: p }\n';
+    expect(problemsOf(open)).toContainEqual(expect.stringContaining('a password goes only where tls is verify'));
   });
 
   test.each([

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { headOf } from '../../../src/mail/content.ts';
 import { type Content, ContentParser } from '../../../src/smtp/content-parser.ts';
+import { runs } from '../../support/runs.ts';
 
 interface Read {
   readonly content: Content | 'cut off' | undefined;
@@ -115,7 +116,7 @@ test('the cut into segments changes nothing, and what was stuffed comes out as i
       expect(text(got)).toBe(content);
       expect(got.commands).toEqual(['NOOP']);
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });
 
@@ -128,6 +129,6 @@ test('any octets, in any segments, give one verdict', async () => {
         await read([whole]),
       );
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });

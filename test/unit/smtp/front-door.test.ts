@@ -8,6 +8,7 @@ import tls from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
 import { minute } from '../../../src/clock.ts';
 import type { Client, Intake } from '../../../src/intake.ts';
+import { headOf } from '../../../src/mail/content.ts';
 import type { QueueId } from '../../../src/mail/queue-id.ts';
 import { replies } from '../../../src/mail/reply.ts';
 import {
@@ -383,3 +384,34 @@ function reader(socket: net.Socket): () => Promise<string> {
     }
   };
 }
+
+describe('mail', () => {
+  test('whose peer may send bare line ends is normalised, and nothing is smuggled by it', async () => {
+    const handed: string[] = [];
+    const door = createFrontDoor({
+      listen: [{ host: '127.0.0.1', port: 0, carriesMembers: false }],
+      hostname: 'relay.example',
+      size: 100_000,
+      peers: [{ network: '127.0.0.1', carriesMembers: false, normalize: true }],
+      intake: {
+        admitClient: () => undefined,
+        admitRecipient: () => undefined,
+        async accept(_client, _envelope, content) {
+          handed.push(Buffer.from(headOf(content)).toString('latin1'));
+          return '0123456789ABC' as QueueId;
+        },
+      },
+    });
+    const [bound] = await door.start();
+    const socket = net.connect(bound?.port ?? 0, '127.0.0.1');
+    const said: string[] = [];
+    socket.on('data', (chunk: Buffer) => said.push(chunk.toString()));
+    const envelope = 'MAIL FROM:<>\r\nRCPT TO:<x@example.com>\r\n';
+    const content = 'Subject: x\n\none\rtwo\n.\nMAIL FROM:<evil@x>\n.\r\nthree\r\n.\r\n';
+    socket.write(`EHLO c\r\n${envelope}DATA\r\n${content}QUIT\r\n`);
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect(handed).toEqual(['Subject: x\r\n\r\none\r\ntwo\r\n.\r\nMAIL FROM:<evil@x>\r\n.\r\nthree\r\n']);
+    expect(said.join('').match(/^250 2\.1\.0/gm)).toHaveLength(1);
+    await door.close();
+  });
+});

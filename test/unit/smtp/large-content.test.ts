@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Intake } from '../../../src/intake.ts';
-import { type Content, type ContentWriter, isFile, mostInMemory } from '../../../src/mail/content.ts';
+import { type Content, type ContentWriter, isFile, longestLine, mostInMemory } from '../../../src/mail/content.ts';
 import { expectMailbox } from '../../../src/mail/path.ts';
 import type { QueueId } from '../../../src/mail/queue-id.ts';
 import { createFrontDoor, type FrontDoor } from '../../../src/smtp/server.ts';
@@ -52,13 +52,13 @@ function letter(octets: number): string {
 
 async function door(
   intake: Partial<Intake>,
-  more: { memory?: number } = {},
+  { normalize = false, ...more }: { memory?: number; normalize?: boolean } = {},
 ): Promise<{ front: FrontDoor; peer: Peer }> {
   const front = createFrontDoor({
     listen: [{ host: '127.0.0.1', port: 0, carriesMembers: false }],
     hostname: 'relay.example',
     size: 20_000_000,
-    peers: [],
+    peers: normalize ? [{ network: '127.0.0.1', carriesMembers: false, normalize }] : [],
     intake: {
       admitClient: () => undefined,
       admitRecipient: () => undefined,
@@ -147,6 +147,43 @@ test('that is refused, too big or left unfinished leaves no file', async () => {
   gone.peer.end();
   while (gone.front.connections > 0 || files().length > 0) await new Promise((resolve) => setImmediate(resolve));
   expect(files()).toEqual([]);
+}, 30_000);
+
+test('whose peer may send bare line ends is made whole in the file too', async () => {
+  const kept: Content[] = [];
+  const accept: Intake['accept'] = async (_client, _envelope, content) => {
+    kept.push(content);
+    return queueId;
+  };
+  const { peer } = await door({ accept }, { normalize: true });
+  let count = 0;
+  const mixed = letter(900_000).replaceAll('\r\n', () => ['\r\n', '\n', '\r'][count++ % 3] ?? '');
+  // Each dot at the start of a line in CRLF is stuffed; elsewhere it is an octet like others.
+  peer.write(`${mixed.replace(/(?<=\r\n)\./g, '..')}\r\n.\r\n`);
+  expect(await peer.reply()).toMatch(/^250 /);
+  const [content] = kept;
+  if (!content || !isFile(content)) throw new Error('a file was expected');
+  const text = readFileSync(content.path, 'latin1');
+  expect(text).toBe(`${mixed}\r\n`.replace(/\r\n|\r|\n/g, '\r\n'));
+  expect(content.length).toBe(text.length);
+}, 30_000);
+
+test('with a line that is too long is refused wherever the line stands, and leaves no file', async () => {
+  for (const [excess, reply] of [
+    [0, /^250 /],
+    [1, /^554 5\.6\.0 .*a line of more than 65536 octets/],
+  ] as const) {
+    const { peer } = await door({
+      accept: async (_client, _envelope, content) => {
+        if (isFile(content)) await store.dropContent(content);
+        return queueId;
+      },
+    });
+    const line = `${'x'.repeat(longestLine - 1 + excess)}\r\n`;
+    peer.write(`${stuffed(letter(600_000))}${line}${stuffed(letter(300_000))}.\r\n`);
+    expect(await peer.reply()).toMatch(reply);
+    expect(files()).toEqual([]);
+  }
 }, 30_000);
 
 test('that cannot be written is tried again later', async () => {
