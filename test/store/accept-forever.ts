@@ -16,8 +16,19 @@ async function acceptForever(): Promise<never> {
     last += 1;
     const queueId = id(`R${round}${String(last).padStart(11, '0')}`);
     await store.accept(acceptance(queueId, { content: new Uint8Array(10_240).fill(last % 251) }));
-    writeSync(1, `${queueId}\n`);
+    say(`${queueId}\n`);
     acknowledged += 1;
     if (acknowledged === Number(count)) process.kill(process.pid, 'SIGKILL');
+  }
+}
+
+/** The pipe is not blocking: when its reader is behind, it says so, and is asked again. */
+function say(line: string): void {
+  for (let rest = Buffer.from(line); rest.length > 0; ) {
+    try {
+      rest = rest.subarray(writeSync(1, rest));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    }
   }
 }
