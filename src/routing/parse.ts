@@ -230,6 +230,7 @@ class Builder {
       hold: value.hold ?? null,
       fallback: this.#fallback(name, value),
       policy: this.#policyOf(value.policy, policies),
+      ...(value.language === undefined ? {} : { language: value.language }),
       place,
     });
   }

@@ -3,7 +3,7 @@
 import { day, second } from '../clock.ts';
 import { states } from '../presence/presence.ts';
 import { quote, type Report } from './problem.ts';
-import { strategies, type TextTest } from './rules.ts';
+import { languages, strategies, type TextTest } from './rules.ts';
 import {
   bareJid,
   bool,
@@ -52,6 +52,7 @@ const groupSchema = fields(
     hold: optional(orNone(duration(second, 7 * day))),
     fallback: optional(target('a fallback', ['unchanged'], { mailbox: located(mailbox), person: reference })),
     policy: optional(orNone(reference)),
+    language: optional(oneOf(languages)),
   },
   { member: 'unknown key "member": a group has "members", a list of names of people' },
 );

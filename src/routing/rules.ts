@@ -35,6 +35,10 @@ export type Fallback =
   /** Deliver to the group address as it is. */
   | { readonly kind: 'unchanged' };
 
+/** What Pointsman speaks. */
+export const languages = ['en', 'de'] as const;
+export type Language = (typeof languages)[number];
+
 export interface Group {
   readonly name: GroupName;
   readonly addresses: readonly Mailbox[];
@@ -45,6 +49,8 @@ export interface Group {
   readonly hold: Duration | null;
   readonly fallback: Fallback;
   readonly policy: Policy | null;
+  /** In which its members are told; English when not said. */
+  readonly language?: Language;
   readonly place: Place;
 }
 
