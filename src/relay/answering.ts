@@ -138,7 +138,7 @@ async function ack(stage: Stage, person: Person, tracked: Tracked, message: Inco
     reference: message.id ?? null,
     trusted: true,
   };
-  const { result } = await weigh(stage, tracked, evidence, person.name);
+  const { result } = await weigh(stage, tracked, evidence, person.name, message.room ?? null);
   switch (result.kind) {
     case 'closed':
       return message.room

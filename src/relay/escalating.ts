@@ -2,6 +2,7 @@
 // written back only if nobody was quicker (compare-and-set); then it is computed again from what stands now.
 import type { Instant } from '../clock.ts';
 import { movedOnText, takenText } from '../notify/nudge.ts';
+import type { BareJid } from '../presence/jid.ts';
 import type { PersonName } from '../routing/rules.ts';
 import type { Consequences, DeliveryRef, NewNudge } from '../store/store.ts';
 import { type Acknowledged, acknowledge } from '../tracking/acknowledge.ts';
@@ -70,7 +71,9 @@ function consequences(stage: Stage, before: Tracked, next: Advance, trigger: Tri
     ...(before.owner === null ? {} : { from: before.owner }),
     to,
   });
-  const former = tracked.owner === before.owner ? [] : tellFormer(stage, before, tracked, move, now);
+  // Who has passed hears so in the answer to that.
+  const told = tracked.owner === before.owner || trigger === 'passed';
+  const former = told ? [] : tellFormer(stage, before, tracked, move, now);
   switch (move.kind) {
     case 'reassign': {
       const chosen: StoryEvent[] =
@@ -170,6 +173,8 @@ export async function weigh(
   of: DeliveryRef,
   evidence: Omit<Evidence, 'at'>,
   by: string,
+  /** Where it is said in answer, and so need not be told again. */
+  answeredIn: BareJid | null = null,
 ): Promise<Weighed> {
   const ref = bareRef(of);
   for (let attempt = 1; attempt <= casTries; attempt += 1) {
@@ -200,7 +205,7 @@ export async function weigh(
       evidence: [stored],
       events: [seen, ...closed],
       withdrawNudgesOf: [ref],
-      nudges: await tellOthers(stage, after, evidence.person, by, now),
+      nudges: await tellOthers(stage, after, evidence.person, by, answeredIn, now),
     };
     if ((await stage.store.advance(after, also)) === 'stale') continue;
     stage.ledger.moved(before, after);
@@ -217,6 +222,7 @@ async function tellOthers(
   tracked: Tracked,
   taker: PersonName | null,
   by: string,
+  answeredIn: BareJid | null,
   now: Instant,
 ): Promise<NewNudge[]> {
   const asked = (await stage.store.nudges(tracked.queueId)).filter(
@@ -225,7 +231,7 @@ async function tellOthers(
   const told = new Set<string>();
   return asked.flatMap(({ to }) => {
     const key = to.kind === 'room' ? to.room : (to.person ?? to.jid);
-    if (told.has(key) || key === taker) return [];
+    if (told.has(key) || key === taker || key === answeredIn) return [];
     told.add(key);
     const text = takenText(factsOf(tracked, now), by);
     if (to.kind === 'room') return noticeToRoom(stage, tracked, to.room, text, now);

@@ -108,6 +108,8 @@ describe('the owner', () => {
     await story.says('alice', `pass ${id}`);
     await story.ships('bob@example.org');
     await story.hears('alice', /off your hands; bob is asked now/);
+    await story.quiet();
+    expect(story.said.filter(({ to, text }) => to === 'alice@example.org' && /has moved on/.test(text))).toEqual([]);
     await nudged('bob');
     await story.says('bob', 'pass');
     await story.hears('duty@rooms.example.org', /alice has passed; bob has passed/);
@@ -141,6 +143,10 @@ describe('an ack', () => {
     expect(await story.event('closed')).toMatchObject({ by: 'dave' });
     await story.hears('bob', /is taken by dave/);
     await story.hears('duty@rooms.example.org', /is taken by dave/);
+    await story.clock.advance(second);
+    await story.quiet();
+    const inRoom = story.said.filter(({ to, text }) => to === 'duty@rooms.example.org' && /is taken/.test(text));
+    expect(inRoom).toHaveLength(1);
   });
 
   it('that comes late says so and changes nothing', async () => {

@@ -8,6 +8,7 @@ import type { SunkMail } from '../../../src/sandbox/mail-sink.ts';
 import { Messages } from '../../../src/sandbox/messages.ts';
 import { People } from '../../../src/sandbox/people.ts';
 import type { Reaction } from '../../../src/sandbox/reaction.ts';
+import type { XmppServer } from '../../../src/sandbox/xmpp-server/xmpp-server.ts';
 import { settle, TestClock } from '../../support/clock.ts';
 import { accepted } from './story.ts';
 import { stage } from './xmpp-server/raw-client.ts';
@@ -143,3 +144,47 @@ test('the simulation makes room for a human, is silent meanwhile, and comes back
   await ask();
   await bot.hears('<body>ack k7mf</body>');
 });
+
+test('what was stored while nobody was there is not answered later', async (test) => {
+  const { ask, bot, people, server, simulatedSays, notes } = await cue(test, ['ignore']);
+  const gone = simulatedSays('unavailable');
+  await people.become({ alice: 'offline' });
+  await gone;
+  bot.say(`<message to='alice@localhost' type='chat'><body>${question}</body></message>`);
+  await bot.hearsUntilPong();
+  expect(server.offlineMessages('alice')).toHaveLength(1);
+  const back = simulatedSays(undefined);
+  await people.become({});
+  await back;
+  await ask();
+  await ask();
+  await settle();
+  expect(notes).toEqual(['alice does not look.', 'alice does not look.']);
+});
+
+test('a human who comes while the simulated one is still reading answers alone', async (test) => {
+  const { ask, bot, enter, clock, server, simulatedSays } = await cue(test, ['ack']);
+  const acks = countAcks(server);
+  const sleeping = clock.sleeping;
+  bot.say(`<message to='alice@localhost' type='chat'><body>${question}</body></message>`);
+  await clock.untilSleeping(sleeping + 1);
+  const gone = simulatedSays('unavailable');
+  const human = await enter('alice', 'phone');
+  await gone;
+  await clock.advance(3_000);
+  const back = simulatedSays(undefined);
+  human.socket.destroy();
+  await back;
+  // Sent on the same stream as the answer that must not be there.
+  await ask();
+  await bot.hears('<body>ack k7mf</body>');
+  expect(acks()).toBe(1);
+});
+
+function countAcks(server: XmppServer): () => number {
+  let acks = 0;
+  server.onStanza((stanza, direction) => {
+    if (direction === 'in' && stanza.getChildText('body')?.startsWith('ack ')) acks += 1;
+  });
+  return () => acks;
+}
