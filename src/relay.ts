@@ -15,10 +15,14 @@ import { mailboxKey, nullReversePath } from './mail/path.ts';
 import type { QueueId } from './mail/queue-id.ts';
 import type { AckOutcome } from './operations.ts';
 import type { PresenceChange } from './presence/presence.ts';
+import { Absences } from './relay/absences.ts';
 import { type Accepted, admitRecipient, keepSafe, peersOf } from './relay/accepting.ts';
 import { createAnswering } from './relay/answering.ts';
 import { startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
+import { createAnnouncer } from './relay/faults/announcing.ts';
+import { createDesk } from './relay/faults/desk.ts';
+import { createSources } from './relay/faults/sources.ts';
 import { dispatch } from './relay/forwarding.ts';
 import { chosenByPresence, hasLeft } from './relay/leaving.ts';
 import { Ledger } from './relay/ledger.ts';
@@ -41,6 +45,8 @@ export interface Relay extends Intake {
   load(person: string): { open: number; lastAssignedAt: number | null };
 }
 
+const nobodyTold = { room: null, people: [], group: null, mailbox: null };
+
 type DueOf<Kind extends Due['kind']> = Extract<Due, { kind: Kind }>;
 
 export async function createRelay(parts: Parts): Promise<Relay> {
@@ -48,14 +54,24 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const wake = () => {
     for (const loop of loops) loop.wake();
   };
+  const absences = new Absences(parts.store);
+  await absences.load(parts.rules.current().people.keys());
   const stage: Stage = {
     ...parts,
+    absences,
+    tell(event) {
+      parts.tell(event);
+      sources.observe(event);
+    },
     ledger: new Ledger(await parts.store.history()),
     startedAt: parts.clock.now(),
     wake,
   };
   const peers = peersOf(parts.config);
-  const answering = createAnswering(stage);
+  const announcer = createAnnouncer(stage, { ...nobodyTold, ...parts.operators });
+  const desk = createDesk(stage, announcer);
+  const sources = createSources(stage, desk);
+  const answering = createAnswering(stage, desk);
   const cutOff = new AbortController();
   const stopping = new AbortController();
 
@@ -139,6 +155,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       if ((await stage.store.wakeHeld(group.name, stage.clock.now())) > 0) wake();
     }
     if (state !== 'offline' || !(await hasLeft(stage, change, stopping.signal))) return;
+    await desk.left(person.name);
     for (const tracked of await stage.store.openTracked({ owner: person.name })) {
       if (chosenByPresence(tracked)) await escalate(stage, tracked, { trigger: 'owner offline', owner: person.name });
     }
@@ -181,6 +198,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
         inBackground('a change of presence', watchPresence(change));
       });
       stage.notifier?.onMessage((message) => inBackground('an instant message', answering.hear(message)));
+      stage.notifier?.onAsk?.((asked) => answering.ask(asked));
+      sources.start();
       stage.notifier?.onReceipt((receipt) => inBackground('a receipt', watchReceipt(receipt)));
       const loop = { store: stage.store, clock: stage.clock, log: stage.log };
       loops.push(
@@ -217,6 +236,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       const impatience = new AbortController();
       const limit = stage.clock.sleepUntil(stage.clock.now() + 20_000, impatience.signal).then(() => cutOff.abort());
       await stopped;
+      await sources.stop();
       impatience.abort();
       await limit;
     },

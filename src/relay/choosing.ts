@@ -10,7 +10,7 @@ import type { PersonName } from '../routing/rules.ts';
 import type { Delivery, Message, NewDecision } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { Tracked } from '../tracking/tracked.ts';
-import { casTries, type Stage, tellAll } from './parts.ts';
+import { awayNow, casTries, type Stage, tellAll } from './parts.ts';
 
 export interface Work {
   readonly message: Message;
@@ -43,7 +43,7 @@ async function chooseMember(stage: Stage, work: Work, plan: GroupPlan): Promise<
     stage.ledger.retract(ref);
     const snapshot = stage.ledger.snapshot(plan, stage.watcher, {
       now,
-      excluded: tracked?.tried ?? {},
+      excluded: { ...awayNow(stage, now), ...tracked?.tried },
       holdUntil: holdUntil(stage, plan, message, now),
     });
     const choice = choose(plan, snapshot);

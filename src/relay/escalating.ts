@@ -12,7 +12,7 @@ import type { Evidence } from '../tracking/evidence.ts';
 import { isOpen, type Tracked } from '../tracking/tracked.ts';
 import { chosenEvent, decided } from './choosing.ts';
 import { factsOf, notice, noticeToRoom, nudgeRoom, remindOwner } from './nudging.ts';
-import { casTries, type Stage, tellAll } from './parts.ts';
+import { awayNow, casTries, type Stage, tellAll } from './parts.ts';
 
 /** @param cause `owner`: only if the message is still theirs. Does nothing when the message has moved on meanwhile. */
 export async function escalate(
@@ -33,7 +33,11 @@ export async function escalate(
       if ((await stage.store.advance(waiting, {})) === 'stale') continue;
       return waiting;
     }
-    const snapshot = stage.ledger.snapshot(before.plan, stage.watcher, { now, excluded: {}, holdUntil: null });
+    const snapshot = stage.ledger.snapshot(before.plan, stage.watcher, {
+      now,
+      excluded: awayNow(stage, now),
+      holdUntil: null,
+    });
     const next = advance(before, cause.trigger, snapshot);
     const also = consequences(stage, before, next, cause.trigger, now);
     if ((await stage.store.advance(next.tracked, also)) === 'stale') continue;
@@ -217,7 +221,7 @@ export async function weigh(
 }
 
 /** Everybody else who was asked is told who has it. */
-async function tellOthers(
+export async function tellOthers(
   stage: Stage,
   tracked: Tracked,
   taker: PersonName | null,
@@ -243,4 +247,4 @@ async function tellOthers(
 }
 
 /** Callers may hand over a whole tracked message; what is stored names the delivery and no more. */
-const bareRef = ({ queueId, seq }: DeliveryRef): DeliveryRef => ({ queueId, seq });
+export const bareRef = ({ queueId, seq }: DeliveryRef): DeliveryRef => ({ queueId, seq });

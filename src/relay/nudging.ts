@@ -147,6 +147,12 @@ export function refOfNudgeId(id: string): DeliveryRef | undefined {
   return parts ? { queueId: parts[1] as DeliveryRef['queueId'], seq: Number(parts[2]) } : undefined;
 }
 
+/** Which delivery any stanza of ours about a mail speaks of; undefined when it is about none. */
+export function deliveryOfStanza(id: string): DeliveryRef | undefined {
+  const parts = /^([0-9A-Z]{13})\.(\d{1,9})\.\d+\./.exec(id);
+  return parts ? { queueId: parts[1] as DeliveryRef['queueId'], seq: Number(parts[2]) } : undefined;
+}
+
 /** Sends one due nudge and writes down what came of it. */
 export async function sendNudge(stage: Stage, nudge: Nudge): Promise<void> {
   const now = stage.clock.now();

@@ -4,12 +4,15 @@ import type { Config } from '../config.ts';
 import type { FaultPoint } from '../fault-point.ts';
 import type { Log } from '../log.ts';
 import type { ReportData } from '../mail/dsn.ts';
+import type { FaultId } from '../notify/faults.ts';
 import type { Notifier } from '../notify/notifier.ts';
 import type { Watcher } from '../presence/watcher.ts';
-import type { RuleSource } from '../routing/rules.ts';
+import type { PersonName, RuleSource } from '../routing/rules.ts';
 import type { Store } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { Transport } from '../transport.ts';
+import type { Absences } from './absences.ts';
+import type { FaultReport, OperatorTargets } from './faults/announcing.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface Parts {
@@ -28,11 +31,26 @@ export interface Parts {
   /** Called with every event once it is durable. Must not throw. */
   readonly tell: (event: StoryEvent) => void;
   readonly reach: FaultPoint;
+  /** Who is told of faults; null or absent: only the log is. */
+  readonly operators?: OperatorTargets | null;
+  /** Tells a program of a fault. Rejects when it could not be told. */
+  readonly webhook?: (report: FaultReport) => Promise<void>;
+  /** What only the machine knows: free disk, certificates, whether the rules were rejected. */
+  readonly probe?: () => Promise<readonly Finding[]>;
+}
+
+/** One look at something that may be wrong. */
+export interface Finding {
+  readonly kind: FaultId;
+  readonly subject: string;
+  /** Null: it is well. */
+  readonly wrong: string | null;
 }
 
 /** What the stages of the story share. */
 export interface Stage extends Parts {
   readonly ledger: Ledger;
+  readonly absences: Absences;
   readonly startedAt: Instant;
   /** Something became due: the loops look again. */
   readonly wake: () => void;
@@ -41,6 +59,13 @@ export interface Stage extends Parts {
 export function tellAll(stage: Pick<Stage, 'tell'>, events: readonly StoryEvent[] | undefined): void {
   for (const event of events ?? []) stage.tell(event);
 }
+
+/** Who has said that they are away, in words for the decision. */
+export const awayNow = (stage: Pick<Stage, 'absences'>, now: Instant): Readonly<Record<PersonName, string>> =>
+  stage.absences.excluded(now, (until) => awayWords(until));
+
+const awayWords = (until: Instant | null): string =>
+  until === null ? 'has said away' : `has said away until ${new Date(until).toISOString().slice(0, 16)}Z`;
 
 /** How often a compare-and-set is tried again when somebody else was quicker. */
 export const casTries = 8;

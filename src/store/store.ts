@@ -269,11 +269,45 @@ export interface Store {
     pendingNudges: number;
   }>;
 
+  // Faults
+  /** Opens it, or counts it once more when it is open already. */
+  openFault(fault: NewFault): Promise<Fault>;
+  /** Owner and clearing, by compare-and-set on the revision. */
+  changeFault(fault: Fault): Promise<Written>;
+  announcedFault(number: number, revision: number): Promise<void>;
+  faults(which: 'open' | 'untold' | 'all'): Promise<readonly Fault[]>;
+
   /** Small facts of ours that outlive a restart: whom we greeted, keys. */
   remember(key: string, value: string): Promise<void>;
   recall(key: string): Promise<string | null>;
 
   close(): Promise<void>;
+}
+
+export interface NewFault {
+  /** An id of the catalogue (notify/faults.ts). */
+  readonly kind: string;
+  readonly subject: string;
+  readonly severity: 'critical' | 'fatal' | 'error' | 'warning';
+  readonly text: string;
+  readonly at: Instant;
+}
+
+export interface Fault extends Omit<NewFault, 'at'> {
+  /** For people it is `f3`. */
+  readonly number: number;
+  readonly openedAt: Instant;
+  readonly lastAt: Instant;
+  readonly count: number;
+  readonly owner: PersonName | null;
+  readonly ownedSince: Instant | null;
+  readonly clearedAt: Instant | null;
+  /** Null when it cleared by itself. */
+  readonly clearedBy: PersonName | null;
+  /** Counts what people are told of: opened, owned, free again, cleared. */
+  readonly revision: number;
+  /** The revision that the operators were told of last; 0: of none. */
+  readonly announced: number;
 }
 
 export interface QueueFilter {

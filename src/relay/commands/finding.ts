@@ -43,7 +43,11 @@ async function meant({ stage, person, command }: Request): Promise<readonly Trac
   if (!ofOthers || (mine.length > 0 && command.verb !== 'redirect' && command.verb !== 'claim')) return mine;
   const others = (await openFor(stage, person)).filter(({ owner }) => owner !== person.name);
   const free = command.verb === 'claim' || command.verb === 'ack' || command.verb === 'yes';
-  return free ? others.filter(({ state }) => state === 'tracked') : command.verb === 'redirect' ? [...mine, ...others] : others;
+  return free
+    ? others.filter(({ state }) => state === 'tracked')
+    : command.verb === 'redirect'
+      ? [...mine, ...others]
+      : others;
 }
 
 /** Open messages of the groups somebody is in; of all groups for an operator. */

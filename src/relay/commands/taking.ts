@@ -79,12 +79,12 @@ export function take(request: Request, found: Tracked): Promise<Answer> {
         const closed: StoryEvent[] = isOpen(after.state)
           ? []
           : [{ event: 'closed', at: now, ...refOf(after), state: after.state, by: person.name }];
-        const nudges = await tellOthers(stage, after, person.name, person.name, now);
+        const nudges = await tellOthers(stage, after, person.name, person.name, room, now);
         const mine = result.kind === 'owned' ? p.owned(id) : confirmText(factsOf(after, now), p);
         return {
           tracked: after,
           also: { evidence: [evidence], events: [...events, ...closed], withdrawNudgesOf: [bareRef(after)], nudges },
-          text: room === null ? mine : toldIn(room, nudges) ? null : p.takenBy(id, person.name),
+          text: room === null ? mine : p.takenBy(id, person.name),
         };
       }
       default:
@@ -98,7 +98,7 @@ const toldIn = (room: string, nudges: readonly NewNudge[]): boolean =>
 
 /** `10m`: "I can in ten minutes". Theirs from now on, if nobody else has said so; nobody is asked before. */
 export function promise(request: Request, found: Tracked, lasting: Duration): Promise<Answer> {
-  const { stage, person, p } = request;
+  const { stage, person, p, room } = request;
   return change(request, found, async (tracked) => {
     const now = stage.clock.now();
     const id = tracked.shortId;
@@ -112,7 +112,7 @@ export function promise(request: Request, found: Tracked, lasting: Duration): Pr
     const { evidence, events } = proof(request, tracked, grades.promise);
     const owned = others ? { owner: person.name, ownedSince: now } : {};
     const after = postponed({ ...tracked, ...owned }, now + lasting);
-    const nudges = others ? await tellOthers(stage, after, person.name, person.name, now) : [];
+    const nudges = others ? await tellOthers(stage, after, person.name, person.name, room, now) : [];
     return {
       tracked: after,
       also: { evidence: [evidence], events, withdrawNudgesOf: [bareRef(after)], nudges },
@@ -166,9 +166,7 @@ export async function release(request: Request, found: Tracked): Promise<Answer>
       tried: { ...tracked.tried, [person.name]: 'has released it' },
     };
     const after = { ...free, nextStepAt: clockFor(free, now) };
-    const events: StoryEvent[] = [
-      { event: 'operated', at: now, ...refOf(after), action: 'release', by: person.name },
-    ];
+    const events: StoryEvent[] = [{ event: 'operated', at: now, ...refOf(after), action: 'release', by: person.name }];
     const nudges = [...new Set(rooms)].flatMap((each) =>
       noticeToRoom(stage, after, each, p.openAgain(id, oneLine(person.name, 60)), now),
     );

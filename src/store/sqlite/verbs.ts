@@ -2,6 +2,7 @@
 import type { Consequences, Store } from '../store.ts';
 import { applyConsequences } from './consequences.ts';
 import { choose, recordFinalDot, retryNow, settle, wakeHeld } from './deliveries.ts';
+import { announcedFault, changeFault, faults, openFault } from './faults.ts';
 import * as look from './look.ts';
 import { accept, content, retireContent } from './messages.ts';
 import { settleNudge } from './nudges.ts';
@@ -32,6 +33,7 @@ export const reads: ReadonlySet<VerbName> = new Set<VerbName>([
   'nudges',
   'counts',
   'recall',
+  'faults',
 ]);
 
 /** A change and its consequences: `stale` is thrown on the way, see work.ts. */
@@ -79,6 +81,10 @@ export const verbs: Verbs = {
   decisions: look.decisions,
   nudges: look.nudges,
   counts: look.counts,
+  openFault,
+  changeFault,
+  announcedFault,
+  faults,
   remember: look.remember,
   recall: look.recall,
 };
