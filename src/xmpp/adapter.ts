@@ -16,8 +16,9 @@ import { PresenceCache } from '../presence/cache.ts';
 import type { BareJid } from '../presence/jid.ts';
 import type { PresenceChange } from '../presence/presence.ts';
 import type { Watcher } from '../presence/watcher.ts';
+import { AdHoc } from './ad-hoc.ts';
 import type { LookupSrv } from './dial.ts';
-import { answerAbout } from './disco.ts';
+import { answerAbout, ourCaps } from './disco.ts';
 import { Iq } from './iq.ts';
 import type { LinkLimits } from './link.ts';
 import { Link } from './link.ts';
@@ -32,6 +33,7 @@ import type { Session } from './session.ts';
 import type { Element } from './stanza.ts';
 import { normaliseAddress, ns, xml } from './stanza.ts';
 import { domainOf } from './stream.ts';
+import { photoHash, publishCard } from './vcard.ts';
 
 export interface XmppOptions {
   readonly clock: Clock;
@@ -77,6 +79,8 @@ class XmppAdapter implements Xmpp {
   readonly #roster: Roster;
   readonly #rooms: Rooms;
   readonly #messages: Messages;
+  readonly #adHoc: AdHoc;
+  #status = 'Pointsman';
   readonly #changeListeners: ((change: PresenceChange) => void)[] = [];
   readonly #messageListeners: ((message: IncomingMessage) => void)[] = [];
   readonly #receiptListeners: ((receipt: Receipt) => void)[] = [];
@@ -129,7 +133,8 @@ class XmppAdapter implements Xmpp {
       send,
       own: () => ({ bare: config.jid, full: normaliseAddress(this.#fullJid), domain }),
     });
-    answerAbout(this.#iq, options.version);
+    this.#adHoc = new AdHoc({ send, log });
+    answerAbout(this.#iq, { version: options.version, adHoc: this.#adHoc, own: () => this.#fullJid, clock });
     this.#roster = new Roster({
       iq: this.#iq,
       send,
@@ -206,11 +211,35 @@ class XmppAdapter implements Xmpp {
     return this.#link.status();
   }
 
-  async send(...[target, text, id]: Parameters<Notifier['send']>): Promise<void> {
+  onAsk(answer: Parameters<NonNullable<Notifier['onAsk']>>[0]): void {
+    this.#adHoc.answerWith(answer);
+  }
+
+  setStatus(text: string): void {
+    if (text === this.#status) return;
+    this.#status = text;
+    if (!this.#present) return;
+    this.#outbox.send(this.#ownPresence()).catch((error: Error) => {
+      this.#log.debug({ err: error }, 'our presence could not be sent');
+    });
+  }
+
+  async setSubject(room: BareJid, text: string): Promise<void> {
+    if (!this.#rooms.isIn(room)) throw new SendError('not-in-room', `not in the room ${room} now`);
+    await this.#outbox.send(xml('message', { to: room, type: 'groupchat' }, xml('subject', {}, text)));
+  }
+
+  /** XEP-0115 and XEP-0153 ride on it. */
+  #ownPresence(): Element {
+    const update = xml('x', { xmlns: ns.vcardUpdate }, xml('photo', {}, photoHash));
+    return xml('presence', {}, xml('status', {}, this.#status), ourCaps(), update);
+  }
+
+  async send(...[target, text, id, more]: Parameters<Notifier['send']>): Promise<void> {
     if (target.kind === 'room' && this.#link.status().state === 'up' && !this.#rooms.isIn(target.room)) {
       throw new SendError('not-in-room', `not in the room ${target.room} now`);
     }
-    await this.#outbox.send(this.#messages.compose(target, text, id), id);
+    await this.#outbox.send(this.#messages.compose(target, text, id, more), id);
   }
 
   join(rooms: readonly BareJid[]): void {
@@ -252,13 +281,14 @@ class XmppAdapter implements Xmpp {
     await this.#roster.load().catch((error: Error) => this.#log.error({ err: error }, 'the roster could not be read'));
     if (session !== this.#session || this.#link.status().state !== 'up') return;
     this.#present = true;
-    await this.#outbox.send(xml('presence', {}, xml('status', {}, 'Pointsman'))).catch((error: Error) => {
+    await this.#outbox.send(this.#ownPresence()).catch((error: Error) => {
       this.#present = false;
       this.#log.warn({ err: error }, 'our presence could not be sent');
     });
     if (session !== this.#session) return;
     this.#settleLater();
     this.#rooms.sessionUp(false);
+    await publishCard(this.#iq, this.#log);
   }
 
   #onDown(heardAt: Instant): void {
@@ -270,7 +300,7 @@ class XmppAdapter implements Xmpp {
   #onStanza(stanza: Element): void {
     switch (stanza.name) {
       case 'iq':
-        this.#iq.handle(stanza);
+        if (!this.#adHoc.handle(stanza)) this.#iq.handle(stanza);
         return;
       case 'message':
         this.#messages.handle(stanza);

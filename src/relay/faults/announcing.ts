@@ -21,6 +21,8 @@ export interface OperatorTargets {
   /** The first of its members who is eligible. */
   readonly group: GroupName | null;
   readonly mailbox: Mailbox | null;
+  /** Whether the room's subject is the list of what is open. */
+  readonly subject?: boolean;
 }
 
 export interface Announcer {

@@ -73,7 +73,7 @@ export function createDesk(stage: Stage, announcer: Announcer): Desk {
           await stage.store.announcedFault(fault.number, fault.revision);
         }
       })
-      .catch((error: unknown) => stage.log.error({ err: error }, 'faults could not be told of'));
+      .catch((error: unknown) => stage.log.warn({ cause: describeError(error) }, 'faults could not be told of'));
   }
 
   async function raise(kind: FaultId, subject: string, text: string): Promise<void> {
@@ -84,7 +84,7 @@ export function createDesk(stage: Stage, announcer: Announcer): Desk {
     const fault = await stage.store.openFault({ kind, subject, severity, text: oneLine(text, 300), at: now });
     known.set(keyOf(kind, subject), fault);
     if (!before) {
-      stage.log[severity === 'warning' ? 'warn' : 'error']({ fault: kind, subject, number: fault.number }, fault.text);
+      stage.log.warn({ fault: kind, subject, severity, number: fault.number }, fault.text);
       tell();
     } else await announcer.repeat(fault);
   }
@@ -194,7 +194,7 @@ export function createDesk(stage: Stage, announcer: Announcer): Desk {
         if (fault.ownedSince !== null && now - fault.ownedSince >= thresholds.claimLasts) await free(fault, 'silent');
       }
       tell();
-      await telling.catch((error: unknown) => stage.log.debug({ cause: describeError(error) }, 'telling of faults'));
+      await telling;
     },
   };
 }

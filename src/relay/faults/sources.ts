@@ -1,6 +1,7 @@
 // Where faults come from: events of the story as they happen, and a look every half minute at what does not happen by
 // itself: the queue, the link, the disk, the clock, the certificates.
-import { type Duration, formatDuration, type Instant, second } from '../../clock.ts';
+import { type Duration, formatDuration, type Instant, minute, second } from '../../clock.ts';
+import { describeError } from '../../mail/error.ts';
 import { isFaultId, thresholds } from '../../notify/faults.ts';
 import type { StoryEvent } from '../../tracking/event.ts';
 import type { Stage } from '../parts.ts';
@@ -136,6 +137,7 @@ export function createSources(stage: Stage, desk: Desk): Sources {
     if (jumpedAt !== null && now - jumpedAt >= thresholds.quietFor) jumpedAt = null;
     if (jumpedAt === null) await desk.clear('clock-jumped', 'clock');
     await desk.tend();
+    await sayHowItGoes(stage, counts, now);
   }
 
   async function run(): Promise<void> {
@@ -164,6 +166,7 @@ export function createSources(stage: Stage, desk: Desk): Sources {
       stopping.abort();
       await running;
       await working;
+      await desk.tend().catch((error: unknown) => stage.log.warn({ cause: describeError(error) }, 'faults at the end'));
     },
     look: () => {
       inOrder('look', look);
@@ -182,3 +185,39 @@ async function judge(
   if (wrong) await desk.raise(kind, subject, text);
   else await desk.clear(kind, subject);
 }
+
+/** Reading more than this every half minute only to say how old the oldest is would be too much. */
+const mostLookedAt = 500;
+
+/** Our presence text, and where wanted the subject of the operators' room. */
+async function sayHowItGoes(
+  stage: Stage,
+  counts: Awaited<ReturnType<Stage['store']['counts']>>,
+  now: Instant,
+): Promise<void> {
+  const { notifier, operators } = stage;
+  if (!notifier?.setStatus && !operators?.subject) return;
+  const { waiting, held, tracked } = counts.tracked;
+  const count = waiting + held + tracked;
+  const open = count > 0 && count <= mostLookedAt ? await stage.store.openTracked({}) : [];
+  const [oldest] = open;
+  const age = oldest ? `, oldest ${Math.max(1, Math.floor((now - oldest.acceptedAt) / minute))} min` : '';
+  const status = count === 0 ? 'Nothing open' : `${count} open${age}`;
+  notifier?.setStatus?.(status);
+  if (!operators?.subject || operators.room === null || !notifier?.setSubject) return;
+  const faults = (await stage.store.faults('open')).map(({ number, owner }) => `f${number} ${owner ?? 'free'}`);
+  const mails = open.slice(0, 8).map(({ shortId, owner }) => `#${shortId} ${owner ?? 'free'}`);
+  const more = open.length > mails.length ? [`and ${open.length - mails.length} more`] : [];
+  const subject = [
+    status,
+    ...(mails.length > 0 ? [[...mails, ...more].join(', ')] : []),
+    ...(faults.length > 0 ? [`faults: ${faults.join(', ')}`] : []),
+  ].join(' | ');
+  if (subjects.get(stage) === subject) return;
+  await notifier.setSubject(operators.room, subject).then(
+    () => subjects.set(stage, subject),
+    (error: unknown) => stage.log.debug({ cause: describeError(error) }, 'the subject of the room could not be set'),
+  );
+}
+
+const subjects = new WeakMap<Stage, string>();
