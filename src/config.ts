@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import type { Duration } from './clock.ts';
 import { configFileSchema, defaults, isLoopback, type NextHopEntry } from './config/config-file.ts';
-import { domainKey } from './mail/path.ts';
+import { domainKey, type Mailbox } from './mail/path.ts';
 import type { BareJid } from './presence/jid.ts';
 import { quote, Report } from './routing/problem.ts';
 import type { Place, Problem } from './routing/rules.ts';
@@ -37,10 +37,25 @@ export interface Config {
     readonly keepContent: Duration;
   };
   readonly xmpp: XmppConfig | null;
+  /** Who is told of faults. Null: the log alone is. */
+  readonly operators: OperatorsConfig | null;
   readonly log: {
     readonly level: 'debug' | 'info' | 'warn' | 'error' /** null: pretty on a terminal */;
     readonly pretty: boolean | null;
   };
+}
+
+export interface OperatorsConfig {
+  readonly room: BareJid | null;
+  /** Names of people in the rules. */
+  readonly people: readonly string[];
+  /** The first of its members who is eligible is told. */
+  readonly group: string | null;
+  /** Told when no instant message goes. */
+  readonly mailbox: Mailbox | null;
+  readonly webhook: string | null;
+  /** Whether the room's subject is the list of what is open. */
+  readonly subject: boolean;
 }
 
 export interface XmppConfig {
@@ -110,6 +125,7 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
     size: read.size ?? defaults.size,
     queue,
     xmpp: read.xmpp ? xmppOf(read.xmpp, surroundings, report) : null,
+    operators: read.operators ? operatorsOf(read.operators) : null,
     log: { level: read.log?.level ?? 'info', pretty: prettyOf(read.log?.pretty) },
   } satisfies Config;
   checkListeners(read, report);
@@ -171,6 +187,11 @@ function nextHopOf({ name, value }: Named<NextHopEntry>): NextHop | undefined {
   // On loopback nobody else can listen in; everywhere else the name in the certificate must be right unless said.
   const tls = value.tls ?? (isLoopback(host) ? 'none' : 'verify');
   return { name, host, port, tls, maxConnections };
+}
+
+function operatorsOf(entry: NonNullable<ConfigFile['operators']>): OperatorsConfig {
+  const { room = null, people = [], group = null, mailbox = null, webhook = null, subject = false } = entry;
+  return { room, people, group, mailbox, webhook, subject };
 }
 
 type XmppEntry = NonNullable<ConfigFile['xmpp']>;

@@ -19,8 +19,10 @@ import { describeError } from './mail/error.ts';
 import type { Notifier } from './notify/notifier.ts';
 import { createOperations } from './operate.ts';
 import type { Operations } from './operations.ts';
+import type { BareJid } from './presence/jid.ts';
 import { neverSeen } from './presence/presence.ts';
 import type { Watcher } from './presence/watcher.ts';
+import { createProbe } from './probe.ts';
 import { createRelay } from './relay.ts';
 import { loadRules } from './routing/load.ts';
 import { formatProblem } from './routing/problem.ts';
@@ -31,6 +33,7 @@ import { createFrontDoor, type FrontDoor } from './smtp/server.ts';
 import { createTransport } from './smtp/transport.ts';
 import { openSqliteStore } from './store/sqlite/open.ts';
 import type { StoryEvent } from './tracking/event.ts';
+import { createWebhook } from './webhook.ts';
 import { createXmpp } from './xmpp/adapter.ts';
 
 export const version: string = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
@@ -112,6 +115,9 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       log,
       tell,
       reach: options.reach ?? noFaults,
+      operators: config.operators,
+      ...(config.operators?.webhook ? { webhook: createWebhook(config.operators.webhook) } : {}),
+      probe: createProbe({ state: config.state, ca: config.xmpp?.ca ?? null, rules, clock }),
     });
     const frontDoor = createFrontDoor({
       listen: config.listen,
@@ -133,7 +139,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       clock,
       version,
     });
-    const follow = (current: Rules) => followRules(current, watcher, xmpp);
+    const follow = (current: Rules) => followRules(current, watcher, xmpp, config.operators?.room ?? null);
     follow(rules.current());
     rules.onChange(follow);
 
@@ -204,10 +210,11 @@ async function openRules(config: Config, options: StartOptions): Promise<RuleBoo
 }
 
 /** Everybody the rules name is watched, every room they name is joined. */
-function followRules(rules: Rules, watcher: Watcher, notifier: Notifier | null): void {
+function followRules(rules: Rules, watcher: Watcher, notifier: Notifier | null, room: BareJid | null): void {
   watcher.watch([...rules.people.values()].flatMap(({ jid }) => (jid === null ? [] : [jid])));
   const steps = [...rules.policies.values()].flatMap((policy) => policy.steps);
-  notifier?.join([...new Set(steps.flatMap(({ to }) => (to.kind === 'room' ? [to.room] : [])))]);
+  const asked = steps.flatMap(({ to }) => (to.kind === 'room' ? [to.room] : []));
+  notifier?.join([...new Set(room === null ? asked : [...asked, room])]);
 }
 
 /** Without an XMPP account nothing is known of anybody: the stated fallbacks apply. */

@@ -26,8 +26,9 @@ import { createSources } from './relay/faults/sources.ts';
 import { dispatch } from './relay/forwarding.ts';
 import { chosenByPresence, hasLeft } from './relay/leaving.ts';
 import { Ledger } from './relay/ledger.ts';
-import { refOfNudgeId, sendNudge } from './relay/nudging.ts';
+import { refOfNudgeId } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
+import { createSending } from './relay/sending.ts';
 import type { DeliveryRef, Due } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
 import type { Trigger } from './tracking/event.ts';
@@ -100,7 +101,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   }
 
   // 5 Nudge.
-  const nudge = ({ nudge: due }: DueOf<'nudge'>) => sendNudge(stage, due);
+  const sending = createSending(stage);
+  const nudge = (due: readonly DueOf<'nudge'>[]) => sending.send(due.map((each) => each.nudge));
 
   // 6 Watch: a reply in the thread, by a path that carries members' own mail, from one who may answer it.
   async function watchForReply({ facts, queueId }: Accepted, trusted: boolean): Promise<void> {
@@ -149,6 +151,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     const person = [...rules.people.values()].find(({ jid }) => jid === change.jid);
     const { state } = change.presence;
     if (!person || state === 'unknown') return;
+    if (state !== 'offline') await sending.seenAgain(change.jid);
     // Also when they are now known to be away: the last one we waited for may have been heard of.
     for (const group of rules.groups.values()) {
       if (!group.members.includes(person.name)) continue;
@@ -216,16 +219,12 @@ export async function createRelay(parts: Parts): Promise<Relay> {
           kinds: ['step', 'nudge', 'retire'],
           atOnce: 50,
           leaseFor: 5 * minute,
-          handle: (due) =>
-            due.flatMap((each) =>
-              each.kind === 'step'
-                ? [step(each)]
-                : each.kind === 'nudge'
-                  ? [nudge(each)]
-                  : each.kind === 'retire'
-                    ? [retire(each)]
-                    : [],
+          handle: (due) => [
+            ...nudge(due.filter((each) => each.kind === 'nudge')),
+            ...due.flatMap((each) =>
+              each.kind === 'step' ? [step(each)] : each.kind === 'retire' ? [retire(each)] : [],
             ),
+          ],
         }),
       );
     },

@@ -69,6 +69,9 @@ const layers: readonly Layer[] = [
   { name: 'notify', files: /^src\/notify\//, imports: [...vocabulary, 'presence', 'routing', 'tracking'] },
   // The story, over ports alone.
   { name: 'relay', files: /^src\/(relay|rule-book)\.ts$|^src\/relay\//, imports: [...ports, 'config'] },
+  // Edges of the machine for faults: what it knows of itself, and telling a program.
+  { name: 'probe', files: /^src\/probe\.ts$/, imports: [...ports, 'relay'], builtin: true },
+  { name: 'webhook', files: /^src\/webhook\.ts$/, imports: ports, builtin: true },
   { name: 'operate', files: /^src\/operate\.ts$/, imports: ports },
   // Adapters know ports and themselves: not one another, not the relay.
   {

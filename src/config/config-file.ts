@@ -6,6 +6,8 @@ import { isDomain } from '../mail/path.ts';
 import { parseJid } from '../presence/jid.ts';
 import type { Place } from '../routing/rules.ts';
 import {
+  bareJid,
+  bool,
   counted,
   describe,
   duration,
@@ -13,6 +15,8 @@ import {
   integer,
   list,
   located,
+  mailbox,
+  name,
   oneOf,
   optional,
   record,
@@ -206,6 +210,20 @@ export const configFileSchema = fields('the configuration', {
     ),
   ),
   xmpp: optional(xmpp),
+  operators: optional(
+    fields('the operators', {
+      room: optional(bareJid),
+      people: optional(list(name, 'a list of names of people')),
+      group: optional(name),
+      mailbox: optional(mailbox),
+      webhook: optional(
+        scalar('the URL of a program that takes POST requests', (value) =>
+          /^https?:\/\/[^\s@]+$/.test(value) && URL.canParse(value) ? value : undefined,
+        ),
+      ),
+      subject: optional(bool),
+    }),
+  ),
   log: optional(
     fields('the log', {
       level: optional(oneOf(['debug', 'info', 'warn', 'error'])),

@@ -113,7 +113,7 @@ export function createAnswering(stage: Stage, desk: Desk | null = null): Answeri
       }
       case 'which': {
         talk.list = asList(stage, chosen.command, performed.list);
-        return say([p.which, ...listLines(performed.list, stage.clock.now(), p, { standing: true })].join('\n'));
+        return say([p.which, ...listLines(stage, performed.list, stage.clock.now(), p, { standing: true })].join('\n'));
       }
       default:
         return performed satisfies never;

@@ -162,7 +162,7 @@ function tellFormer(stage: Stage, before: Tracked, after: Tracked, move: Advance
           ? move.room
           : 'nobody';
   const why = after.tried[before.owner] ?? 'no answer';
-  return notice(stage, after, before.owner, movedOnText(factsOf(after, now), to, `you: ${why}`), now);
+  return notice(stage, after, before.owner, movedOnText(factsOf(stage, after, now), to, `you: ${why}`), now);
 }
 
 export interface Weighed {
@@ -237,7 +237,7 @@ export async function tellOthers(
     const key = to.kind === 'room' ? to.room : (to.person ?? to.jid);
     if (told.has(key) || key === taker || key === answeredIn) return [];
     told.add(key);
-    const text = takenText(factsOf(tracked, now), by);
+    const text = takenText(factsOf(stage, tracked, now), by);
     if (to.kind === 'room') return noticeToRoom(stage, tracked, to.room, text, now);
     // Those it has moved away from were told then; for them it is over.
     return to.person === null || tracked.tried[to.person] !== undefined

@@ -67,6 +67,7 @@ export function sandboxConfig(cast: Cast, around: Surroundings): Config {
       nick: cast.bot,
       rate: 50_000,
     },
+    operators: null,
     log: { level: 'info', pretty: false },
   };
 }

@@ -18,7 +18,7 @@ import type { PresenceChange } from '../presence/presence.ts';
 import type { Watcher } from '../presence/watcher.ts';
 import { AdHoc } from './ad-hoc.ts';
 import type { LookupSrv } from './dial.ts';
-import { answerAbout, ourCaps } from './disco.ts';
+import { answerAbout } from './disco.ts';
 import { Iq } from './iq.ts';
 import type { LinkLimits } from './link.ts';
 import { Link } from './link.ts';
@@ -26,6 +26,7 @@ import type { Receipt } from './messages.ts';
 import { Messages } from './messages.ts';
 import type { OutboxLimits } from './outbox.ts';
 import { Outbox, SendError } from './outbox.ts';
+import { ownPresence } from './own-presence.ts';
 import { readPresence } from './presence-stanza.ts';
 import { Rooms } from './rooms.ts';
 import { Roster } from './roster.ts';
@@ -33,7 +34,7 @@ import type { Session } from './session.ts';
 import type { Element } from './stanza.ts';
 import { normaliseAddress, ns, xml } from './stanza.ts';
 import { domainOf } from './stream.ts';
-import { photoHash, publishCard } from './vcard.ts';
+import { publishCard } from './vcard.ts';
 
 export interface XmppOptions {
   readonly clock: Clock;
@@ -219,7 +220,7 @@ class XmppAdapter implements Xmpp {
     if (text === this.#status) return;
     this.#status = text;
     if (!this.#present) return;
-    this.#outbox.send(this.#ownPresence()).catch((error: Error) => {
+    this.#outbox.send(ownPresence(this.#status)).catch((error: Error) => {
       this.#log.debug({ err: error }, 'our presence could not be sent');
     });
   }
@@ -227,12 +228,6 @@ class XmppAdapter implements Xmpp {
   async setSubject(room: BareJid, text: string): Promise<void> {
     if (!this.#rooms.isIn(room)) throw new SendError('not-in-room', `not in the room ${room} now`);
     await this.#outbox.send(xml('message', { to: room, type: 'groupchat' }, xml('subject', {}, text)));
-  }
-
-  /** XEP-0115 and XEP-0153 ride on it. */
-  #ownPresence(): Element {
-    const update = xml('x', { xmlns: ns.vcardUpdate }, xml('photo', {}, photoHash));
-    return xml('presence', {}, xml('status', {}, this.#status), ourCaps(), update);
   }
 
   async send(...[target, text, id, more]: Parameters<Notifier['send']>): Promise<void> {
@@ -281,7 +276,7 @@ class XmppAdapter implements Xmpp {
     await this.#roster.load().catch((error: Error) => this.#log.error({ err: error }, 'the roster could not be read'));
     if (session !== this.#session || this.#link.status().state !== 'up') return;
     this.#present = true;
-    await this.#outbox.send(this.#ownPresence()).catch((error: Error) => {
+    await this.#outbox.send(ownPresence(this.#status)).catch((error: Error) => {
       this.#present = false;
       this.#log.warn({ err: error }, 'our presence could not be sent');
     });

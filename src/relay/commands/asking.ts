@@ -71,7 +71,8 @@ function commandFrom(
   ];
   const line = [verb, ...rest.filter((each) => each !== undefined && each.trim() !== '')].join(' ');
   const command = parseCommand(line.split('\n')[0] ?? verb);
-  return command?.kind === 'command' && command.verb === verb ? command : undefined;
+  // A word in the place of an id is a value that was not understood.
+  return command?.kind === 'command' && command.verb === verb && command.id === undefined ? command : undefined;
 }
 
 /** `QUEUEID.SEQ.AT.`: the message, and when the form that named it was made. */
@@ -95,7 +96,7 @@ function formFor(
   const now = stage.clock.now();
   const options = list.slice(0, longestList).map((tracked) => {
     const { queueId, seq } = refOf(tracked);
-    return { value: `${queueId}.${seq}.${now}.`, label: headlineShort({ ...factsOf(tracked, now), language }) };
+    return { value: `${queueId}.${seq}.${now}.`, label: headlineShort({ ...factsOf(stage, tracked, now), language }) };
   });
   const mail: AskedField[] = options.length === 0 ? [] : [{ name: 'mail', label: 'Mail', options }];
   return { kind: 'form', title: verb, fields: [...mail, ...(field ? [field] : [])] };

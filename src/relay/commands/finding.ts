@@ -59,6 +59,7 @@ export async function openFor(stage: Stage, person: Person): Promise<readonly Tr
 
 /** `1. #k7mf “The printer is on fire” from Ann, 12m old` */
 export function listLines(
+  stage: Stage,
   list: readonly Tracked[],
   now: Instant,
   p: Phrases,
@@ -69,7 +70,7 @@ export function listLines(
   const lines = shown.map((tracked, index) => {
     const how = standing ? `, ${standingOf(tracked, now, p)}` : '';
     const age = p.old(formatDuration(now - tracked.acceptedAt));
-    return `${first + index}. ${headlineShort(factsOf(tracked, now))}, ${age}${how}`;
+    return `${first + index}. ${headlineShort(factsOf(stage, tracked, now))}, ${age}${how}`;
   });
   if (list.length > shown.length) lines.push(p.more(list.length - shown.length));
   return lines;

@@ -17,10 +17,10 @@ export async function list(request: Request): Promise<{ text: string; listed: re
   const mine = open.filter(({ owner }) => owner === person.name);
   const others = open.filter(({ owner }) => owner !== person.name);
   const lines: string[] = [];
-  if (mine.length > 0) lines.push(p.mineHead, ...listLines(mine, now, p));
+  if (mine.length > 0) lines.push(p.mineHead, ...listLines(stage, mine, now, p));
   else lines.push(p.nothingWaiting);
   const first = Math.min(mine.length, longestList) + 1;
-  if (others.length > 0) lines.push(p.othersHead, ...listLines(others, now, p, { first, standing: true }));
+  if (others.length > 0) lines.push(p.othersHead, ...listLines(stage, others, now, p, { first, standing: true }));
   return { text: lines.join('\n'), listed: [...mine.slice(0, longestList), ...others.slice(0, longestList)] };
 }
 
@@ -28,7 +28,7 @@ export async function show(request: Request, found: Tracked): Promise<Answer> {
   const { stage, p, language } = request;
   const tracked = (await stage.store.tracked(refOf(found))) ?? found;
   const now = stage.clock.now();
-  const facts = factsOf(tracked, now);
+  const facts = factsOf(stage, tracked, now);
   const { steps } = tracked.plan.policy;
   const step = tracked.nextStepAt === null ? undefined : (steps[tracked.step] ?? steps.at(-1));
   const next = step && tracked.nextStepAt !== null ? `${step.name} ${timeFor(request, tracked.nextStepAt)}` : null;

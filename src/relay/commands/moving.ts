@@ -75,7 +75,7 @@ export async function handTo(request: Request, found: Tracked, name: string): Pr
     const former: NewNudge[] =
       tracked.owner === null || tracked.owner === person.name
         ? []
-        : notice(stage, after, tracked.owner, movedOnText(factsOf(after, now), to.name, person.name), now);
+        : notice(stage, after, tracked.owner, movedOnText(factsOf(stage, after, now), to.name, person.name), now);
     return {
       tracked: after,
       also: {

@@ -80,7 +80,7 @@ export function take(request: Request, found: Tracked): Promise<Answer> {
           ? []
           : [{ event: 'closed', at: now, ...refOf(after), state: after.state, by: person.name }];
         const nudges = await tellOthers(stage, after, person.name, person.name, room, now);
-        const mine = result.kind === 'owned' ? p.owned(id) : confirmText(factsOf(after, now), p);
+        const mine = result.kind === 'owned' ? p.owned(id) : confirmText(factsOf(stage, after, now), p);
         return {
           tracked: after,
           also: { evidence: [evidence], events: [...events, ...closed], withdrawNudgesOf: [bareRef(after)], nudges },

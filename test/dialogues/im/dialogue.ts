@@ -24,8 +24,8 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { parseDuration } from '../../../src/clock.ts';
 import { expectBareJid } from '../../../src/presence/jid.ts';
-import { type Client, domain, escape, ImSite, room } from './site.ts';
 import { ruleSets } from './rules.ts';
+import { type Client, domain, escaped, ImSite, room } from './site.ts';
 
 export interface Dialogue {
   readonly file: string;
@@ -67,7 +67,9 @@ export async function runDialogue({ file, lines }: Dialogue): Promise<void> {
     }
   }
   await site.quiet();
-  const left = [...site.clients.values()].flatMap((client) => run.unread(client).map((text) => `${client.name}< ${text}`));
+  const left = [...site.clients.values()].flatMap((client) =>
+    run.unread(client).map((text) => `${client.name}< ${text}`),
+  );
   expect(left, `${file}: things nobody expected`).toEqual([]);
 }
 
@@ -112,13 +114,22 @@ class Run {
       case 'dnd':
       case 'away':
         site.client(first).say(`<presence><show>${verb}</show></presence>`);
-        return site.until(`${first} ${verb}`, () => site.xmpp.presenceOf(expectBareJid(`${first}@${domain}`)).state === verb);
+        return site.until(
+          `${first} ${verb}`,
+          () => site.xmpp.presenceOf(expectBareJid(`${first}@${domain}`)).state === verb,
+        );
       case 'back':
         site.client(first).say('<presence/>');
-        return site.until(`${first} back`, () => site.xmpp.presenceOf(expectBareJid(`${first}@${domain}`)).state === 'available');
+        return site.until(
+          `${first} back`,
+          () => site.xmpp.presenceOf(expectBareJid(`${first}@${domain}`)).state === 'available',
+        );
       case 'offline':
         site.client(first).say("<presence type='unavailable'/>");
-        await site.until(`${first} gone`, () => site.xmpp.presenceOf(expectBareJid(`${first}@${domain}`)).state === 'offline');
+        await site.until(
+          `${first} gone`,
+          () => site.xmpp.presenceOf(expectBareJid(`${first}@${domain}`)).state === 'offline',
+        );
         return;
       case 'outsider':
         await (await site.login(first)).join(rest[1] ?? first);
@@ -127,7 +138,9 @@ class Run {
         const queueId = this.#queueIds[this.#ids.indexOf(first)] as never;
         const [state, owner] = rest;
         const look = async () => (await site.store.message(queueId))?.tracked[0];
-        await site.until(`#${first} ${rest.join(' ')}`, async () => (await look())?.state === state).catch(() => undefined);
+        await site
+          .until(`#${first} ${rest.join(' ')}`, async () => (await look())?.state === state)
+          .catch(() => undefined);
         const tracked = await look();
         expect(`${tracked?.state} ${tracked?.owner ?? '-'}`).toBe(`${state} ${owner}`);
         return;
@@ -149,7 +162,9 @@ class Run {
     const client = this.#site.client(name);
     const groupchat = name === 'eve';
     const next = () =>
-      client.got.findIndex(({ stanza }, index) => index >= client.seen && (stanza.attrs.type === 'groupchat') === groupchat);
+      client.got.findIndex(
+        ({ stanza }, index) => index >= client.seen && (stanza.attrs.type === 'groupchat') === groupchat,
+      );
     await this.#site.until(`${name} is told something`, () => next() >= 0);
     const got = client.got[next()];
     client.seen = next() + 1;
@@ -177,16 +192,19 @@ class Run {
         const fallback = quoted.replace(/^/gm, '> ');
         const end = Array.from(`${fallback}\n`).length;
         const groupchat = stanza.attrs.type === 'groupchat';
-        const marks = `<reply xmlns='urn:xmpp:reply:0' id='${escape(stanza.attrs.id ?? '')}'/><fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reply:0'><body start='0' end='${end}'/></fallback>`;
+        const marks = `<reply xmlns='urn:xmpp:reply:0' id='${escaped(stanza.attrs.id ?? '')}'/><fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reply:0'><body start='0' end='${end}'/></fallback>`;
         client.message(`${fallback}\n${text}`, marks, groupchat ? room : undefined, groupchat ? 'groupchat' : 'chat');
         break;
       }
       case 'react': {
         const { stanza } = client.about(about);
         const groupchat = stanza.attrs.type === 'groupchat';
-        const set = text.split(' ').filter((each) => each !== '').map((each) => `<reaction>${each}</reaction>`);
+        const set = text
+          .split(' ')
+          .filter((each) => each !== '')
+          .map((each) => `<reaction>${each}</reaction>`);
         client.say(
-          `<message to='${groupchat ? room : 'pointsman@example.org'}' type='${groupchat ? 'groupchat' : 'chat'}' id='r-${client.name}-${Math.random()}'><reactions xmlns='urn:xmpp:reactions:0' id='${escape(stanza.attrs.id ?? '')}'>${set.join('')}</reactions></message>`,
+          `<message to='${groupchat ? room : 'pointsman@example.org'}' type='${groupchat ? 'groupchat' : 'chat'}' id='r-${client.name}-${Math.random()}'><reactions xmlns='urn:xmpp:reactions:0' id='${escaped(stanza.attrs.id ?? '')}'>${set.join('')}</reactions></message>`,
         );
         break;
       }
@@ -194,7 +212,7 @@ class Run {
         await this.#adHoc(client, text);
         break;
       case 'wrapped': {
-        const inner = `<forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' from='${client.jid}' to='pointsman@example.org' type='chat'><body>${escape(text)}</body></message></forwarded>`;
+        const inner = `<forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' from='${client.jid}' to='pointsman@example.org' type='chat'><body>${escaped(text)}</body></message></forwarded>`;
         client.message(text, `<received xmlns='urn:xmpp:carbons:2'>${inner}</received>`);
         client.message(text, inner);
         client.message(text, `<result xmlns='urn:xmpp:mam:2' id='1'>${inner}</result>`);
@@ -216,7 +234,7 @@ class Run {
       const value = rest.join('=');
       const index = this.#ids.indexOf(value);
       const chosen = index < 0 ? value : `${this.#queueIds[index]}.0.${this.#site.clock.now()}.`;
-      return `<field var='${name}'><value>${escape(chosen.replaceAll('_', ' '))}</value></field>`;
+      return `<field var='${name}'><value>${escaped(chosen.replaceAll('_', ' '))}</value></field>`;
     });
     const form = fields.length === 0 ? '' : `<x xmlns='jabber:x:data' type='submit'>${fields.join('')}</x>`;
     client.say(

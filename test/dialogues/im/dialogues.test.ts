@@ -11,8 +11,7 @@ const dialogues = readdirSync(folder)
   .map((name) => readDialogue(join(folder, name)));
 
 describe('by instant message', () => {
-  it.each(dialogues.map((dialogue) => [dialogue.file.slice(folder.length + 1, -4), dialogue] as const))(
-    '%s',
-    (_name, dialogue) => runDialogue(dialogue),
-  );
+  it.each(
+    dialogues.map((dialogue) => [dialogue.file.slice(folder.length + 1, -4), dialogue] as const),
+  )('%s', (_name, dialogue) => runDialogue(dialogue));
 });

@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import { day, hour, minute, systemClock } from '../../../src/clock.ts';
 import { noFaults } from '../../../src/fault-point.ts';
 import type { Log } from '../../../src/log.ts';
-import { expectMailbox } from '../../../src/mail/path.ts';
+import { expectMailbox, nullReversePath } from '../../../src/mail/path.ts';
 import type { QueueId } from '../../../src/mail/queue-id.ts';
 import { expectBareJid } from '../../../src/presence/jid.ts';
-import { createRelay, type Relay } from '../../../src/relay.ts';
 import type { OperatorTargets } from '../../../src/relay/faults/announcing.ts';
 import type { Finding } from '../../../src/relay/parts.ts';
+import { createRelay, type Relay } from '../../../src/relay.ts';
 import { parseRules } from '../../../src/routing/parse.ts';
 import { createXmppServer, type Element, type XmppServer } from '../../../src/sandbox/xmpp-server/xmpp-server.ts';
 import { composeReport } from '../../../src/smtp/report.ts';
@@ -35,6 +35,8 @@ export interface SiteOptions {
   readonly operators?: Partial<OperatorTargets>;
   /** Who has not met the bot yet: everybody is greeted. */
   readonly strangersToBot?: boolean;
+  /** Begins at the machine's time, so that presence and the relay agree on when somebody left. */
+  readonly realTime?: boolean;
 }
 
 /** One thing a person got from the bot, as text. */
@@ -44,7 +46,7 @@ export interface Got {
 }
 
 export class ImSite implements AsyncDisposable {
-  readonly clock = new TestClock();
+  readonly clock: TestClock;
   readonly logged: string[] = [];
   readonly events: StoryEvent[] = [];
   readonly clients = new Map<string, Client>();
@@ -63,6 +65,7 @@ export class ImSite implements AsyncDisposable {
 
   constructor(options: SiteOptions) {
     this.#options = options;
+    this.clock = options.realTime ? new TestClock(Date.now()) : new TestClock();
     const names = ['pointsman', 'eve', ...options.people, ...(options.others ?? [])];
     this.server = createXmppServer({
       domain,
@@ -168,7 +171,7 @@ export class ImSite implements AsyncDisposable {
     const queueId = await this.relay.accept(
       { address: '127.0.0.1', port: 4711, helo: 'mta.example.net', tls: false, carriesMembers: false },
       {
-        reversePath: expectMailbox(from),
+        reversePath: from === nullReversePath ? nullReversePath : expectMailbox(from),
         forwardPaths: [{ mailbox: expectMailbox(to) }],
         body: '7BIT',
         smtputf8: /[^\x20-\x7e]/.test(subject),
@@ -188,6 +191,14 @@ export class ImSite implements AsyncDisposable {
     }
   }
 
+  /** All that was set off has run its course through the store, whatever the chat server does. */
+  async settled(): Promise<void> {
+    for (let trips = 0; trips < 40; trips += 1) {
+      await this.store.counts();
+      await settle();
+    }
+  }
+
   /** All that was set off has run its course, through the store and the chat server. */
   async quiet(): Promise<void> {
     for (let round = 0; round < 2; round += 1) {
@@ -203,7 +214,9 @@ export class ImSite implements AsyncDisposable {
 
   #log(): Log {
     const line = (fields: object, message: string) =>
-      void this.logged.push(`${message} ${JSON.stringify(fields, (_, value) => (value instanceof Error ? value.stack : value))}`);
+      void this.logged.push(
+        `${message} ${JSON.stringify(fields, (_, value) => (value instanceof Error ? value.stack : value))}`,
+      );
     const log: Log = { debug: line, info: line, warn: line, error: line, child: () => log };
     return log;
   }
@@ -249,13 +262,14 @@ export class Client {
   #receive(stanza: Element): void {
     const from = stanza.attrs.from ?? '';
     const fromBot = from.startsWith(`${bot}/`) || from === `${room}/pointsman`;
-    if (!fromBot || stanza.attrs.type === 'error') return;
+    if (!fromBot || (stanza.attrs.type === 'error' && stanza.name !== 'iq')) return;
     const body = stanza.name === 'message' ? stanza.getChildText('body') : null;
     if (body !== null && body !== '(mark)') this.got.push({ text: body, stanza });
     if (stanza.name === 'message' && body === null && stanza.getChildText('subject') !== null) {
       this.got.push({ text: `(subject) ${stanza.getChildText('subject')}`, stanza });
     }
-    if (stanza.name === 'iq' && (stanza.attrs.id ?? '').startsWith('adhoc')) this.got.push({ text: readAdHoc(stanza), stanza });
+    if (stanza.name === 'iq' && (stanza.attrs.id ?? '').startsWith('adhoc'))
+      this.got.push({ text: readAdHoc(stanza), stanza });
   }
 
   say(xml: string): void {
@@ -290,8 +304,10 @@ export class Client {
   }
 
   async join(nick: string): Promise<void> {
-    this.say(`<presence to='${room}/${nick}'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x></presence>`);
-    await this.hears("code=\"110\"");
+    this.say(
+      `<presence to='${room}/${nick}'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x></presence>`,
+    );
+    await this.hears('code="110"');
   }
 
   /** Whatever we said before has been handled by the server. */
@@ -305,7 +321,9 @@ export class Client {
   message(body: string, more = '', to = bot, type = 'chat'): void {
     this.#count += 1;
     this.#lastMessage = `${this.name}-${this.#count}`;
-    this.say(`<message to='${to}' type='${type}' id='${this.name}-${this.#count}'><body>${escape(body)}</body>${more}</message>`);
+    this.say(
+      `<message to='${to}' type='${type}' id='${this.name}-${this.#count}'><body>${escaped(body)}</body>${more}</message>`,
+    );
   }
 
   /** Of the last message this person sent. */
@@ -324,17 +342,17 @@ export class Client {
 }
 
 function readAdHoc(stanza: Element): string {
+  const inside = (element: Element | undefined): Element[] =>
+    (element?.children ?? []).filter((child): child is Element => typeof child !== 'string');
   const error = stanza.getChild('error');
-  if (error) return `(error) ${error.getChildElements()[0]?.name ?? ''}`;
-  const command = stanza.getChildElements()[0];
+  if (error) return `(error) ${inside(error)[0]?.name ?? ''}`;
+  const [command] = inside(stanza);
   const form = command?.getChild('x');
-  const status = command?.attrs.status ?? '';
   if (form?.attrs.type === 'form') {
-    const fields = form.getChildren('field').map(({ attrs }) => attrs.var);
-    return `(form) ${fields.join(' ')}`;
+    const names = inside(form).flatMap(({ name, attrs }) => (name === 'field' ? [attrs.var ?? ''] : []));
+    return `(form) ${names.join(' ')}`;
   }
-  return `(${status}) ${command?.getChildText('note') ?? ''}`;
+  return `(${command?.attrs.status ?? ''}) ${command?.getChildText('note') ?? ''}`;
 }
 
-export const escape = (text: string): string =>
-  text.replace(/[&<>'"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+export const escaped = (text: string): string => text.replace(/[&<>'"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
