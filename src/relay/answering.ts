@@ -273,7 +273,7 @@ function createStrangers(stage: Stage, desk: Desk | null): Strangers {
     desk?.stranger(from);
     unlogged += 1;
     // Whoever floods us must not fill the disk with our log.
-    if (now - loggedAt < minute && unlogged > 1 && loggedAt > 0) return;
+    if (now - loggedAt < minute) return;
     stage.log.warn({ from, room, count: unlogged }, 'command from a stranger refused');
     loggedAt = now;
     unlogged = 0;

@@ -77,17 +77,26 @@ describe('somebody who means harm', () => {
     await site.until('told', () => alice.got.length > 0);
     const mallory = await site.login('mallory');
     const before = process.memoryUsage().heapUsed;
-    for (let count = 0; count < 10_000; count += 1) mallory.message(count % 3 === 0 ? `ack ${id}` : `claim ${count}`);
-    const began = performance.now();
-    alice.message('list');
-    await site.until('answered', () => alice.got.some(({ text }) => text.startsWith('With you:')));
-    const took = performance.now() - began;
+    // As fast as they are taken: far more than ten thousand a minute.
+    const waits: number[] = [];
+    for (let batch = 0; batch < 100; batch += 1) {
+      for (let count = 0; count < 100; count += 1) mallory.message(count % 3 === 0 ? `ack ${id}` : `claim ${count}`);
+      if (batch % 20 === 10) {
+        const began = performance.now();
+        const heard = alice.got.length;
+        alice.message('list');
+        await site.until('answered', () => alice.got.slice(heard).some(({ text }) => text.startsWith('With you:')));
+        waits.push(performance.now() - began);
+      }
+      await mallory.pong();
+    }
     await mallory.pong();
     await site.quiet();
     expect(mallory.got).toHaveLength(1);
     expect((await site.store.listTracked({ limit: 1 }))[0]).toMatchObject({ state: 'tracked', owner: 'alice' });
     expect(site.logged.filter((line) => /stranger/.test(line)).length).toBeLessThan(5);
-    expect(took).toBeLessThan(10_000);
+    expect(waits).toHaveLength(5);
+    for (const wait of waits) expect(wait).toBeLessThan(1_000);
     // The embedded server and both ends are in this process: a leak of every message would be far more than this.
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(150_000_000);
   });

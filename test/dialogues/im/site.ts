@@ -279,7 +279,8 @@ export class Client {
   async hears(text: string): Promise<void> {
     const late = AbortSignal.timeout(10_000);
     while (!this.#heard.includes(text)) {
-      if (late.aborted) throw new Error(`${this.name} did not hear ${text} but ${this.#heard.slice(-2_000)}`);
+      if (late.aborted || this.socket.destroyed)
+        throw new Error(`${this.name} did not hear ${text} but ${this.#heard.slice(-2_000)}`);
       await settle();
     }
     this.#heard = '';
