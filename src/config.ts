@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { Duration } from './clock.ts';
 import { configFileSchema, defaults, isLoopback, type NextHopEntry } from './config/config-file.ts';
 import { domainKey, type Mailbox } from './mail/path.ts';
+import type { Language } from './mail/report-text.ts';
 import type { BareJid } from './presence/jid.ts';
 import { quote, Report } from './routing/problem.ts';
 import type { Place, Problem } from './routing/rules.ts';
@@ -33,9 +34,15 @@ export interface Config {
     readonly lifetime: Duration;
     readonly firstRetry: Duration;
     readonly longestRetry: Duration;
+    /** The same for reports of ours. */
+    readonly reportLifetime: Duration;
+    /** The sender is told of the delay after this; null: never. */
+    readonly delayNotice: Duration | null;
     /** Content of a finished message is deleted after this. */
     readonly keepContent: Duration;
   };
+  /** Of the text of reports; none: as the mail suggests. */
+  readonly reports: { readonly languages: readonly Language[] };
   readonly xmpp: XmppConfig | null;
   /** Who is told of faults. Null: the log alone is. */
   readonly operators: OperatorsConfig | null;
@@ -124,6 +131,7 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
     nextHops: nextHopsOf(read, report),
     size: read.size ?? defaults.size,
     queue,
+    reports: { languages: [...new Set(read.reports?.languages ?? [])] },
     xmpp: read.xmpp ? xmppOf(read.xmpp, surroundings, report) : null,
     operators: read.operators ? operatorsOf(read.operators) : null,
     log: { level: read.log?.level ?? 'info', pretty: prettyOf(read.log?.pretty) },

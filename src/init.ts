@@ -66,6 +66,8 @@ queue:
   firstRetry: 5m
   longestRetry: 4h
   keepContent: 7d     # content of a finished message
+  delayNotice: 4h     # the sender is told that it is delayed; none: never
+  reportLifetime: 2d  # as lifetime, for reports of ours
 
 # The account that sees presence and sends nudges. Until it is there, nobody counts as present, and mail for groups goes
 # to the fallback of the group.

@@ -8,6 +8,8 @@ import { runProgram } from './cli/program.ts';
 import { loadConfig } from './cli/setup.ts';
 import { processTerminal, type Terminal } from './cli/terminal.ts';
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts';
+import { checkStateFolder } from './config/load.ts';
+import { openMarkKeys } from './config/mark-keys.ts';
 import type { Config } from './config.ts';
 import { createApi } from './console/api.ts';
 import { createHealth } from './console/health.ts';
@@ -79,6 +81,8 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
   const { log } = options;
   const undo: (() => Promise<unknown>)[] = [];
   try {
+    const open = checkStateFolder(config.state);
+    if (open) throw new RefusedToStart([open]);
     const rules = await openRules(config, options);
     const metrics = createMetrics();
     const store = await openSqliteStore({
@@ -91,6 +95,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       },
     });
     undo.push(() => store.close());
+    const markKeys = openMarkKeys(config.state);
     const freed = await store.releaseLeases();
     if (freed > 0) log.info({ leases: freed }, 'taking up what was in hand when the last process ended');
     const xmpp = config.xmpp ? createXmpp(config.xmpp, { clock, random, log, version }) : null;
@@ -112,6 +117,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       notifier: xmpp,
       transport,
       composeReport: (data) => composeReport(data),
+      markKeys: () => markKeys.current(),
       log,
       tell,
       reach: options.reach ?? noFaults,
@@ -135,6 +141,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       rules,
       relay,
       reload: () => rules.reload(),
+      rotateMarkKey: () => markKeys.rotate(),
       hindrances: () => (draining ? ['it is shutting down'] : []),
       clock,
       version,

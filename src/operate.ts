@@ -1,11 +1,13 @@
 // What people and programs may look at and do, over the store, the rules and the relay. Looks change nothing; each
 // verb that changes something records who did it.
-import { type Clock, type Duration, formatDuration, type Instant, second } from './clock.ts';
+import { type Clock, type Duration, formatDuration, type Instant, minute, second } from './clock.ts';
+import { type Mailbox, parseMailbox } from './mail/path.ts';
 import { isQueueId, type QueueId } from './mail/queue-id.ts';
 import {
   type AckOutcome,
   type Operations,
   type PersonView,
+  type QueueCounts,
   RefusedError,
   type Status,
   type Story,
@@ -15,7 +17,7 @@ import type { Watcher } from './presence/watcher.ts';
 import { replay } from './routing/explain.ts';
 import { formatProblem } from './routing/problem.ts';
 import type { PersonName, Problem, RuleSource } from './routing/rules.ts';
-import type { DeliveryRef, Store } from './store/store.ts';
+import type { DeliveryRef, Intervened, Store } from './store/store.ts';
 import { isOpen, type Tracked } from './tracking/tracked.ts';
 
 export interface OperateOptions {
@@ -26,10 +28,14 @@ export interface OperateOptions {
   readonly relay: {
     /** By short id or queue id. */
     acknowledge(ref: DeliveryRef, by: string, source: string): Promise<AckOutcome>;
+    requeue(queueId: QueueId, to: Mailbox, by: string): Promise<Intervened>;
+    /** Where mail to this address goes next: a name of the configuration. */
+    nextHopOf(mailbox: Mailbox): string;
     /** Something became due: look at the timer queue now. */
     wake(): void;
     load(person: PersonName): { readonly open: number; readonly lastAssignedAt: Instant | null };
   };
+  rotateMarkKey(): string;
   reload(): Promise<{ readonly version: string; readonly problems: readonly Problem[] }>;
   /** Further reasons for not being ready (draining), for people; none when all is well. */
   readonly hindrances?: () => readonly string[];
@@ -112,6 +118,20 @@ export function createOperations(options: OperateOptions): Operations {
       if (due > 0) relay.wake();
       return due;
     },
+    async intervene(queueId, action, by) {
+      const done = await store.intervene(queueId, { action, at: clock.now(), by, says: said[action] });
+      refuseNothing(queueId, done, action);
+      relay.wake();
+      return done;
+    },
+    async requeue(queueId, to, by) {
+      const mailbox = parseMailbox(to);
+      if (mailbox === undefined) throw new RefusedError(`not an address: ${JSON.stringify(to.slice(0, 300))}`);
+      const done = await relay.requeue(queueId, mailbox, by);
+      refuseNothing(queueId, done, 'requeue');
+      return done;
+    },
+    countQueue: () => countQueue(options),
     listTracked: (filter) => store.listTracked(filter),
     async ack(id, by) {
       const tracked = await trackedBy(id);
@@ -125,8 +145,50 @@ export function createOperations(options: OperateOptions): Operations {
       if (queueId === null || (await store.message(queueId)) === null) return null;
       return (await store.decisions(queueId)).map((decision) => ({ decision, replayed: replay(decision) }));
     },
+    rotateMarkKey: async () => ({ key: options.rotateMarkKey() }),
     reload: () => options.reload(),
   };
+}
+
+const said = { hold: 'put on hold', release: 'released', drop: 'dropped' } as const;
+
+function refuseNothing(queueId: QueueId, { done, busy }: Intervened, action: string): void {
+  if (done.length > 0) return;
+  throw new RefusedError(
+    busy.length > 0
+      ? `${queueId} is being attempted just now; ask again in a moment`
+      : `nothing of ${queueId} to ${action}: every delivery has ended${action === 'release' || action === 'hold' ? ', or is so already' : ''}`,
+  );
+}
+
+// As qshape shows a Postfix queue: each column twice as old as the one before.
+const ageBounds = [5, 10, 20, 40, 80, 160, 320, 640, 1280] as const;
+const pageSize = 2_000;
+
+/** In pages, so that whoever waits for the store waits for one page and not for a queue of a million. */
+async function countQueue({ store, relay, clock }: OperateOptions): Promise<QueueCounts> {
+  const now = clock.now();
+  const hops = new Map<string, { total: number; onHold: number; ages: number[] }>();
+  let after: DeliveryRef | null = null;
+  for (;;) {
+    const page: Awaited<ReturnType<Store['queuePage']>> = await store.queuePage(after, pageSize);
+    for (const row of page) {
+      const name = row.lastHop ?? relay.nextHopOf(row.mailbox);
+      const counted = hops.get(name) ?? { total: 0, onHold: 0, ages: [...ageBounds, 0].map(() => 0) };
+      hops.set(name, counted);
+      const age = (now - row.acceptedAt) / minute;
+      const column = ageBounds.findIndex((bound) => age < bound);
+      const index = column < 0 ? ageBounds.length : column;
+      counted.total += 1;
+      counted.ages[index] = (counted.ages[index] ?? 0) + 1;
+      if (row.onHoldBy !== null) counted.onHold += 1;
+    }
+    const last = page.at(-1);
+    if (!last || page.length < pageSize) break;
+    after = { queueId: last.queueId, seq: last.seq };
+  }
+  const rows = [...hops].map(([nextHop, counted]) => ({ nextHop, ...counted })).sort((a, b) => b.total - a.total);
+  return { bounds: ageBounds, rows };
 }
 
 async function countsInTime(store: Store, clock: Clock): Promise<Status['counts']> {

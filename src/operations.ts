@@ -3,7 +3,7 @@ import type { QueueId } from './mail/queue-id.ts';
 import type { Presence } from './presence/presence.ts';
 import type { LinkStatus } from './presence/watcher.ts';
 import type { Problem } from './routing/rules.ts';
-import type { Decision, Delivery, Message, Nudge, QueueFilter, QueueRow, Store } from './store/store.ts';
+import type { Decision, Delivery, Intervened, Message, Nudge, QueueFilter, QueueRow, Store } from './store/store.ts';
 import type { StoryEvent } from './tracking/event.ts';
 import type { Evidence } from './tracking/evidence.ts';
 import type { Tracked, TrackState } from './tracking/tracked.ts';
@@ -55,6 +55,18 @@ export class RefusedError extends Error {
   override readonly name = 'RefusedError';
 }
 
+/** How long ago what waits was accepted: counts of those younger than each bound, and older than the one before. */
+export interface QueueCounts {
+  /** In minutes; the last column counts what is older than the last bound. */
+  readonly bounds: readonly number[];
+  readonly rows: readonly {
+    readonly nextHop: string;
+    readonly total: number;
+    readonly onHold: number;
+    readonly ages: readonly number[];
+  }[];
+}
+
 export interface Operations {
   status(): Promise<Status>;
   listQueue(filter: QueueFilter): Promise<readonly QueueRow[]>;
@@ -62,11 +74,19 @@ export interface Operations {
   story(id: string): Promise<Story | null>;
   /** How many deliveries are due now because of it. */
   retry(queueId: QueueId, by: string): Promise<number>;
+  /** `by` is who did it, for the record. @throws RefusedError when there is nothing it could be done to. */
+  intervene(queueId: QueueId, action: 'hold' | 'release' | 'drop', by: string): Promise<Intervened>;
+  /** To another address of ours. @throws RefusedError */
+  requeue(queueId: QueueId, to: string, by: string): Promise<Intervened>;
+  /** What waits, by next hop and age. */
+  countQueue(): Promise<QueueCounts>;
   listTracked(filter: { states?: readonly TrackState[]; group?: string; limit: number }): Promise<readonly Tracked[]>;
   /** `by` is who did it, for the record. */
   ack(id: string, by: string): Promise<AckOutcome>;
   presence(): Promise<readonly PersonView[]>;
   /** The replayed decisions of a message: stored snapshot, choice now, whether it equals the stored one. */
   explain(id: string): Promise<readonly { readonly decision: Decision; readonly replayed: boolean }[] | null>;
+  /** A new key for the mark by which we know our own mail again; answers the key's name. */
+  rotateMarkKey(): Promise<{ readonly key: string }>;
   reload(): Promise<{ readonly version: string; readonly problems: readonly Problem[] }>;
 }

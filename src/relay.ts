@@ -11,7 +11,7 @@
 // and people coming and going move the message on until somebody has taken it, or every step was taken.
 import { minute } from './clock.ts';
 import type { Client, Intake } from './intake.ts';
-import { mailboxKey, nullReversePath } from './mail/path.ts';
+import { type Mailbox, mailboxKey, nullReversePath } from './mail/path.ts';
 import type { QueueId } from './mail/queue-id.ts';
 import type { AckOutcome } from './operations.ts';
 import type { PresenceChange } from './presence/presence.ts';
@@ -23,13 +23,16 @@ import { escalate, weigh } from './relay/escalating.ts';
 import { createAnnouncer } from './relay/faults/announcing.ts';
 import { createDesk } from './relay/faults/desk.ts';
 import { createSources } from './relay/faults/sources.ts';
-import { dispatch } from './relay/forwarding.ts';
+import { dispatch, hopFor } from './relay/forwarding.ts';
+import { CircleGuard } from './relay/guard.ts';
+import { Hops } from './relay/hops.ts';
 import { chosenByPresence, hasLeft } from './relay/leaving.ts';
 import { Ledger } from './relay/ledger.ts';
 import { refOfNudgeId } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
+import { requeue } from './relay/requeueing.ts';
 import { createSending } from './relay/sending.ts';
-import type { DeliveryRef, Due } from './store/store.ts';
+import type { DeliveryRef, Due, Intervened } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
 import type { Trigger } from './tracking/event.ts';
 import { type Grade, grades } from './tracking/evidence.ts';
@@ -41,12 +44,18 @@ export interface Relay extends Intake {
   drain(): Promise<void>;
   /** From the console or the command line. */
   acknowledge(ref: DeliveryRef, by: string, source: string): Promise<AckOutcome>;
+  /** Sends what is left of a message on to another address. @throws RefusedError */
+  requeue(queueId: QueueId, to: Mailbox, by: string): Promise<Intervened>;
+  /** Where mail to this address goes next: a name of the configuration. */
+  nextHopOf(mailbox: Mailbox): string;
   /** Something was made due from outside (an operator's retry). */
   wake(): void;
   load(person: string): { open: number; lastAssignedAt: number | null };
 }
 
 const nobodyTold = { room: null, people: [], group: null, mailbox: null };
+/** Deliveries being attempted at one time. */
+const attemptsAtOnce = 200;
 
 type DueOf<Kind extends Due['kind']> = Extract<Due, { kind: Kind }>;
 
@@ -65,6 +74,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       sources.observe(event);
     },
     ledger: new Ledger(await parts.store.history()),
+    guard: new CircleGuard(),
+    hops: new Hops(parts.random, attemptsAtOnce),
     startedAt: parts.clock.now(),
     wake,
   };
@@ -95,9 +106,20 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   }
 
   // 3 Choose, 4 Forward. What was claimed together and belongs to one message goes together.
+  const inHand = new Set<string>();
   function forward(due: readonly DueOf<'attempt'>[]): Promise<void>[] {
-    const byMessage = Map.groupBy(due, ({ message }) => message.queueId);
-    return [...byMessage.values()].map((works) => dispatch(stage, works, cutOff.signal));
+    const keyOf = ({ delivery }: DueOf<'attempt'>) => `${delivery.queueId} ${delivery.seq}`;
+    // A clock that jumps ends leases early: what is on its way already must not be sent a second time.
+    const fresh = due.filter((each) => !inHand.has(keyOf(each)));
+    const byMessage = Map.groupBy(fresh, ({ message }) => message.queueId);
+    return [...byMessage.values()].map(async (works) => {
+      for (const each of works) inHand.add(keyOf(each));
+      try {
+        await dispatch(stage, works, cutOff.signal);
+      } finally {
+        for (const each of works) inHand.delete(keyOf(each));
+      }
+    });
   }
 
   // 5 Nudge.
@@ -192,6 +214,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     admitRecipient: (_client, path) => admitRecipient(stage, path),
     accept,
     acknowledge,
+    requeue: (queueId, to, by) => requeue(stage, queueId, to, by),
+    nextHopOf: (mailbox) => hopFor(stage.config.nextHops, mailbox).name,
     wake,
     load: (person) => ({ open: stage.ledger.open(person), lastAssignedAt: stage.ledger.lastAssignedAt(person) }),
 
@@ -210,7 +234,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
         startDueLoop({
           ...loop,
           kinds: ['attempt'],
-          atOnce: 200,
+          atOnce: attemptsAtOnce,
+          aside: () => stage.hops.stalled(stage.clock.now()),
           leaseFor: 30 * minute,
           handle: (due) => forward(due.filter((each) => each.kind === 'attempt')),
         }),

@@ -45,7 +45,7 @@ const layers: readonly Layer[] = [
     packages: ['ipaddr.js', 'yaml'],
     builtin: ['node:net', 'node:path'],
   },
-  { name: 'config reader', files: /^src\/config\/load\.ts$/, imports: [...ports, 'config'], builtin: true },
+  { name: 'config reader', files: /^src\/config\/(load|mark-keys)\.ts$/, imports: [...ports, 'config'], builtin: true },
   // Reads the rules folder: the one file of routing/ that touches the disk.
   { name: 'rule files', files: /^src\/routing\/load\.ts$/, imports: pure, builtin: true },
   { name: 'log', files: /^src\/log\.ts$/, imports: pure, packages: ['pino', 'pino-pretty'] },
@@ -81,6 +81,10 @@ const layers: readonly Layer[] = [
     packages: ['smtp-server', 'nodemailer', 'libmime', 'mailparser', 'ipaddr.js'],
     builtin: true,
   },
+  // The server is a library of its own: of the router it knows the vocabulary alone.
+  { name: 'milter', files: /^src\/milter\/(?!router)/, imports: vocabulary, builtin: true },
+  // What the MTA's own protocols have in common: who is chosen, and how that is said.
+  { name: 'doors', files: /^src\/(milter\/router|lookup\/)/, imports: [...ports, 'config', 'milter'], builtin: true },
   { name: 'xmpp', files: /^src\/xmpp\//, imports: [...ports, 'config'], packages: ['@xmpp/*', 'ltx'], builtin: true },
   {
     name: 'sqlite',

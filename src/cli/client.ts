@@ -1,8 +1,8 @@
 // Speaks /api/v1 to a running Pointsman over its control socket.
 import { request } from 'node:http';
-import type { AckOutcome, Operations, PersonView, Status, Story } from '../operations.ts';
+import type { AckOutcome, Operations, PersonView, QueueCounts, Status, Story } from '../operations.ts';
 import type { Problem } from '../routing/rules.ts';
-import type { QueueRow } from '../store/store.ts';
+import type { Intervened, QueueRow } from '../store/store.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { CommandError, exitCodes } from './exit.ts';
 
@@ -18,12 +18,16 @@ export interface Reloaded {
 export interface Client {
   readonly socket: string;
   status(): Promise<Status>;
-  listQueue(filter: ListFilter): Promise<readonly QueueRow[]>;
+  listQueue(filter: ListFilter & QueueConditions): Promise<readonly QueueRow[]>;
   queued(id: string): Promise<Story>;
   retry(id: string, by: string): Promise<{ readonly due: number }>;
+  intervene(id: string, action: 'hold' | 'release' | 'drop', by: string): Promise<Intervened>;
+  requeue(id: string, to: string, by: string): Promise<Intervened>;
+  countQueue(): Promise<QueueCounts>;
   listTracked(filter: ListFilter & { readonly group?: string }): Promise<readonly Tracked[]>;
   tracked(id: string): Promise<Story>;
   ack(id: string, by: string): Promise<Exclude<AckOutcome, { kind: 'unknown' }>>;
+  rotateMarkKey(by: string): Promise<{ readonly key: string }>;
   presence(): Promise<readonly PersonView[]>;
   explain(id: string): Promise<Explained>;
   reload(): Promise<Reloaded>;
@@ -32,6 +36,17 @@ export interface Client {
 export interface ListFilter {
   readonly state?: string;
   readonly limit: number;
+}
+
+export interface QueueConditions {
+  readonly to?: string;
+  readonly from?: string;
+  readonly hop?: string;
+  readonly group?: string;
+  /** Accepted before this instant. */
+  readonly before?: number;
+  /** Only what an operator keeps on hold. */
+  readonly hold?: boolean;
 }
 
 /** Nobody answers on the socket: no Pointsman runs there. */
@@ -47,9 +62,13 @@ export function createClient(socket: string): Client {
     listQueue: (filter) => get(`/queue?${query(filter)}`),
     queued: (one) => get(`/queue/${id(one)}`),
     retry: (one, by) => post(`/queue/${id(one)}/retry`, { by }),
+    intervene: (one, action, by) => post(`/queue/${id(one)}/${action}`, { by }),
+    requeue: (one, to, by) => post(`/queue/${id(one)}/requeue`, { by, to }),
+    countQueue: () => get('/queue-counts'),
     listTracked: (filter) => get(`/tracked?${query(filter)}`),
     tracked: (one) => get(`/tracked/${id(one)}`),
     ack: (one, by) => post(`/tracked/${id(one)}/ack`, { by }),
+    rotateMarkKey: (by) => post('/rotate-mark-key', { by }),
     presence: () => get('/presence'),
     explain: (one) => get(`/explain/${id(one)}`),
     async reload() {

@@ -5,12 +5,12 @@ import { type Clock, type Duration, parseDuration } from '../clock.ts';
 import { describeError } from '../mail/error.ts';
 import { printableLines } from '../printable.ts';
 import { check } from './check.ts';
-import { type Context, findConfig } from './context.ts';
+import { type Context, clientFor, findConfig, writeJson } from './context.ts';
 import { CommandError, exitCodes } from './exit.ts';
 import { explain } from './explain.ts';
 import { init } from './init.ts';
 import { presence } from './presence.ts';
-import { queueList, queueRetry, queueShow } from './queue.ts';
+import { queueCounts, queueIntervene, queueList, queueRequeue, queueRetry, queueShow } from './queue.ts';
 import { reload } from './reload.ts';
 import { stateFolderOf } from './setup.ts';
 import type { Terminal } from './terminal.ts';
@@ -130,6 +130,13 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
   const queue = program.command('queue').description('deliveries, on their way and done');
   speaking(queue, 'list', 'list deliveries')
     .option('--state <states>', 'only these: queued held delivered failed dropped dead', 'queued,held,dead')
+    .option('--dead', 'only dead letters: undeliverable, and no report was allowed')
+    .option('--on-hold', 'only what an operator keeps on hold')
+    .option('--to <text>', 'only with this in the recipient')
+    .option('--from <text>', 'only with this in the sender')
+    .option('--hop <name>', 'only those last tried at this next hop')
+    .option('--group <name>', 'only of this group')
+    .option('--older <time>', 'only those accepted longer ago, such as 4h', durationOption)
     .option('--limit <number>', 'at most so many', numberOption, 100)
     .action(async (options) => ended(await queueList(context, options)));
   speaking(queue, 'show', 'all about one message')
@@ -138,6 +145,24 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
   speaking(queue, 'retry', 'try its deliveries now')
     .argument(...idArgument)
     .action(async (id: string, options) => ended(await queueRetry(context, id, options)));
+  const idsArgument = ['<id...>', 'queue ids, or short ids of tracked messages'] as const;
+  const verbs = {
+    hold: 'keep from being delivered, until they are released',
+    release: 'deliver what was put on hold',
+    drop: 'end their deliveries: nobody gets them, and no report is sent',
+  } as const;
+  for (const [verb, description] of Object.entries(verbs) as [keyof typeof verbs, string][]) {
+    speaking(queue, verb, description)
+      .argument(...idsArgument)
+      .action(async (ids: string[], options) => ended(await queueIntervene(context, verb, ids, options)));
+  }
+  speaking(queue, 'requeue-to', 'send what is undelivered on to another address, by the rules in force')
+    .argument('<address>', 'where it is to go')
+    .argument(...idsArgument)
+    .action(async (to: string, ids: string[], options) => ended(await queueRequeue(context, to, ids, options)));
+  speaking(queue, 'counts', 'what waits, by next hop and age').action(async (options) =>
+    ended(await queueCounts(context, options)),
+  );
   const track = program.command('track').description('messages somebody has to take care of');
   speaking(track, 'list', 'list the open ones')
     .option('--all', 'the closed ones too')
@@ -153,6 +178,14 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
     .action(async (id: string, options) => ended(await trackAck(context, id, options)));
   speaking(program, 'presence', 'who is there').action(async (options) => ended(await presence(context, options)));
   speaking(program, 'reload', 'read the rules again').action(async (options) => ended(await reload(context, options)));
+  speaking(program, 'rotate-key', 'a new key for the mark that stops mail from going in circles').action(
+    async (options) => {
+      const { key } = await (await clientFor(context, options)).rotateMarkKey(context.by);
+      if (options.json) writeJson(context, { key });
+      else terminal.write(`key ${key} marks from now on; the ones before are still known\n`);
+      ended(exitCodes.fine);
+    },
+  );
   return program;
 }
 

@@ -1,21 +1,32 @@
-// `pointsman queue list | show | retry`: deliveries, on their way and done.
+// `pointsman queue …`: deliveries, on their way and done: looked at, hastened, kept, ended, sent on and counted.
+import type { Duration } from '../clock.ts';
 import type { Story } from '../operations.ts';
-import type { Delivery, QueueRow } from '../store/store.ts';
+import type { Delivery, Intervened, QueueRow } from '../store/store.ts';
+import { NotRunningError, type QueueConditions } from './client.ts';
 import { type Context, clientFor, type Target, writeJson } from './context.ts';
-import { exitCodes } from './exit.ts';
+import { CommandError, exitCodes } from './exit.ts';
 import { type Column, dateAndTime, fields, relative, span, table } from './terminal.ts';
 import { timeline } from './timeline.ts';
 
 export interface QueueListOptions extends Target {
   readonly json?: boolean;
   readonly state?: string;
+  /** Only dead letters. */
+  readonly dead?: boolean;
+  readonly to?: string;
+  readonly from?: string;
+  readonly hop?: string;
+  readonly group?: string;
+  readonly older?: Duration;
+  readonly onHold?: boolean;
   readonly limit: number;
 }
 
 export async function queueList(context: Context, options: QueueListOptions): Promise<number> {
   const client = await clientFor(context, options);
   const rows = await client.listQueue({
-    ...(options.state === undefined ? {} : { state: options.state }),
+    ...(options.dead ? { state: 'dead' } : options.state === undefined ? {} : { state: options.state }),
+    ...conditions(options, context.clock.now()),
     limit: options.limit,
   });
   if (options.json) {
@@ -29,13 +40,29 @@ export async function queueList(context: Context, options: QueueListOptions): Pr
   return exitCodes.fine;
 }
 
+function conditions(options: QueueListOptions, now: number): QueueConditions {
+  const { to, from, hop, group, older, onHold } = options;
+  return {
+    ...(to === undefined ? {} : { to }),
+    ...(from === undefined ? {} : { from }),
+    ...(hop === undefined ? {} : { hop }),
+    ...(group === undefined ? {} : { group }),
+    ...(older === undefined ? {} : { before: now - older }),
+    ...(onHold ? { hold: true } : {}),
+  };
+}
+
+const stateOf = (row: Pick<Delivery, 'state' | 'onHoldBy'>): string => (row.onHoldBy === null ? row.state : 'on hold');
+const nextOf = (row: Pick<Delivery, 'nextAttemptAt' | 'onHoldBy'>, now: number): string =>
+  row.nextAttemptAt === null || row.onHoldBy !== null ? '-' : relative(row.nextAttemptAt, now);
+
 function listColumns(now: number): readonly Column<QueueRow>[] {
   return [
     { title: 'QUEUE ID', cell: (row) => row.queueId },
-    { title: 'STATE', cell: (row) => row.state },
+    { title: 'STATE', cell: stateOf },
     { title: 'AGE', cell: (row) => span(now - row.acceptedAt) },
     { title: 'TRIES', cell: (row) => String(row.attempts), align: 'right' },
-    { title: 'NEXT', cell: (row) => (row.nextAttemptAt === null ? '-' : relative(row.nextAttemptAt, now)) },
+    { title: 'NEXT', cell: (row) => nextOf(row, now) },
     { title: 'TO', cell: (row) => row.path.mailbox, flexible: true },
     { title: 'LAST REPLY', cell: (row) => row.lastReply ?? '-', flexible: true },
   ];
@@ -75,11 +102,11 @@ export function messageFields(story: Story, now: number): string {
 function deliveryColumns(now: number): readonly Column<Delivery>[] {
   return [
     { title: '#', cell: (row) => String(row.seq), align: 'right' },
-    { title: 'STATE', cell: (row) => row.state },
+    { title: 'STATE', cell: stateOf },
     { title: 'TO', cell: (row) => row.path.mailbox, flexible: true },
     { title: 'CHOSEN', cell: (row) => row.chosen?.person ?? row.chosen?.mailbox ?? '-', flexible: true },
     { title: 'TRIES', cell: (row) => String(row.attempts), align: 'right' },
-    { title: 'NEXT', cell: (row) => (row.nextAttemptAt === null ? '-' : relative(row.nextAttemptAt, now)) },
+    { title: 'NEXT', cell: (row) => nextOf(row, now) },
     { title: 'LAST REPLY', cell: (row) => row.lastReply ?? '-', flexible: true },
   ];
 }
@@ -95,3 +122,77 @@ export async function queueRetry(
   else context.terminal.write(`${due} ${due === 1 ? 'delivery is' : 'deliveries are'} due now\n`);
   return due === 0 ? exitCodes.problem : exitCodes.fine;
 }
+
+type Verb = 'hold' | 'release' | 'drop';
+const done = { hold: 'put on hold', release: 'released', drop: 'dropped', requeue: 'sent on' } as const;
+
+/** Several ids are done one after the other; one that cannot be done stops nothing. */
+export async function queueIntervene(
+  context: Context,
+  verb: Verb,
+  ids: readonly string[],
+  options: Target & { readonly json?: boolean },
+): Promise<number> {
+  const client = await clientFor(context, options);
+  return forEachId(context, ids, options, verb, (id) => client.intervene(id, verb, context.by));
+}
+
+export async function queueRequeue(
+  context: Context,
+  to: string,
+  ids: readonly string[],
+  options: Target & { readonly json?: boolean },
+): Promise<number> {
+  const client = await clientFor(context, options);
+  return forEachId(context, ids, options, 'requeue', (id) => client.requeue(id, to, context.by));
+}
+
+async function forEachId(
+  context: Context,
+  ids: readonly string[],
+  options: { readonly json?: boolean },
+  verb: keyof typeof done,
+  act: (id: string) => Promise<Intervened>,
+): Promise<number> {
+  const results: Record<string, Intervened | { readonly error: string }> = {};
+  let exitCode: number = exitCodes.fine;
+  for (const id of ids) {
+    try {
+      const result = await act(id);
+      results[id] = result;
+      if (result.busy.length > 0) exitCode = exitCodes.problem;
+      if (options.json) continue;
+      const count = result.done.length;
+      const busy = result.busy.length > 0 ? `; ${result.busy.length} being attempted just now, left alone` : '';
+      context.terminal.write(`${id}: ${count} ${count === 1 ? 'delivery' : 'deliveries'} ${done[verb]}${busy}\n`);
+    } catch (error) {
+      if (!(error instanceof CommandError) || error instanceof NotRunningError) throw error;
+      exitCode = error.exitCode;
+      results[id] = { error: error.message };
+      if (!options.json) context.terminal.complain(`${id}: ${error.message}\n`);
+    }
+  }
+  if (options.json) writeJson(context, results);
+  return exitCode;
+}
+
+/** As qshape does: a next hop that is in trouble shows as mail that gets older. */
+export async function queueCounts(context: Context, options: Target & { readonly json?: boolean }): Promise<number> {
+  const counts = await (await clientFor(context, options)).countQueue();
+  if (options.json) writeJson(context, counts);
+  else if (counts.rows.length === 0) context.terminal.write('The queue is empty.\n');
+  else {
+    type Row = (typeof counts.rows)[number];
+    const ages = [...counts.bounds.map((bound) => `<${age(bound)}`), `${age(counts.bounds.at(-1) ?? 0)}+`];
+    const columns: Column<Row>[] = [
+      { title: 'NEXT HOP', cell: (row) => row.nextHop, flexible: true },
+      { title: 'TOTAL', cell: (row) => String(row.total), align: 'right' },
+      { title: 'HOLD', cell: (row) => String(row.onHold), align: 'right' },
+      ...ages.map((title, index): Column<Row> => ({ title, cell: (row) => String(row.ages[index]), align: 'right' })),
+    ];
+    context.terminal.write(table(columns, counts.rows, context.terminal.columns));
+  }
+  return exitCodes.fine;
+}
+
+const age = (minutes: number): string => (minutes < 60 ? `${minutes}m` : `${Math.round(minutes / 60)}h`);

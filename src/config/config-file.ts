@@ -1,8 +1,9 @@
 // The language of pointsman.yaml: what the file may say, key by key. What it means together is in ../config.ts.
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { day, hour, minute, second } from '../clock.ts';
+import { type Duration, day, hour, minute, parseDuration, second } from '../clock.ts';
 import { isDomain } from '../mail/path.ts';
+import { languages } from '../mail/report-text.ts';
 import { parseJid } from '../presence/jid.ts';
 import type { Place } from '../routing/rules.ts';
 import {
@@ -182,6 +183,10 @@ const xmpp = fields(
   },
 );
 
+const durationOrNone: Schema<Duration | null> = scalar('a time such as 4h, or none', (value) =>
+  value === 'none' ? null : parseDuration(value),
+);
+
 export const configFileSchema = fields('the configuration', {
   hostname: required(
     scalar('a host name such as pointsman.example.org', (value) => (isDomain(value) ? value.toLowerCase() : undefined)),
@@ -205,9 +210,16 @@ export const configFileSchema = fields('the configuration', {
         lifetime: optional(duration(minute, 30 * day)),
         firstRetry: optional(duration(second, day)),
         longestRetry: optional(duration(second, 7 * day)),
+        reportLifetime: optional(duration(minute, 30 * day)),
+        delayNotice: optional(durationOrNone),
         keepContent: optional(duration(second, 3650 * day)),
       }),
     ),
+  ),
+  reports: optional(
+    fields('the reports', {
+      languages: optional(list(oneOf(languages), `a list of languages: ${languages.join(', ')}`)),
+    }),
   ),
   xmpp: optional(xmpp),
   operators: optional(
@@ -237,7 +249,14 @@ export const defaults = {
   http: { host: '127.0.0.1', port: 8025 },
   size: 50_000_000,
   // RFC 5321 §4.5.4.1: give up after at least 4 to 5 days.
-  queue: { lifetime: 5 * day, firstRetry: 5 * minute, longestRetry: 4 * hour, keepContent: 7 * day },
+  queue: {
+    lifetime: 5 * day,
+    firstRetry: 5 * minute,
+    longestRetry: 4 * hour,
+    keepContent: 7 * day,
+    reportLifetime: 2 * day,
+    delayNotice: (4 * hour) as Duration | null,
+  },
   maxConnections: 10,
   resource: 'pointsman',
   nick: 'Pointsman',

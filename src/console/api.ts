@@ -8,7 +8,7 @@ import type { Log } from '../log.ts';
 import { isQueueId } from '../mail/queue-id.ts';
 import { type Operations, RefusedError } from '../operations.ts';
 import type { Problem } from '../routing/rules.ts';
-import type { DeliveryState } from '../store/store.ts';
+import type { DeliveryState, QueueFilter } from '../store/store.ts';
 import type { TrackState } from '../tracking/tracked.ts';
 
 export interface ApiError {
@@ -39,13 +39,27 @@ export function createApi(operations: Operations, log: Log): Hono {
 
   api.get('/queue', async (c) => {
     const states = statesOf(c, deliveryStates);
-    return c.json(await operations.listQueue({ ...(states ? { states } : {}), limit: limitOf(c) }));
+    return c.json(await operations.listQueue({ ...(states ? { states } : {}), ...conditionsOf(c), limit: limitOf(c) }));
   });
+  api.get('/queue-counts', async (c) => c.json(await operations.countQueue()));
   api.get('/queue/:id', async (c) => c.json(await storyOf(c)));
   api.post('/queue/:id/retry', async (c) => {
     const by = await doneBy(c);
     const queueId = (await storyOf(c)).message.queueId;
     return c.json({ due: await operations.retry(queueId, by) });
+  });
+
+  for (const action of ['hold', 'release', 'drop'] as const) {
+    api.post(`/queue/:id/${action}`, async (c) => {
+      const by = await doneBy(c);
+      return c.json(await operations.intervene((await storyOf(c)).message.queueId, action, by));
+    });
+  }
+  api.post('/queue/:id/requeue', async (c) => {
+    const by = await doneBy(c);
+    const { to } = (await c.req.json()) as { to?: unknown };
+    if (typeof to !== 'string') return refuse(400, '"to" must be the address to send it on to');
+    return c.json(await operations.requeue((await storyOf(c)).message.queueId, to, by));
   });
 
   api.get('/tracked', async (c) => {
@@ -72,6 +86,11 @@ export function createApi(operations: Operations, log: Log): Hono {
   api.get('/explain/:id', async (c) => {
     const id = idOf(c);
     return c.json((await operations.explain(id)) ?? refuse(404, `no message ${id}`));
+  });
+
+  api.post('/rotate-mark-key', async (c) => {
+    await doneBy(c);
+    return c.json(await operations.rotateMarkKey());
   });
 
   api.post('/reload', async (c) => {
@@ -123,6 +142,25 @@ function statesOf<State extends string>(c: Context, known: readonly State[]): re
     const state = known.find((one) => one === word);
     return state ?? refuse(400, `no such state: ${JSON.stringify(word.slice(0, 40))}; known are ${known.join(', ')}`);
   });
+}
+
+/** What narrows the list; each at most as long as an address. */
+function conditionsOf(c: Context): Omit<QueueFilter, 'states' | 'limit'> {
+  const word = (name: string): string | undefined => {
+    const text = c.req.query(name);
+    if (text === undefined || text === '') return undefined;
+    return text.length > 320 ? refuse(400, `${name} is too long`) : text;
+  };
+  const before = word('before');
+  if (before !== undefined && !/^\d{1,15}$/.test(before)) {
+    refuse(400, `before is a moment in milliseconds, not ${JSON.stringify(before.slice(0, 40))}`);
+  }
+  const all = { to: word('to'), from: word('from'), hop: word('hop'), group: word('group') };
+  return {
+    ...(Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Pick<QueueFilter, 'to'>),
+    ...(before === undefined ? {} : { acceptedBefore: Number(before) }),
+    ...(word('hold') === 'true' ? { onHold: true } : {}),
+  };
 }
 
 function limitOf(c: Context): number {

@@ -7,6 +7,7 @@ import { isInternationalised, type Mailbox } from './path.ts';
 import type { QueueId } from './queue-id.ts';
 import { formatDate } from './received.ts';
 import { formatReply, type Reply } from './reply.ts';
+import type { Language } from './report-text.ts';
 
 /** RFC 3464 §2.3.3. */
 export type Action = 'failed' | 'delayed' | 'delivered' | 'relayed' | 'expanded';
@@ -39,6 +40,8 @@ export interface ReportData {
     readonly messageId?: string;
     readonly content: Uint8Array;
   };
+  /** Of the text for people, in this order; English when there are none. */
+  readonly languages?: readonly Language[];
   /** At least one. */
   readonly recipients: readonly ReportedRecipient[];
 }
@@ -52,13 +55,6 @@ export function needsSmtputf8(data: ReportData): boolean {
     isInternationalised(data.to) ||
     data.recipients.some(({ mailbox, orcpt }) => isInternationalised(mailbox) || /[^\x00-\x7f]/.test(orcpt ?? ''))
   );
-}
-
-export function reportSubject({ recipients }: ReportData): string {
-  const actions = new Set(recipients.map(({ action }) => action));
-  if (actions.has('failed')) return 'Your mail could not be delivered';
-  if (actions.has('delayed')) return 'Your mail is delayed';
-  return 'Your mail was passed on';
 }
 
 /** RFC 3464 §2: message/delivery-status, one group for the message and one for each recipient. */
@@ -102,40 +98,6 @@ export function statusOf({ action, reply }: Pick<ReportedRecipient, 'action' | '
   return `${wanted ?? (reply.code >= 400 && reply.code < 500 ? '4' : '5')}.0.0`;
 }
 
-/** For people: the first part. */
-export function reportText(data: ReportData): string {
-  const about = data.original.messageId === undefined ? [] : [`Message-ID: ${clean(data.original.messageId, true)}`];
-  const paragraphs = [
-    `This is the mail system at ${data.hostname}.`,
-    ...section(
-      data,
-      'failed',
-      'Your mail could not be delivered to the following addresses. We have given up on them.',
-    ),
-    ...section(data, 'delayed', 'Your mail has not been delivered yet. We keep trying; you need not send it again.'),
-    ...section(data, 'delivered', 'Your mail was delivered:'),
-    ...section(data, 'relayed', 'Your mail was passed on to a mail system that sends no reports of its own:'),
-    ...section(data, 'expanded', 'Your mail was passed on to the members of a group; no further reports follow:'),
-    [`It was received here on ${formatDate(data.original.arrivedAt)} as ${data.original.queueId}.`, ...about].join(
-      '\r\n',
-    ),
-  ];
-  return `${paragraphs.join('\r\n\r\n')}\r\n`;
-}
-
-function section(data: ReportData, action: Action, heading: string): string[] {
-  const lines = data.recipients
-    .filter((recipient) => recipient.action === action)
-    .map(({ mailbox, orcpt, reply, remote, willRetryUntil }) => {
-      const addressed = orcpt?.slice(orcpt.indexOf(';') + 1);
-      const also = addressed === undefined || addressed === mailbox ? '' : ` (addressed as ${clean(addressed, true)})`;
-      const who = remote === undefined ? '' : `${remote} said: `;
-      const until = willRetryUntil === undefined ? '' : `\r\n    We try until ${formatDate(willRetryUntil)}.`;
-      return `<${mailbox}>${also}\r\n    ${who}${clean(formatReply(reply), true)}${until}`;
-    });
-  return lines.length === 0 ? [] : [heading, ...lines];
-}
-
 export interface Returned {
   readonly type: 'message/rfc822' | 'text/rfc822-headers' | 'message/global' | 'message/global-headers';
   readonly content: Uint8Array;
@@ -176,7 +138,7 @@ function field(name: string, value: string, utf8: boolean): string {
 }
 
 /** One line; without UTF-8, what is not ASCII is shown as `?`. No white space that would make an empty folded line. */
-function clean(text: string, utf8: boolean): string {
+export function clean(text: string, utf8: boolean): string {
   const line = text.replace(/[\x00-\x20\x7f-\x9f\u2028\u2029]+/g, ' ').trim();
   return utf8 ? line.toWellFormed() : line.replace(/[^\x20-\x7e]/gu, '?');
 }

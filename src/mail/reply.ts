@@ -53,6 +53,8 @@ export const replies = {
   tooManyErrors: { code: 421, enhanced: '4.7.0', text: 'Too many errors' },
   /** RFC 3463 §3.5 X.4.2. */
   tooSlow: { code: 421, enhanced: '4.4.2', text: 'Transaction took too long' },
+  /** RFC 3463 §3.5 X.4.1: no answer from the next hop. */
+  unreachable: { code: 451, enhanced: '4.4.1', text: 'Next hop not reached' },
   /** RFC 3463 §3.5 X.4.7: given up after the horizon. */
   expired: { code: 554, enhanced: '5.4.7', text: 'Delivery time expired' },
 } as const satisfies Record<string, Reply>;

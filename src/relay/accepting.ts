@@ -5,6 +5,7 @@ import type { Envelope, ForwardPath } from '../mail/envelope.ts';
 import { describeError, PointsmanError } from '../mail/error.ts';
 import type { MailFacts } from '../mail/facts.ts';
 import { readFacts } from '../mail/header.ts';
+import { isMarked, markHeader } from '../mail/loop-mark.ts';
 import { type Network, parseNetwork } from '../mail/network.ts';
 import { newQueueId, newShortId, type QueueId } from '../mail/queue-id.ts';
 import { receivedField } from '../mail/received.ts';
@@ -75,7 +76,7 @@ function planned(stage: Stage, client: Client, envelope: Envelope, content: Uint
   const queueId = newQueueId(now, stage.random);
   const facts = readFacts({ queueId, receivedAt: now, envelope, content, client });
   const rules = stage.rules.current();
-  const plans = envelope.forwardPaths.map((path) => plan(facts, path.mailbox, rules));
+  const plans = envelope.forwardPaths.map((path) => unlessMarked(stage, facts, plan(facts, path.mailbox, rules)));
   const refusal = plans.every((each) => each.kind === 'reject') ? plans[0] : undefined;
   if (refusal?.kind === 'reject') throw new PointsmanError(refusal.reply, refusal.because.join('; '));
 
@@ -119,7 +120,17 @@ function planned(stage: Stage, client: Client, envelope: Envelope, content: Uint
   };
 }
 
-function trackedFor(stage: Stage, facts: MailFacts, delivery: NewDelivery): Tracked[] {
+/** A member has sent it back: it went out to this group with our mark. */
+function unlessMarked(stage: Stage, facts: MailFacts, planned: Plan): Plan {
+  if (planned.kind !== 'group') return planned;
+  const marks = facts.headers.flatMap(([name, value]) => (name === markHeader.toLowerCase() ? [value] : []));
+  if (marks.length === 0 || !isMarked(marks, stage.markKeys(), planned.group, facts.messageId)) return planned;
+  const { address, rule, rulesVersion } = planned;
+  const because = [`a loop: it has our mark for the group ${planned.group}`];
+  return { kind: 'reject', address, reply: replies.loop, rule, rulesVersion, because };
+}
+
+export function trackedFor(stage: Stage, facts: MailFacts, delivery: NewDelivery): Tracked[] {
   const { plan: planned, seq, path } = delivery;
   if (planned.kind !== 'group' || planned.policy === null) return [];
   return [

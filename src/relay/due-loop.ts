@@ -17,6 +17,8 @@ export interface DueLoopOptions {
   readonly log: Log;
   readonly kinds: readonly DueKind[];
   readonly atOnce: number;
+  /** Of what is in hand, so much hangs: it holds no room of the rest. */
+  readonly aside?: () => number;
   /** Longer than any handling can take: when it runs out the work is done again. */
   readonly leaseFor: Duration;
   /** Gets what was claimed together; must not reject (it is logged, and the lease brings the work back). */
@@ -24,7 +26,7 @@ export interface DueLoopOptions {
 }
 
 export function startDueLoop(options: DueLoopOptions): DueLoop {
-  const { store, clock, log, kinds, atOnce, leaseFor, handle } = options;
+  const { store, clock, log, kinds, atOnce, leaseFor, handle, aside = () => 0 } = options;
   const inHand = new Set<Promise<void>>();
   let stopped = false;
   let calls = 0;
@@ -57,13 +59,14 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
     while (!stopped) {
       const callsSeen = calls;
       try {
-        const room = atOnce - inHand.size;
+        const room = Math.min(atOnce, atOnce - inHand.size + aside());
         const due = room > 0 ? await store.claimDue({ kinds, now: clock.now(), limit: room, leaseFor }) : [];
         if (due.length > 0) {
           for (const work of handle(due)) take(work);
           continue;
         }
-        const next = room > 0 ? await store.nextDueAt(kinds) : null;
+        // Without room: until something in hand ends, or is seen to hang.
+        const next = room > 0 ? await store.nextDueAt(kinds) : clock.now() + 5 * second;
         await sleep(next ?? clock.now() + 10 * minute, callsSeen);
       } catch (error) {
         log.error({ err: error }, 'the timer queue could not be read; trying again in 5 s');

@@ -1,17 +1,22 @@
 // Forward: claim what is due, choose, ship, settle. The intent is stored before the effect, so that a crash delays
 // rather than repeats; what the next hop said decides what follows.
-import type { Instant } from '../clock.ts';
+import { type Duration, minute } from '../clock.ts';
 import type { ForwardPath } from '../mail/envelope.ts';
-import { domainOf, nullReversePath } from '../mail/path.ts';
-import { formatReply, type Reply } from '../mail/reply.ts';
+import { loopMark } from '../mail/loop-mark.ts';
+import { domainOf, type Mailbox } from '../mail/path.ts';
+import { replies } from '../mail/reply.ts';
 import type { Consequences, DeliveryRef, Settlement } from '../store/store.ts';
-import { afterAttempt } from '../tracking/after-attempt.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { NextHop, Outcome, Shipment } from '../transport.ts';
 import { chooseFor, type Target, type Work } from './choosing.ts';
 import { type Following, followForward, followRefusal, followUndeliverable } from './following.ts';
+import type { Gate } from './hops.ts';
+import { judge } from './judging.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
-import { type Failure, reportsFor } from './reporting.ts';
+import { type Notice, notifyOnward, reportsFor } from './reporting.ts';
+
+/** What is put back comes again after this at the latest. */
+const longestWait: Duration = 30 * minute;
 
 interface Load {
   readonly work: Work;
@@ -30,10 +35,22 @@ export async function dispatch(stage: Stage, works: readonly Work[], signal: Abo
     if (work.delivery.plan.kind === 'reject') continue;
     if (await overtaken(stage, work)) continue;
     const target = await chooseFor(stage, work);
-    if (target) loads.push(loadOf(stage, work, target));
+    if (!target) continue;
+    if (await inCircle(stage, work, target)) continue;
+    loads.push(loadOf(stage, work, target));
   }
   stage.reach('chosen');
   await Promise.all(together(loads).map((each) => ship(stage, each, signal)));
+}
+
+/** One Message-ID to one member too often: it ends here, as a loop, whoever else could be chosen. */
+async function inCircle(stage: Stage, work: Work, target: Target): Promise<boolean> {
+  const { message, delivery } = work;
+  if (delivery.plan.kind !== 'group' || delivery.attempts > 0) return false;
+  if (stage.guard.admit(message.facts.messageId, target.mailbox, stage.clock.now())) return false;
+  const outcome: Outcome = { kind: 'permanent', reply: replies.loop, cause: 'one Message-ID too often' };
+  await settle(stage, [{ work, target: { ...target, person: null } }], [outcome], null);
+  return true;
 }
 
 /** Recipients that a rule refuses, of a message that others were to have: reported together, without an attempt. */
@@ -75,25 +92,33 @@ async function overtaken(stage: Stage, { delivery }: Work): Promise<boolean> {
 }
 
 function loadOf(stage: Stage, work: Work, target: Target): Load {
-  const { message, delivery } = work;
+  const { delivery } = work;
   return {
     work,
     target,
-    path: pathTo(delivery.path, target),
-    prepend: tracesOf(work) + message.trace,
-    hop: stage.config.nextHops.byDomain.get(domainOf(target.mailbox)) ?? stage.config.nextHops.default,
+    path: pathTo(delivery, target),
+    prepend: tracesOf(stage, work),
+    hop: hopFor(stage.config.nextHops, target.mailbox),
   };
 }
 
+export function hopFor(nextHops: Stage['config']['nextHops'], mailbox: Mailbox): NextHop {
+  return nextHops.byDomain.get(domainOf(mailbox)) ?? nextHops.default;
+}
+
 /** RFC 3461 §5.2.7: the group's address stays the original recipient. */
-function pathTo(path: ForwardPath, target: Target): ForwardPath {
+function pathTo(delivery: Work['delivery'], target: Target): ForwardPath {
+  const notify = notifyOnward(delivery);
+  const path = notify === undefined ? delivery.path : { ...delivery.path, notify };
   if (target.mailbox === path.mailbox) return path;
   return { ...path, mailbox: target.mailbox, orcpt: path.orcpt ?? `rfc822;${path.mailbox}` };
 }
 
-/** Delivered-To marks that the group has had it: a member who forwards back meets it (loop). */
-function tracesOf({ delivery }: Work): string {
-  return delivery.plan.kind === 'group' ? `Delivered-To: ${delivery.plan.address}\r\n` : '';
+/** Delivered-To and our mark both say that the group has had it: who sends it back to the group ends in a loop. */
+function tracesOf(stage: Stage, { message, delivery: { plan } }: Work): string {
+  if (plan.kind !== 'group') return message.trace;
+  const mark = loopMark(stage.markKeys(), plan.group, message.facts.messageId);
+  return `Delivered-To: ${plan.address}\r\n${message.trace}${mark}`;
 }
 
 /** One transaction for those that differ in nothing but the mailbox. */
@@ -111,6 +136,28 @@ function together(loads: readonly Load[]): Load[][] {
 async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal): Promise<void> {
   const [first] = loads;
   if (!first) return;
+  const { hop } = first;
+  const gate = stage.hops.enter(hop.name, stage.clock.now());
+  if (gate.kind === 'wait') {
+    await putBack(stage, loads, gate);
+    return;
+  }
+  let outcomes: readonly Outcome[] | null = null;
+  try {
+    outcomes = await transact(stage, loads, first, signal);
+  } finally {
+    catchUp(stage, hop.name, stage.hops.left(hop.name, outcomes, stage.clock.now()).hasten);
+  }
+  if (outcomes) await settle(stage, loads, outcomes, hop);
+}
+
+/** Null when we broke it off ourselves. */
+async function transact(
+  stage: Stage,
+  loads: readonly Load[],
+  first: Load,
+  signal: AbortSignal,
+): Promise<readonly Outcome[] | null> {
   const { message } = first.work;
   const refs = loads.map(({ work }): DeliveryRef => ({ queueId: work.delivery.queueId, seq: work.delivery.seq }));
   const shipment: Shipment = {
@@ -149,9 +196,63 @@ async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal): 
       ),
       {},
     );
-    return;
+    return null;
   }
-  await settle(stage, loads, outcomes, first.hop);
+  return outcomes;
+}
+
+/** No attempt: the next hop gets nothing just now. Told once for each delivery, or the story would be full of it. */
+async function putBack(stage: Stage, loads: readonly Load[], gate: Gate & { kind: 'wait' }): Promise<void> {
+  const now = stage.clock.now();
+  const settlements: Settlement[] = [];
+  const events: StoryEvent[] = [];
+  for (const { work, target, hop } of loads) {
+    const { queueId, seq, lastHop } = work.delivery;
+    const { firstRetry } = stage.config.queue;
+    // What has waited long may wait a little longer: a long queue must not be turned over every minute.
+    const patience = Math.min(
+      longestWait,
+      Math.max(gate.until - now, Math.min(firstRetry, 5_000), (now - work.message.acceptedAt) / 4),
+    );
+    const nextAttemptAt = now + Math.round(patience * (0.8 + 0.4 * stage.random()));
+    const reply = lastHop === null ? gate.because : null;
+    settlements.push({
+      queueId,
+      seq,
+      to: 'queued',
+      reply,
+      nextHop: hop.name,
+      nextAttemptAt,
+      counts: false,
+      waitsFor: hop.name,
+    });
+    if (reply !== null) {
+      events.push({
+        event: 'deferred',
+        at: now,
+        queueId,
+        seq,
+        to: target.mailbox,
+        nextHop: hop.name,
+        reply,
+        nextAttemptAt,
+      });
+    }
+  }
+  if ((await stage.store.settle(settlements, { events })) === 'done') tellAll(stage, events);
+}
+
+/** In the background: whoever was just delivered must not wait for it. */
+function catchUp(stage: Stage, hop: string, count: number): void {
+  if (count === 0) return;
+  const now = stage.clock.now();
+  stage.store.hastenHop(hop, now, count).then(
+    (hastened) => {
+      if (hastened === 0) stage.hops.caughtUp(hop, now);
+      else stage.wake();
+    },
+    (error: unknown) => stage.log.warn({ err: error, nextHop: hop }, 'what waits for a next hop could not be hastened'),
+  );
 }
 
 /** What each outcome means, written in one transaction with all that follows from it. */
@@ -165,7 +266,7 @@ async function settle(
     const now = stage.clock.now();
     const settlements: Settlement[] = [];
     const events: StoryEvent[] = [];
-    const failures: Failure[] = [];
+    const notices: Notice[] = [];
     const following: Following[] = [];
     for (const [index, { work, target }] of loads.entries()) {
       const outcome = outcomes[index] ?? { kind: 'temporary', cause: 'no outcome for this recipient' };
@@ -178,12 +279,14 @@ async function settle(
       const judged = judge(stage, work, target, outcome, hop, now);
       settlements.push(judged.settlement);
       events.push(...judged.events);
-      if (judged.failure) failures.push(judged.failure);
+      notices.push(...judged.notices);
+      if (judged.settlement.to === 'queued' && judged.settlement.waitsFor !== undefined && hop)
+        stage.hops.deferred(hop.name, now);
       if (judged.delivered) following.push(await followForward(stage, work, target, now));
       else if (judged.settlement.to === 'failed' && work.delivery.forwardOf !== null)
         following.push(followUndeliverable(stage, work, target));
     }
-    const reports = await reportsFor(stage, failures, now);
+    const reports = await reportsFor(stage, notices, now);
     const also: Consequences = {
       events: [
         ...events,
@@ -208,105 +311,4 @@ async function settle(
     { queueId: loads[0]?.work.message.queueId },
     'an attempt could not be settled: changed meanwhile; its lease will bring it back',
   );
-}
-
-interface Judged {
-  readonly settlement: Settlement;
-  readonly events: readonly StoryEvent[];
-  readonly failure?: Failure;
-  readonly delivered: boolean;
-}
-
-function judge(stage: Stage, work: Work, target: Target, outcome: Outcome, hop: NextHop | null, now: Instant): Judged {
-  const { message, delivery } = work;
-  const { queueId, seq } = delivery;
-  const base = { at: now, queueId, seq, to: target.mailbox, nextHop: hop?.name ?? 'none' };
-  const after = afterAttempt(
-    { attempts: delivery.attempts, acceptedAt: message.acceptedAt },
-    outcome,
-    stage.config.queue,
-    now,
-    stage.random(),
-  );
-  const said =
-    'reply' in outcome && outcome.reply ? formatReply(outcome.reply) : 'cause' in outcome ? outcome.cause : '';
-  switch (after.kind) {
-    case 'delivered':
-      return {
-        settlement: { queueId, seq, to: 'delivered', at: now, reply: said, nextHop: base.nextHop },
-        events: [
-          { ...base, event: 'forwarded', reply: said, ...(target.person === null ? {} : { person: target.person }) },
-        ],
-        delivered: true,
-      };
-    case 'retry':
-      return {
-        settlement: {
-          queueId,
-          seq,
-          to: 'queued',
-          reply: said,
-          nextHop: base.nextHop,
-          nextAttemptAt: after.at,
-          counts: true,
-        },
-        events: [{ ...base, event: 'deferred', reply: said, nextAttemptAt: after.at }],
-        delivered: false,
-      };
-    case 'failed':
-      return failed(stage, work, target, after.reply, base, hop, outcome, now);
-    default:
-      return after satisfies never;
-  }
-}
-
-/** The end of a delivery that did not get through: a report to the sender, or where none is allowed a dead letter. */
-function failed(
-  stage: Stage,
-  { message, delivery }: Work,
-  target: Target,
-  reply: Reply,
-  base: { at: Instant; queueId: Work['delivery']['queueId']; seq: number; to: string; nextHop: string },
-  hop: NextHop | null,
-  outcome: Outcome,
-  now: Instant,
-): Judged {
-  const { queueId, seq } = delivery;
-  const said = formatReply(reply);
-  const event: StoryEvent = { ...base, event: 'failed', reply: said };
-  // A forward that an escalation added is ours, not the sender's: the escalation goes on instead.
-  if (delivery.forwardOf !== null) {
-    return {
-      settlement: { queueId, seq, to: 'failed', at: now, reply: said, nextHop: base.nextHop },
-      events: [event],
-      delivered: false,
-    };
-  }
-  const reportable = message.envelope.reversePath !== nullReversePath && delivery.path.notify?.[0] !== 'never';
-  if (reportable) {
-    return {
-      settlement: { queueId, seq, to: 'failed', at: now, reply: said, nextHop: base.nextHop },
-      events: [event],
-      failure: { message, delivery, reply, remote: hop && 'reply' in outcome && outcome.reply ? hop.host : null },
-      delivered: false,
-    };
-  }
-  // RFC 5321 §4.5.5 and RFC 3461 §4.1: no report on a report, none where NOTIFY=NEVER. Kept, and somebody must look.
-  stage.log.error({ queueId, reply: said }, 'dead letter: undeliverable, and a report is forbidden');
-  return {
-    settlement: { queueId, seq, to: 'dead', at: now, reply: said, nextHop: base.nextHop },
-    events: [
-      event,
-      {
-        event: 'fault',
-        at: now,
-        queueId,
-        seq,
-        fault: 'dead-letter',
-        severity: 'error',
-        text: `Mail to ${target.mailbox} could not be delivered and must not be reported: ${said}`,
-      },
-    ],
-    delivered: false,
-  };
 }

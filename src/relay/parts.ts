@@ -4,6 +4,7 @@ import type { Config } from '../config.ts';
 import type { FaultPoint } from '../fault-point.ts';
 import type { Log } from '../log.ts';
 import type { ReportData } from '../mail/dsn.ts';
+import type { MarkKey } from '../mail/loop-mark.ts';
 import type { FaultId } from '../notify/faults.ts';
 import type { Notifier } from '../notify/notifier.ts';
 import type { Watcher } from '../presence/watcher.ts';
@@ -13,10 +14,12 @@ import type { StoryEvent } from '../tracking/event.ts';
 import type { Transport } from '../transport.ts';
 import type { Absences } from './absences.ts';
 import type { FaultReport, OperatorTargets } from './faults/announcing.ts';
+import type { CircleGuard } from './guard.ts';
+import type { Hops } from './hops.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface Parts {
-  readonly config: Pick<Config, 'hostname' | 'peers' | 'domains' | 'nextHops' | 'queue'>;
+  readonly config: Pick<Config, 'hostname' | 'peers' | 'domains' | 'nextHops' | 'queue' | 'reports'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly store: Store;
@@ -27,6 +30,8 @@ export interface Parts {
   readonly transport: Transport;
   /** Composes a delivery status notification. */
   readonly composeReport: (data: ReportData) => Promise<Uint8Array> | Uint8Array;
+  /** Of the loop mark, newest first. */
+  readonly markKeys: () => readonly MarkKey[];
   readonly log: Log;
   /** Called with every event once it is durable. Must not throw. */
   readonly tell: (event: StoryEvent) => void;
@@ -51,6 +56,8 @@ export interface Finding {
 export interface Stage extends Parts {
   readonly ledger: Ledger;
   readonly absences: Absences;
+  readonly guard: CircleGuard;
+  readonly hops: Hops;
   readonly startedAt: Instant;
   /** Something became due: the loops look again. */
   readonly wake: () => void;

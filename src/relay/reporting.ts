@@ -1,35 +1,80 @@
-// Reports owed to the sender: one per message and outcome, made durable in the transaction that ends the delivery.
+// Reports owed to the sender: one per message and outcome, made durable in the transaction that settles the attempt.
 import type { Instant } from '../clock.ts';
-import { needsSmtputf8, type ReportData } from '../mail/dsn.ts';
-import type { Envelope } from '../mail/envelope.ts';
+import { type Action, needsSmtputf8, type ReportData } from '../mail/dsn.ts';
+import type { Envelope, Notify } from '../mail/envelope.ts';
 import { readFacts } from '../mail/header.ts';
 import { type Mailbox, nullReversePath } from '../mail/path.ts';
 import { newQueueId } from '../mail/queue-id.ts';
 import type { Reply } from '../mail/reply.ts';
+import { languagesFor } from '../mail/report-text.ts';
 import type { Acceptance, Delivery, Message } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { Stage } from './parts.ts';
 
-/** All of one message, whose reverse-path is not null. */
-export interface Failure {
+/** Something the sender is to be told of one delivery. All that are handed in together are of one message. */
+export interface Notice {
   readonly message: Message;
   readonly delivery: Delivery;
+  readonly action: Action;
   readonly reply: Reply;
   /** Host name of the next hop whose reply it is; null when it is ours. */
   readonly remote: string | null;
+  /** With `delayed`. */
+  readonly willRetryUntil?: Instant;
 }
 
+/** RFC 3461 §4.1: what NOTIFY asks for; without it failures, and delays as we see fit. */
+export function isWanted(message: Message, delivery: Delivery, what: 'success' | 'failure' | 'delay'): boolean {
+  // RFC 5321 §4.5.5: no report on a report. A forward that an escalation added is ours, not the sender's.
+  if (message.envelope.reversePath === nullReversePath || delivery.forwardOf !== null) return false;
+  const { notify } = delivery.path;
+  return notify === undefined ? what !== 'success' : notify.some((word) => word === what);
+}
+
+/**
+ * RFC 3461 §5.2.7: mail for a group with a policy may go to several members one after the other, so the sender hears
+ * that it was expanded, and the members' next hops are not asked to report success.
+ */
+export function isExpanded({ plan, forwardOf }: Delivery): boolean {
+  return plan.kind === 'group' && plan.policy !== null && forwardOf === null;
+}
+
+/** What the next hop is asked to report: all of it, or for an expanded delivery all but success. */
+export function notifyOnward(delivery: Delivery): Notify | undefined {
+  const { notify } = delivery.path;
+  if (!isExpanded(delivery) || notify === undefined || !notify.some((word) => word === 'success')) return notify;
+  const rest = notify.flatMap((word) => (word === 'failure' || word === 'delay' ? [word] : []));
+  return rest.length > 0 ? rest : ['never'];
+}
+
+type Kind = 'failed' | 'delayed' | 'passed on';
+const kindOf = ({ action }: Notice): Kind => (action === 'failed' || action === 'delayed' ? action : 'passed on');
+
+/** One report for each kind of outcome. */
 export async function reportsFor(
   stage: Stage,
-  failures: readonly Failure[],
+  notices: readonly Notice[],
   now: Instant,
 ): Promise<{ acceptances: readonly Acceptance[]; events: readonly StoryEvent[] }> {
-  const [first] = failures;
+  const kinds = [...Map.groupBy(notices, kindOf).values()];
+  const reports = await Promise.all(kinds.map((each) => reportOn(stage, each, now)));
+  return {
+    acceptances: reports.flatMap(({ acceptances }) => acceptances),
+    events: reports.flatMap(({ events }) => events),
+  };
+}
+
+async function reportOn(
+  stage: Stage,
+  notices: readonly Notice[],
+  now: Instant,
+): Promise<{ acceptances: readonly Acceptance[]; events: readonly StoryEvent[] }> {
+  const [first] = notices;
   if (!first || first.message.envelope.reversePath === nullReversePath) return { acceptances: [], events: [] };
   const { message } = first;
   const sender = message.envelope.reversePath as Mailbox;
   const queueId = newQueueId(now, stage.random);
-  const data = reportData(stage, failures, sender, await stage.store.content(message.queueId), queueId, now);
+  const data = reportData(stage, notices, sender, await stage.store.content(message.queueId), queueId, now);
   const content = await stage.composeReport(data);
   const envelope: Envelope = {
     reversePath: nullReversePath,
@@ -77,7 +122,7 @@ export async function reportsFor(
       },
     ],
   };
-  const reported = failures.map(
+  const reported = notices.map(
     ({ delivery }): StoryEvent => ({
       event: 'reported',
       at: now,
@@ -92,13 +137,13 @@ export async function reportsFor(
 
 function reportData(
   stage: Stage,
-  failures: readonly Failure[],
+  notices: readonly Notice[],
   to: Mailbox,
   content: Uint8Array,
   queueId: ReportData['queueId'],
   now: Instant,
 ): ReportData {
-  const [{ message }] = failures as readonly [Failure, ...Failure[]];
+  const [{ message }] = notices as readonly [Notice, ...Notice[]];
   const { facts, envelope } = message;
   return {
     queueId,
@@ -112,14 +157,16 @@ function reportData(
       content,
       ...(facts.messageId === undefined ? {} : { messageId: facts.messageId }),
     },
-    recipients: failures.map(({ delivery, reply, remote }) => ({
+    languages: languagesFor(facts, stage.config.reports.languages),
+    recipients: notices.map(({ delivery, action, reply, remote, willRetryUntil }) => ({
       // RFC 3464 §2.3.2: the address we had accepted it for; whom we chose for it is our own matter.
       mailbox: delivery.path.mailbox,
       ...(delivery.path.orcpt === undefined ? {} : { orcpt: delivery.path.orcpt }),
-      action: 'failed' as const,
+      action,
       reply,
       ...(remote === null ? {} : { remote }),
       lastAttemptAt: now,
+      ...(willRetryUntil === undefined ? {} : { willRetryUntil }),
     })),
   };
 }

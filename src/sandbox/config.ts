@@ -56,7 +56,15 @@ export function sandboxConfig(cast: Cast, around: Surroundings): Config {
       byDomain: new Map(),
     },
     size: 25 * 1024 * 1024,
-    queue: { lifetime: day, firstRetry: 5 * second, longestRetry: 60 * second, keepContent: day },
+    queue: {
+      lifetime: day,
+      firstRetry: 5 * second,
+      longestRetry: 60 * second,
+      keepContent: day,
+      reportLifetime: day,
+      delayNotice: null,
+    },
+    reports: { languages: [] },
     xmpp: {
       jid: expectBareJid(`${cast.bot}@${cast.domain}`),
       resource: 'sandbox',

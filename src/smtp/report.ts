@@ -2,15 +2,9 @@
 // nodemailer builds the frame; the status and the returned message go in as they are. The same data always give the
 // same octets. Whoever sends it uses the null reverse-path (RFC 3464 §2).
 import MimeNode from 'nodemailer/lib/mime-node';
-import {
-  deliveryStatus,
-  needsSmtputf8,
-  type ReportData,
-  reportSubject,
-  reportText,
-  returnedMessage,
-} from '../mail/dsn.ts';
+import { deliveryStatus, needsSmtputf8, type ReportData, returnedMessage } from '../mail/dsn.ts';
 import { formatDate } from '../mail/received.ts';
+import { reportSubject, reportText } from '../mail/report-text.ts';
 
 export async function composeReport(data: ReportData): Promise<Uint8Array> {
   const utf8 = needsSmtputf8(data);

@@ -47,6 +47,10 @@ export interface Delivery extends DeliveryRef {
   /** Set before the end of the content is written: an attempt that never settled after this may be a duplicate. */
   readonly finalDotAt: Instant | null;
   readonly nextAttemptAt: Instant | null;
+  /** The operator who keeps it on hold: it is not attempted until it is released. */
+  readonly onHoldBy: string | null;
+  /** When its sender was told that it is delayed. */
+  readonly delayToldAt: Instant | null;
 }
 
 export interface Message {
@@ -144,6 +148,10 @@ export type Settlement = DeliveryRef &
         readonly nextHop: string | null;
         readonly nextAttemptAt: Instant /** false: it was not an attempt (shutdown, breaker) */;
         readonly counts: boolean;
+        /** A report of the delay goes along. */
+        readonly delayToldAt?: Instant;
+        /** The next hop it waits for, and not for its own time: see hastenHop. */
+        readonly waitsFor?: string;
       }
     | { readonly to: 'held'; readonly until: Instant }
     | {
@@ -244,7 +252,20 @@ export interface Store {
   /** queued or held → due now; null when there is no such delivery or it is final. */
   retryNow(queueId: QueueId, now: Instant, event: StoryEvent): Promise<number>;
 
+  /** Of one message, at an operator's word. */
+  intervene(queueId: QueueId, intervention: Intervention): Promise<Intervened>;
+  /** Those that wait for this next hop (by its name), at most so many, become due at `at`; answers how many. */
+  hastenHop(hop: string, at: Instant, limit: number): Promise<number>;
+
   // Look
+  /** What waits, by queue id, in pages: for counting a long queue without stopping everybody else. */
+  queuePage(
+    after: DeliveryRef | null,
+    limit: number,
+  ): Promise<
+    readonly (DeliveryRef &
+      Pick<QueueRow, 'state' | 'onHoldBy' | 'lastHop' | 'acceptedAt'> & { readonly mailbox: Mailbox })[]
+  >;
   listQueue(filter: QueueFilter): Promise<readonly QueueRow[]>;
   listTracked(filter: {
     states?: readonly TrackState[];
@@ -313,6 +334,39 @@ export interface Fault extends Omit<NewFault, 'at'> {
 export interface QueueFilter {
   readonly states?: readonly DeliveryState[];
   readonly limit: number;
+  /** Part of the recipient or of the chosen mailbox, and of the reverse-path; case does not matter. */
+  readonly to?: string;
+  readonly from?: string;
+  /** Name of the next hop of the last attempt. */
+  readonly hop?: string;
+  readonly group?: GroupName;
+  /** Accepted before this. */
+  readonly acceptedBefore?: Instant;
+  /** Only what an operator keeps on hold. */
+  readonly onHold?: boolean;
+}
+
+/** A delivery that stands in for those it replaces; `seq` is given by the store. */
+export interface Replacement {
+  readonly delivery: Omit<NewDelivery, 'seq' | 'firstAttemptAt'>;
+  readonly tracked: Omit<Tracked, 'seq'> | null;
+}
+
+export type Intervention = {
+  readonly at: Instant;
+  readonly by: string;
+  /** For the record: `put on hold`. */
+  readonly says: string;
+} & (
+  | { readonly action: 'hold' | 'release' | 'drop' }
+  | { readonly action: 'requeue'; readonly replacement: Replacement }
+);
+
+export interface Intervened {
+  /** `seq` of those it was done to. */
+  readonly done: readonly number[];
+  /** Left alone because they are being attempted. */
+  readonly busy: readonly number[];
 }
 
 export interface QueueRow extends Delivery {

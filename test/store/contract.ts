@@ -62,6 +62,8 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
             lastReply: null,
             lastHop: null,
             finalDotAt: null,
+            onHoldBy: null,
+            delayToldAt: null,
             nextAttemptAt: firstAttemptAt,
           },
         ]);

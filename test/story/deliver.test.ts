@@ -38,7 +38,7 @@ describe('a next hop that is busy', () => {
 
   it('to the end: the sender gets a report with its last words', async () => {
     story.outcomes.set('eve@example.org', [busy]);
-    await story.mail('eve@example.org');
+    await story.mail([{ mailbox: expectMailbox('eve@example.org'), notify: ['failure'] }]);
     let last = await story.event('deferred');
     while (last.nextAttemptAt - story.clock.now() > 0 && story.clock.now() < last.at + 6 * day) {
       await story.clock.advanceTo(last.nextAttemptAt);

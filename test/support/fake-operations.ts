@@ -68,6 +68,8 @@ export const sampleDelivery: Delivery = {
   lastReply: '451 4.7.1 Try again later',
   lastHop: 'inside',
   finalDotAt: null,
+  onHoldBy: null,
+  delayToldAt: null,
   nextAttemptAt: sampleNow + 300_000,
 };
 
@@ -208,6 +210,12 @@ export function fakeOperations(over: Partial<Operations> = {}): FakeOperations {
     listQueue: async () => [row],
     story: async (id) => (known(id) ? sampleStory : null),
     retry: async () => 1,
+    intervene: async () => ({ done: [0], busy: [] }),
+    requeue: async () => ({ done: [0], busy: [] }),
+    countQueue: async () => ({
+      bounds: [5, 10],
+      rows: [{ nextHop: 'inside', total: 3, onHold: 1, ages: [1, 0, 2] }],
+    }),
     listTracked: async () => [sampleTracked],
     ack: async (id, by) =>
       known(id)
@@ -225,6 +233,7 @@ export function fakeOperations(over: Partial<Operations> = {}): FakeOperations {
       },
     ],
     explain: async (id) => (known(id) ? [{ decision: sampleDecision, replayed: true }] : null),
+    rotateMarkKey: async () => ({ key: 'k2' }),
     reload: async () => ({ version: 'abc123def456', problems: [] }),
   };
   const recorded = Object.entries({ ...base, ...over }).map(([verb, run]) => [

@@ -8,6 +8,7 @@ import { noFaults } from '../../src/fault-point.ts';
 import type { Client } from '../../src/intake.ts';
 import type { Fields, Log } from '../../src/log.ts';
 import type { Envelope, ForwardPath } from '../../src/mail/envelope.ts';
+import type { MarkKey } from '../../src/mail/loop-mark.ts';
 import { expectMailbox, nullReversePath } from '../../src/mail/path.ts';
 import type { QueueId } from '../../src/mail/queue-id.ts';
 import type { IncomingMessage, Notifier, NotifyTarget } from '../../src/notify/notifier.ts';
@@ -55,6 +56,9 @@ export class Story {
   rules: Rules;
   /** Outcomes by mailbox, used up in order; the last one stays. Who is not named accepts. */
   readonly outcomes = new Map<string, Outcome[]>();
+  markKeys: readonly MarkKey[] = [{ id: 'k1', secret: Buffer.from('a secret of the test') }];
+  /** Transactions with a next hop of this name end only when the promise does. */
+  readonly hanging = new Map<string, Promise<void>>();
   link: LinkStatus = { state: 'up', since: 0 };
   /** While set, instant messages fail. */
   mute = false;
@@ -87,7 +91,15 @@ export class Story {
         peers: [{ network: '127.0.0.0/8', carriesMembers: false }],
         domains: ['example.org', 'example.net'],
         nextHops: { default: nextHop, byDomain: new Map([['elsewhere.example', { ...nextHop, name: 'elsewhere' }]]) },
-        queue: { lifetime: 5 * day, firstRetry: 5 * minute, longestRetry: 4 * hour, keepContent: hour },
+        queue: {
+          lifetime: 5 * day,
+          firstRetry: 5 * minute,
+          longestRetry: 4 * hour,
+          keepContent: hour,
+          reportLifetime: 2 * day,
+          delayNotice: 4 * hour,
+        },
+        reports: { languages: [] },
       },
       clock: this.clock,
       random: () => {
@@ -101,6 +113,7 @@ export class Story {
       notifier: this.#notifier(),
       transport: this.#transport(),
       composeReport,
+      markKeys: () => this.markKeys,
       log: this.#log(),
       tell: (event) => {
         this.events.push(event);
@@ -291,6 +304,7 @@ export class Story {
   #transport(): Transport {
     return {
       ship: async (hop, shipment, { onFinalDot }) => {
+        await this.hanging.get(hop.name);
         const outcomes = shipment.recipients.map(({ mailbox }) => {
           const script = this.outcomes.get(mailbox) ?? [];
           return (script.length > 1 ? script.shift() : script[0]) ?? accepted;

@@ -30,7 +30,7 @@ export function createSources(stage: Stage, desk: Desk): Sources {
   function inOrder(what: string, work: () => Promise<void>): void {
     working = working
       .then(work)
-      .catch((error: unknown) => stage.log.error({ err: error }, `a fault could not be kept: ${what}`));
+      .catch((error: unknown) => stage.log.warn({ cause: describeError(error) }, `a fault could not be kept: ${what}`));
   }
 
   function observe(event: StoryEvent): void {

@@ -1,6 +1,7 @@
 // The migrations of the SQLite store, in order.
 import { start } from './0001-start.ts';
-import { faults } from './0002-faults.ts';
+import { operator } from './0002-operator.ts';
+import { faults } from './0003-faults.ts';
 import type { Migration } from './migration.ts';
 
-export const sqliteMigrations: readonly Migration[] = [start, faults];
+export const sqliteMigrations: readonly Migration[] = [start, operator, faults];

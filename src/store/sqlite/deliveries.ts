@@ -6,7 +6,7 @@ import type { StoryEvent } from '../../tracking/event.ts';
 import type { Assignment, Delivery, DeliveryRef, DeliveryState, NewDelivery, Settlement } from '../store.ts';
 import { appendEvent } from './look.ts';
 import { dropTimer, hastenAttempt, setTimer } from './timers.ts';
-import { count, ended, Stale, type Work, whole } from './work.ts';
+import { count, ended, never, Stale, type Work, whole } from './work.ts';
 
 export function insertDelivery(work: Work, queueId: QueueId, delivery: NewDelivery): void {
   work.sql.run(
@@ -36,14 +36,14 @@ export function nextSeq(work: Work, queueId: QueueId): number {
 }
 
 /** @throws Stale when there is no such delivery or it is final */
-function waitingState(work: Work, ref: DeliveryRef): 'queued' | 'held' {
-  const row = work.sql.get<{ state: DeliveryState }>(
-    'SELECT state FROM deliveries WHERE queue_id = ? AND seq = ?',
+function waitingState(work: Work, ref: DeliveryRef): { state: 'queued' | 'held'; onHold: boolean } {
+  const row = work.sql.get<{ state: DeliveryState; on_hold_by: string | null }>(
+    'SELECT state, on_hold_by FROM deliveries WHERE queue_id = ? AND seq = ?',
     ref.queueId,
     ref.seq,
   );
   if (row?.state !== 'queued' && row?.state !== 'held') throw new Stale();
-  return row.state;
+  return { state: row.state, onHold: row.on_hold_by !== null };
 }
 
 export function choose(
@@ -84,35 +84,43 @@ export function recordFinalDot(work: Work, refs: readonly DeliveryRef[], at: Ins
 }
 
 export function settle(work: Work, settlement: Settlement): void {
-  const before = waitingState(work, settlement);
+  const { state: before, onHold } = waitingState(work, settlement);
   count(work, `delivery ${before}`, -1);
   count(work, `delivery ${settlement.to}`, 1);
   switch (settlement.to) {
-    case 'queued':
+    case 'queued': {
+      // Put on hold during the attempt: it stays there.
+      const next = onHold ? never : settlement.nextAttemptAt;
       // Settled, so the final dot of this attempt no longer hints at a duplicate.
       work.sql.run(
         `UPDATE deliveries SET state = 'queued', attempts = attempts + ?, last_reply = coalesce(?, last_reply),
-           last_hop = coalesce(?, last_hop), final_dot_at = NULL, next_attempt_at = ?
+           last_hop = coalesce(?, last_hop), final_dot_at = NULL, next_attempt_at = ?,
+           delay_told_at = coalesce(?, delay_told_at), waits_for = ?
          WHERE queue_id = ? AND seq = ?`,
         settlement.counts ? 1 : 0,
         settlement.reply,
         settlement.nextHop,
-        whole(settlement.nextAttemptAt),
+        whole(next),
+        settlement.delayToldAt ?? null,
+        settlement.waitsFor ?? null,
         settlement.queueId,
         settlement.seq,
       );
-      setTimer(work, 'attempt', settlement, settlement.nextAttemptAt);
+      setTimer(work, 'attempt', settlement, next);
       return;
-    case 'held':
+    }
+    case 'held': {
+      const until = onHold ? never : settlement.until;
       work.sql.run(
         `UPDATE deliveries SET state = 'held', chosen_mailbox = NULL, chosen_person = NULL, final_dot_at = NULL,
            next_attempt_at = ? WHERE queue_id = ? AND seq = ?`,
-        whole(settlement.until),
+        whole(until),
         settlement.queueId,
         settlement.seq,
       );
-      setTimer(work, 'attempt', settlement, settlement.until);
+      setTimer(work, 'attempt', settlement, until);
       return;
+    }
     case 'delivered':
     case 'failed':
     case 'dead':
@@ -120,7 +128,7 @@ export function settle(work: Work, settlement: Settlement): void {
       // Without a next hop there was no attempt (a horizon that passed, an operator's drop).
       work.sql.run(
         `UPDATE deliveries SET state = ?, attempts = attempts + ?, last_reply = ?, last_hop = coalesce(?, last_hop),
-           next_attempt_at = NULL, ended_at = ? WHERE queue_id = ? AND seq = ?`,
+           waits_for = NULL, next_attempt_at = NULL, ended_at = ? WHERE queue_id = ? AND seq = ?`,
         settlement.to,
         settlement.nextHop === null ? 0 : 1,
         settlement.reply,
@@ -145,7 +153,7 @@ interface Waiting {
 /** At one moment: the timer queue's order among equals, by queue id, is the order in which they came. */
 export function wakeHeld(work: Work, group: GroupName, at: Instant): number {
   const held = work.sql.all<Waiting>(
-    `SELECT queue_id, seq FROM deliveries WHERE state = 'held' AND group_name = ? AND next_attempt_at > ?`,
+    `SELECT queue_id, seq FROM deliveries WHERE state = 'held' AND group_name = ? AND next_attempt_at > ? AND on_hold_by IS NULL`,
     group,
     at,
   );
@@ -155,7 +163,8 @@ export function wakeHeld(work: Work, group: GroupName, at: Instant): number {
 
 export function retryNow(work: Work, queueId: QueueId, now: Instant, event: StoryEvent): number {
   const waiting = work.sql.all<Waiting>(
-    `SELECT queue_id, seq FROM deliveries WHERE queue_id = ? AND state IN ('queued', 'held')`,
+    `SELECT queue_id, seq FROM deliveries WHERE queue_id = ? AND state IN ('queued', 'held')
+       AND on_hold_by IS NULL`,
     queueId,
   );
   for (const row of waiting) hasten(work, row, now);

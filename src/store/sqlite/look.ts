@@ -4,7 +4,7 @@ import type { PresenceChange } from '../../presence/presence.ts';
 import type { StoryEvent } from '../../tracking/event.ts';
 import type { Evidence } from '../../tracking/evidence.ts';
 import type { Tracked, TrackState } from '../../tracking/tracked.ts';
-import type { Decision, DeliveryState, History, Nudge, QueueRow, Store } from '../store.ts';
+import type { Decision, DeliveryState, History, Nudge, QueueFilter, QueueRow, Store } from '../store.ts';
 import {
   type DecisionRow,
   type DeliveryRow,
@@ -99,6 +99,7 @@ const joined = 'd.*, m.accepted_at, m.reverse_path, m.size';
 /** Waiting ones (the default) oldest first; after them final ones, newest first. */
 export function listQueue(work: Work, filter: Parameters<Store['listQueue']>[0]): QueueRow[] {
   const states = new Set<DeliveryState>(filter.states ?? ['queued', 'held']);
+  const { where, values } = conditionsOf(filter);
   const among = (...some: DeliveryState[]) => some.filter((state) => states.has(state));
   const marks = (list: readonly unknown[]) => list.map(() => '?').join(', ');
   const rows: JoinedRow[] = [];
@@ -109,8 +110,9 @@ export function listQueue(work: Work, filter: Parameters<Store['listQueue']>[0])
       ...work.sql.all<JoinedRow>(
         `SELECT ${joined} FROM timers t
          JOIN deliveries d ON d.queue_id = t.queue_id AND d.seq = t.seq JOIN messages m ON m.queue_id = t.queue_id
-         WHERE t.kind = 'attempt' AND d.state IN (${marks(waiting)}) ORDER BY t.queue_id, t.seq LIMIT ?`,
+         WHERE t.kind = 'attempt' AND d.state IN (${marks(waiting)})${where} ORDER BY t.queue_id, t.seq LIMIT ?`,
         ...waiting,
+        ...values,
         filter.limit,
       ),
     );
@@ -121,9 +123,10 @@ export function listQueue(work: Work, filter: Parameters<Store['listQueue']>[0])
     final.push(
       ...work.sql.all<JoinedRow>(
         `SELECT ${joined} FROM deliveries d JOIN messages m ON m.queue_id = d.queue_id
-         WHERE d.state IN ('failed', 'dropped', 'dead') AND d.state IN (${marks(undelivered)})
+         WHERE d.state IN ('failed', 'dropped', 'dead') AND d.state IN (${marks(undelivered)})${where}
          ORDER BY d.queue_id DESC, d.seq DESC LIMIT ?`,
         ...undelivered,
+        ...values,
         filter.limit,
       ),
     );
@@ -132,7 +135,8 @@ export function listQueue(work: Work, filter: Parameters<Store['listQueue']>[0])
     final.push(
       ...work.sql.all<JoinedRow>(
         `SELECT ${joined} FROM deliveries d JOIN messages m ON m.queue_id = d.queue_id
-         WHERE d.state = 'delivered' ORDER BY d.queue_id DESC, d.seq DESC LIMIT ?`,
+         WHERE d.state = 'delivered'${where} ORDER BY d.queue_id DESC, d.seq DESC LIMIT ?`,
+        ...values,
         filter.limit,
       ),
     );
@@ -144,6 +148,26 @@ export function listQueue(work: Work, filter: Parameters<Store['listQueue']>[0])
     reversePath: row.reverse_path,
     size: row.size,
   }));
+}
+
+/** Words of people are parts of addresses, never patterns. */
+function conditionsOf(filter: QueueFilter): { where: string; values: (string | number)[] } {
+  const { to, from, hop, group, acceptedBefore, onHold } = filter;
+  const all: (readonly [condition: string, ...values: (string | number)[]])[] = [];
+  if (to !== undefined) {
+    const part = to.toLowerCase();
+    const mailbox = `lower(json_extract(d.path, '$.mailbox'))`;
+    all.push([`(instr(${mailbox}, ?) > 0 OR instr(lower(coalesce(d.chosen_mailbox, '')), ?) > 0)`, part, part]);
+  }
+  if (from !== undefined) all.push(['instr(lower(m.reverse_path), ?) > 0', from.toLowerCase()]);
+  if (hop !== undefined) all.push(['d.last_hop = ?', hop]);
+  if (group !== undefined) all.push(['d.group_name = ?', group]);
+  if (acceptedBefore !== undefined) all.push(['m.accepted_at < ?', acceptedBefore]);
+  if (onHold) all.push(['d.on_hold_by IS NOT NULL']);
+  return {
+    where: all.map(([condition]) => ` AND ${condition}`).join(''),
+    values: all.flatMap(([, ...values]) => values),
+  };
 }
 
 export function message(work: Work, queueId: QueueId): Message | null {
@@ -190,7 +214,7 @@ export function counts(work: Work): Counts {
   const oldest = work.sql.get<{ at: number }>(
     `SELECT m.accepted_at AS at FROM timers t
      JOIN deliveries d ON d.queue_id = t.queue_id AND d.seq = t.seq JOIN messages m ON m.queue_id = t.queue_id
-     WHERE t.kind = 'attempt' AND d.state = 'queued' ORDER BY t.queue_id, t.seq LIMIT 1`,
+     WHERE t.kind = 'attempt' AND d.state = 'queued' AND d.on_hold_by IS NULL ORDER BY t.queue_id, t.seq LIMIT 1`,
   );
   return {
     deliveries: {

@@ -41,6 +41,8 @@ export interface DeliveryRow {
   readonly last_hop: string | null;
   readonly final_dot_at: Instant | null;
   readonly next_attempt_at: Instant | null;
+  readonly on_hold_by: string | null;
+  readonly delay_told_at: Instant | null;
 }
 
 export const deliveryFrom = (row: DeliveryRow): Delivery => ({
@@ -56,6 +58,8 @@ export const deliveryFrom = (row: DeliveryRow): Delivery => ({
   lastHop: row.last_hop,
   finalDotAt: row.final_dot_at,
   nextAttemptAt: row.next_attempt_at,
+  onHoldBy: row.on_hold_by,
+  delayToldAt: row.delay_told_at,
 });
 
 export interface NudgeRow {

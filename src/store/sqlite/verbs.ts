@@ -3,6 +3,7 @@ import type { Consequences, Store } from '../store.ts';
 import { applyConsequences } from './consequences.ts';
 import { choose, recordFinalDot, retryNow, settle, wakeHeld } from './deliveries.ts';
 import { announcedFault, changeFault, faults, openFault } from './faults.ts';
+import { hastenHop, intervene, queuePage } from './interventions.ts';
 import * as look from './look.ts';
 import { accept, content, retireContent } from './messages.ts';
 import { settleNudge } from './nudges.ts';
@@ -24,6 +25,7 @@ export const reads: ReadonlySet<VerbName> = new Set<VerbName>([
   'trackedByMessageId',
   'history',
   'presenceHistory',
+  'queuePage',
   'listQueue',
   'listTracked',
   'message',
@@ -73,6 +75,9 @@ export const verbs: Verbs = {
   presenceHistory: look.presenceHistory,
   retireContent,
   retryNow,
+  intervene,
+  hastenHop,
+  queuePage,
   listQueue: look.listQueue,
   listTracked,
   message: look.message,

@@ -19,6 +19,9 @@ export interface Work {
   valueOf(counter: Counter): number;
 }
 
+/** Later than anything is ever due: the end of the year 9999. */
+export const never: Instant = 253_402_300_799_000;
+
 /** Thrown to undo the verb and answer `stale`. */
 export class Stale extends Error {
   constructor() {

@@ -7,7 +7,7 @@ import { type ProgramDeps, runProgram } from '../../../src/cli/program.ts';
 import { createApi } from '../../../src/console/api.ts';
 import { controlSocketIn, type Listening, serveControl } from '../../../src/console/server.ts';
 import { silentLog } from '../../../src/log.ts';
-import type { Operations } from '../../../src/operations.ts';
+import { type Operations, RefusedError } from '../../../src/operations.ts';
 import { TestClock } from '../../support/clock.ts';
 import {
   type FakeOperations,
@@ -151,6 +151,37 @@ describe('verbs', () => {
     expect(await ask('track', 'ack', 'k7mf')).toMatchObject({ exitCode: 0, out: 'k7mf is acknowledged\n' });
     expect(operations.calls).toContainEqual(['retry', sampleId, 'cli:ann']);
     expect(operations.calls).toContainEqual(['ack', 'k7mf', 'cli:ann']);
+  });
+
+  test('hold, release, drop and requeue-to take several ids; one that cannot be done stops nothing', async () => {
+    const operations = await running({
+      async intervene(_id, action) {
+        if (action === 'release') throw new RefusedError('nothing to release');
+        return { done: [0, 1], busy: action === 'drop' ? [2] : [] };
+      },
+    });
+    expect(await ask('queue', 'hold', 'k7mf', sampleId)).toMatchObject({
+      exitCode: 0,
+      out: `k7mf: 2 deliveries put on hold\n${sampleId}: 2 deliveries put on hold\n`,
+    });
+    expect(await ask('queue', 'drop', 'k7mf')).toMatchObject({
+      exitCode: 1,
+      out: 'k7mf: 2 deliveries dropped; 1 being attempted just now, left alone\n',
+    });
+    const { exitCode, err } = await ask('queue', 'release', 'zzzz', 'k7mf');
+    expect(exitCode).toBe(1);
+    expect(err).toContain('zzzz: no message zzzz\nk7mf: nothing to release\n');
+    await ask('queue', 'requeue-to', 'joe@example.org', 'k7mf');
+    expect(operations.calls).toContainEqual(['requeue', sampleId, 'joe@example.org', 'cli:ann']);
+  });
+
+  test('the queue is narrowed and counted', async () => {
+    const operations = await running();
+    await ask('queue', 'list', '--dead', '--to', 'eve', '--hop', 'inside');
+    expect(operations.calls).toContainEqual(['listQueue', { states: ['dead'], to: 'eve', hop: 'inside', limit: 100 }]);
+    const { out } = await ask('queue', 'counts');
+    expect(out).toMatch(/NEXT HOP +TOTAL +HOLD +<5m +<10m +10m\+/);
+    expect(out).toMatch(/inside +3 +1 +1 +0 +2/);
   });
 
   test('nothing left to retry is a problem', async () => {

@@ -38,8 +38,17 @@ describe('a good file', () => {
           byDomain: new Map(),
         },
         size: 50_000_000,
-        queue: { lifetime: 5 * day, firstRetry: 5 * minute, longestRetry: 4 * hour, keepContent: 7 * day },
+        queue: {
+          lifetime: 5 * day,
+          firstRetry: 5 * minute,
+          longestRetry: 4 * hour,
+          keepContent: 7 * day,
+          reportLifetime: 2 * day,
+          delayNotice: 4 * hour,
+        },
+        reports: { languages: [] },
         xmpp: null,
+        operators: null,
         log: { level: 'info', pretty: null },
       },
       problems: [],
@@ -59,7 +68,8 @@ nextHops:
   Example.com: { host: mx.example.com, port: 465, tls: encrypt, maxConnections: 3 }
   v6.example: '[2001:db8::1]:25'
 size: 1MiB
-queue: { lifetime: 2d, firstRetry: 1m }
+queue: { lifetime: 2d, firstRetry: 1m, reportLifetime: 1d, delayNotice: none }
+reports: { languages: [de, en] }
 xmpp:
   jid: Pointsman@chat.example.org
   resource: relay-1
@@ -99,7 +109,15 @@ log: { level: debug, pretty: false }
         ]),
       },
       size: 1_048_576,
-      queue: { lifetime: 2 * day, firstRetry: minute, longestRetry: 4 * hour, keepContent: 7 * day },
+      queue: {
+        lifetime: 2 * day,
+        firstRetry: minute,
+        longestRetry: 4 * hour,
+        keepContent: 7 * day,
+        reportLifetime: day,
+        delayNotice: null,
+      },
+      reports: { languages: ['de', 'en'] },
       xmpp: {
         jid: 'pointsman@chat.example.org',
         resource: 'relay-1',
@@ -110,6 +128,7 @@ log: { level: debug, pretty: false }
         nick: 'Points',
         rate: 10_000,
       },
+      operators: null,
       log: { level: 'debug', pretty: false },
     });
     for (const part of [

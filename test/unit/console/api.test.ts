@@ -14,6 +14,14 @@ describe('control API', () => {
     ['/status', ['status']],
     ['/queue', ['listQueue', { limit: 100 }]],
     ['/queue?state=queued,held&limit=5', ['listQueue', { states: ['queued', 'held'], limit: 5 }]],
+    [
+      '/queue?to=eve%40&from=ann&hop=inside&group=support&before=5&hold=true',
+      [
+        'listQueue',
+        { to: 'eve@', from: 'ann', hop: 'inside', group: 'support', acceptedBefore: 5, onHold: true, limit: 100 },
+      ],
+    ],
+    ['/queue-counts', ['countQueue']],
     [`/queue/${sampleId}`, ['story', sampleId]],
     ['/tracked?state=tracked&group=support', ['listTracked', { states: ['tracked'], group: 'support', limit: 100 }]],
     ['/tracked/k7mf', ['story', 'k7mf']],
@@ -41,6 +49,22 @@ describe('control API', () => {
   });
 
   test.each([
+    'hold',
+    'release',
+    'drop',
+  ] as const)('POST %s and requeue reach the message by either id', async (verb) => {
+    const operations = fakeOperations();
+    await ask(operations, `/queue/k7mf/${verb}`, post({ by: 'cli:ann' }));
+    await ask(operations, '/queue/k7mf/requeue', post({ by: 'cli:ann', to: 'joe@example.org' }));
+    expect(operations.calls.filter(([called]) => called !== 'story')).toEqual([
+      ['intervene', sampleId, verb, 'cli:ann'],
+      ['requeue', sampleId, 'joe@example.org', 'cli:ann'],
+    ]);
+  });
+
+  test.each([
+    ['a requeue to nowhere', '/queue/k7mf/requeue', post({ by: 'x' }), 400, '"to" must be'],
+    ['a moment that is none', '/queue?before=yesterday', undefined, 400, 'before is a moment'],
     ['an id that is none', '/queue/..%2Fetc', undefined, 400, 'not a queue id'],
     ['a state that is none', '/queue?state=lost', undefined, 400, 'known are queued'],
     ['a limit of nought', '/queue?limit=0', undefined, 400, 'from 1 to'],

@@ -6,13 +6,12 @@ import {
   needsSmtputf8,
   type ReportData,
   type ReportedRecipient,
-  reportSubject,
-  reportText,
   returnedMessage,
   statusOf,
 } from '../../../src/mail/dsn.ts';
 import { expectMailbox } from '../../../src/mail/path.ts';
 import type { QueueId } from '../../../src/mail/queue-id.ts';
+import { reportSubject, reportText } from '../../../src/mail/report-text.ts';
 
 const now = Date.UTC(2026, 0, 5, 9, 0, 0);
 

@@ -69,9 +69,15 @@ function scene({ store, link, problems, hindrances, tracked = [sampleTracked] }:
         calls.push(['acknowledge', ref, by]);
         return { kind: 'done', tracked: sampleTracked };
       },
+      requeue: async (...args) => {
+        calls.push(['requeue', ...args]);
+        return { done: [0], busy: [] };
+      },
+      nextHopOf: () => 'default',
       wake: () => void calls.push(['wake']),
       load: (name) => ({ open: name === 'alice' ? 2 : 0, lastAssignedAt: null }),
     },
+    rotateMarkKey: () => 'k2',
     reload: async () => ({ version: 'x', problems: [] }),
     hindrances: () => hindrances ?? [],
     clock,

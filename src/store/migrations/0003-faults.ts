@@ -3,7 +3,7 @@
 import type { Migration } from './migration.ts';
 
 export const faults: Migration = {
-  number: 2,
+  number: 3,
   name: 'faults',
   breaking: false,
   sql: `

@@ -1,0 +1,166 @@
+// One message as the MTA tells of it, piece by piece. Octets are kept as they came and read only when asked for: most
+// mail is not ours to route, and costs nothing but the keeping.
+import type { Powers } from './reply.ts';
+import { type ConnectFacts, commands, macroName, readMacros, readStrings, WireError } from './wire.ts';
+
+/** One address of the envelope. */
+export interface EnvelopeAddress {
+  /** The octets the MTA wrote, verbatim, with or without brackets: what `remove recipient` must be given. */
+  readonly raw: Buffer;
+  /** Without brackets; empty for the null reverse-path. */
+  readonly address: string;
+  /** `SIZE=1000`, `ORCPT=rfc822;team@example.org`; empty for mail that did not come by SMTP. */
+  readonly parameters: readonly string[];
+}
+
+/** @throws WireError */
+export function readAddress(payload: Buffer): EnvelopeAddress {
+  const [raw, ...parameters] = readStrings(payload);
+  if (raw === undefined) throw new WireError('an envelope command without an address');
+  const text = raw.toString('utf8').trim();
+  return {
+    raw,
+    // Postfix hands over what came by SMTP in brackets, and what came from sendmail(1) without.
+    address: text.startsWith('<') && text.endsWith('>') ? text.slice(1, -1) : text,
+    parameters: parameters.map((each) => each.toString('utf8')),
+  };
+}
+
+// The order in which stages come: new macros for one make those of later ones old.
+const stages = [
+  commands.connect,
+  commands.helo,
+  commands.mail,
+  commands.recipient,
+  commands.data,
+  commands.endOfHeaders,
+  commands.endOfBody,
+] as const;
+
+/** Macros by stage; read when asked for. */
+export class Macros {
+  readonly #byStage: (Buffer | undefined)[] = [];
+
+  /** Stages that nobody asks about (Postfix sends macros for each header and each piece of the body) are passed over. */
+  add(payload: Buffer): void {
+    if (payload.length === 0) throw new WireError('a MACRO without the command it belongs to');
+    const stage = stages.indexOf(payload[0] as (typeof stages)[number]);
+    if (stage < 0) return;
+    this.#byStage.length = Math.min(this.#byStage.length, stage);
+    this.#byStage[stage] = payload;
+  }
+
+  /** The newest stage's value; `{name}` and `name` are the same. @throws WireError when the MTA's list is broken */
+  get(name: string): string | undefined {
+    const wanted = macroName(name);
+    for (let stage = this.#byStage.length - 1; stage >= 0; stage -= 1) {
+      const payload = this.#byStage[stage];
+      if (payload === undefined) continue;
+      const found = readMacros(payload).values.find(([each]) => each === wanted);
+      if (found) return found[1];
+    }
+    return undefined;
+  }
+
+  /** Those of a message go; those of the connection stay. */
+  endMessage(): void {
+    this.#byStage.length = Math.min(this.#byStage.length, 2);
+  }
+
+  clear(): void {
+    this.#byStage.length = 0;
+  }
+}
+
+/** The connection a message came by. */
+export interface Client extends ConnectFacts {
+  readonly helo: string;
+}
+
+export const unknownClient: Client = { hostname: '', family: 'unknown', address: '', port: 0, helo: '' };
+
+export class Message {
+  readonly client: Client;
+  readonly sender: EnvelopeAddress;
+  /** Those that were not refused. */
+  readonly recipients: EnvelopeAddress[] = [];
+  readonly powers: Powers;
+  readonly #macros: Macros;
+  readonly #fields: Buffer[] = [];
+  readonly #pieces: Buffer[] = [];
+  #octets = 0;
+  #body: 'none' | 'kept' | 'dropped' = 'none';
+  /** Part of the header could not be kept: nothing can be decided by it. */
+  incomplete = false;
+
+  constructor(client: Client, sender: EnvelopeAddress, macros: Macros, powers: Powers) {
+    this.client = client;
+    this.sender = sender;
+    this.#macros = macros;
+    this.powers = powers;
+  }
+
+  macro(name: string): string | undefined {
+    return this.#macros.get(name);
+  }
+
+  /** Octets held: headers and body. */
+  get size(): number {
+    return this.#octets;
+  }
+
+  addField(payload: Buffer): void {
+    this.#fields.push(payload);
+    this.#octets += payload.length;
+  }
+
+  addBody(payload: Buffer): void {
+    if (this.#body === 'dropped') return;
+    this.#body = 'kept';
+    this.#pieces.push(payload);
+    this.#octets += payload.length;
+  }
+
+  get bodyDropped(): boolean {
+    return this.#body === 'dropped';
+  }
+
+  /** Nobody will read it. */
+  dropBody(): void {
+    this.#body = 'dropped';
+    for (const piece of this.#pieces) this.#octets -= piece.length;
+    this.#pieces.length = 0;
+  }
+
+  /** Names and values in order, without the space after the colon; folded lines joined by LF. */
+  headers(): readonly (readonly [name: string, value: string])[] {
+    return this.#fields.map((payload) => {
+      const [name, value] = fieldOf(payload);
+      return [name, this.powers.leadingSpace && value.startsWith(' ') ? value.slice(1) : value];
+    });
+  }
+
+  /** The header as octets of a message: CRLF line ends, the empty line not included. */
+  headerBlock(): Buffer {
+    let text = '';
+    for (const payload of this.#fields) {
+      const [name, value] = fieldOf(payload);
+      const folded = value.includes('\n') ? value.replace(/\r?\n/g, '\r\n') : value;
+      text += this.powers.leadingSpace ? `${name}:${folded}\r\n` : `${name}: ${folded}\r\n`;
+    }
+    return Buffer.from(text, 'latin1');
+  }
+
+  /** Undefined when it was not asked for, or is not kept. A message without a body has an empty one. */
+  body(): Buffer | undefined {
+    return this.#body === 'dropped' ? undefined : Buffer.concat(this.#pieces);
+  }
+}
+
+/** One character an octet. */
+function fieldOf(payload: Buffer): readonly [name: string, value: string] {
+  const text = payload.toString('latin1');
+  const end = text.indexOf('\0');
+  if (end < 0 || !text.endsWith('\0') || end === text.length - 1) throw new WireError('a HEADER without name or value');
+  return [text.slice(0, end), text.slice(end + 1, -1)];
+}

@@ -1,0 +1,140 @@
+// Next hops in trouble: one that is down, one that hangs, one that comes back; and the others meanwhile.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { hour, minute, second } from '../../src/clock.ts';
+import type { Outcome } from '../../src/transport.ts';
+import { Story } from '../support/story.ts';
+import { rules } from './rules.ts';
+
+const refused: Outcome = { kind: 'temporary', cause: 'connect ECONNREFUSED' };
+const busy = { kind: 'temporary', reply: { code: 450, text: 'greylisted' }, cause: '' } as const;
+const ok: Outcome = { kind: 'accepted', reply: { code: 250, text: 'ok' } };
+
+let story: Story;
+beforeEach(async () => {
+  story = await Story.begin(
+    rules.replace(
+      'people:\n',
+      'people:\n  far: { mail: far@elsewhere.example }\n  farther: { mail: farther@elsewhere.example }\n',
+    ),
+  );
+});
+afterEach(() => story.end());
+
+const at = (queueId: string) => story.store.message(queueId as never).then((found) => found?.deliveries[0]);
+const shippedTo = (mailbox: string) => story.shipped.filter(({ to }) => to.includes(mailbox)).length;
+const deferred = (queueId: string) => story.event('deferred', (event) => event.queueId === queueId);
+
+/** Five sessions in a row that failed. */
+async function goesDown(): Promise<void> {
+  story.outcomes.set('far@elsewhere.example', [refused]);
+  for (let count = 0; count < 5; count += 1) await deferred(await story.mail('far@elsewhere.example'));
+  expect(shippedTo('far@elsewhere.example')).toBe(5);
+}
+
+describe('a next hop', () => {
+  it('that cannot be reached counts against no message: what comes is kept without an attempt', async () => {
+    await goesDown();
+    const queueId = await story.mail('farther@elsewhere.example');
+    expect((await deferred(queueId)).reply).toMatch(/elsewhere does not answer \(connect ECONNREFUSED\)/);
+    expect(await at(queueId)).toMatchObject({ attempts: 0, state: 'queued', lastHop: 'elsewhere' });
+    expect(shippedTo('farther@elsewhere.example')).toBe(0);
+    // The others go on.
+    await story.mail('eve@example.org');
+    await story.event('forwarded');
+  });
+
+  it('that is down is probed, by one message at a time', async () => {
+    await goesDown();
+    const before = story.shipped.length;
+    await story.clock.advance(10 * second);
+    expect(story.shipped.length).toBe(before);
+    for (let tick = 0; tick < 30; tick += 1) {
+      await story.clock.advance(20 * second);
+      await story.store.counts();
+    }
+    const probes = story.shipped.length - before;
+    expect(probes).toBeGreaterThan(1);
+    expect(probes).toBeLessThan(12);
+  });
+
+  it('that comes back gets what waited, at once', async () => {
+    await goesDown();
+    const waiting: string[] = [];
+    for (let count = 0; count < 7; count += 1) waiting.push(await story.mail('farther@elsewhere.example'));
+    for (const queueId of waiting) await deferred(queueId);
+    story.outcomes.set('far@elsewhere.example', [ok]);
+    while (shippedTo('far@elsewhere.example') < 6 && shippedTo('farther@elsewhere.example') < 1) {
+      await story.clock.advance(5 * second);
+      await story.store.counts();
+    }
+    const back = story.clock.now();
+    for (const queueId of waiting) await story.event('forwarded', (event) => event.queueId === queueId);
+    expect(story.clock.now() - back).toBe(0);
+  });
+
+  it('that answers is no reason to hasten mail that it has deferred itself', async () => {
+    story.outcomes.set('eve@example.org', [busy]);
+    await deferred(await story.mail('eve@example.org'));
+    for (let count = 0; count < 5; count += 1) {
+      const queueId = await story.mail('joe@example.org');
+      await story.event('forwarded', (event) => event.queueId === queueId);
+      await story.store.counts();
+    }
+    expect(shippedTo('eve@example.org')).toBe(1);
+  });
+
+  it('that hangs leaves room for the others', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    story.hanging.set('elsewhere', promise);
+    // More than are attempted at one time.
+    await Promise.all(Array.from({ length: 260 }, () => story.mail('far@elsewhere.example')));
+    const queueId = await story.mail('eve@example.org');
+    for (let tick = 0; tick < 10; tick += 1) {
+      await story.clock.advance(5 * second);
+      await story.store.counts();
+    }
+    await story.event('forwarded', (event) => event.queueId === queueId);
+    expect(shippedTo('far@elsewhere.example')).toBe(0);
+    resolve();
+    while ((await story.store.counts()).deliveries.delivered < 261) {
+      await story.clock.advance(minute);
+      await story.store.counts();
+    }
+    // Nothing went twice, though leases may have run out meanwhile.
+    expect(shippedTo('far@elsewhere.example')).toBe(260);
+  });
+});
+
+it('a clock that jumps ahead does not send twice what is on its way', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  story.hanging.set('elsewhere', promise);
+  const queueId = await story.mail('far@elsewhere.example');
+  while ((await story.store.nextDueAt(['attempt'])) === story.clock.now()) await story.store.counts();
+  await story.clock.advance(6 * hour);
+  await story.mail('eve@example.org');
+  await story.event('forwarded', ({ to }) => to === 'eve@example.org');
+  resolve();
+  await story.event('forwarded', (event) => event.queueId === queueId);
+  expect(shippedTo('far@elsewhere.example')).toBe(1);
+});
+
+it('what an escalation forwards goes before all mail that is due', async () => {
+  story.presence('alice', 'available');
+  story.presence('bob', 'available');
+  await story.mail('support@example.org');
+  await story.ships('alice@example.org');
+  await story.event('nudged');
+  const { promise, resolve } = Promise.withResolvers<void>();
+  story.hanging.set('default', promise);
+  await Promise.all(Array.from({ length: 230 }, () => story.mail('eve@example.org')));
+  await story.clock.advance(10 * minute);
+  await story.event('escalated');
+  const claimed = await story.store.claimDue({
+    kinds: ['attempt'],
+    now: story.clock.now(),
+    limit: 1,
+    leaseFor: minute,
+  });
+  expect(claimed).toMatchObject([{ kind: 'attempt', delivery: { forwardOf: 0, chosen: { person: 'bob' } } }]);
+  resolve();
+});
