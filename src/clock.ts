@@ -1,7 +1,5 @@
 // Time and chance, the only file that reads either. Everything else gets a Clock or a Random as a parameter,
 // so that tests advance a clock and never sleep, and a stored decision can be replayed.
-import { setTimeout as timer } from 'node:timers/promises';
-
 /** A moment: milliseconds since 1970-01-01T00:00:00Z. Stored as such. */
 export type Instant = number;
 /** A length of time in milliseconds. */
@@ -27,16 +25,23 @@ const longestPiece = minute;
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  async sleepUntil(at, signal) {
-    while (!signal?.aborted) {
-      const left = at - Date.now();
-      if (left <= 0) return;
-      const piece = Math.min(left, longestPiece);
-      await timer(piece, undefined, signal ? { signal } : {}).catch((error: unknown) => {
-        if ((error as Error).name !== 'AbortError') throw error;
-      });
-    }
-  },
+  // Not with the promises of node:timers: for each sleep that is cut short they make an error, stack and all.
+  sleepUntil: (at, signal) =>
+    new Promise((resolve) => {
+      let timer: NodeJS.Timeout | undefined;
+      const end = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', end);
+        resolve();
+      };
+      const look = (): void => {
+        const left = at - Date.now();
+        if (left <= 0 || signal?.aborted) end();
+        else timer = setTimeout(look, Math.min(left, longestPiece));
+      };
+      signal?.addEventListener('abort', end);
+      look();
+    }),
 };
 
 export const systemRandom: Random = () => Math.random();

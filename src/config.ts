@@ -46,6 +46,11 @@ export interface Config {
   readonly xmpp: XmppConfig | null;
   /** Who is told of faults. Null: the log alone is. */
   readonly operators: OperatorsConfig | null;
+  /** Where reports and copies of members' mail are addressed to; null: none are asked for. */
+  readonly evidence: { readonly domain: string } | null;
+  /** Where members' mailboxes are looked into; null: nowhere. */
+  readonly imap: ImapConfig | null;
+  readonly presence: PresenceConfig;
   readonly log: {
     readonly level: 'debug' | 'info' | 'warn' | 'error' /** null: pretty on a terminal */;
     readonly pretty: boolean | null;
@@ -65,6 +70,21 @@ export interface OperatorsConfig {
   readonly subject: boolean;
 }
 
+export interface ImapConfig {
+  readonly host: string;
+  readonly port: number;
+  /** `verify`: TLS from the first octet. `none` is for loopback alone. */
+  readonly tls: 'verify' | 'starttls' | 'none';
+  /** PEM of the authorities trusted for this link only; null for the system's. */
+  readonly ca: string | null;
+  /** `{mail}` stands for the member's address. */
+  readonly user: string;
+  readonly password: string;
+  readonly folder: string;
+  /** At the same time. */
+  readonly connections: number;
+}
+
 export interface XmppConfig {
   readonly jid: BareJid;
   readonly resource: string;
@@ -76,10 +96,30 @@ export interface XmppConfig {
   readonly tls: 'required' | 'none';
   /** PEM of the authorities trusted for this link only; null for the system's. */
   readonly ca: string | null;
+  /** SHA-256 fingerprints (upper-case hex with colons): only a certificate with one of them is believed, whoever signed it. */
+  readonly pins?: readonly string[];
+  /** The name the certificate must have, and that we ask for (SNI); otherwise the domain of the JID. */
+  readonly serverName?: string;
+  /** TLS from the first octet (XEP-0368) with the configured server, instead of STARTTLS. */
+  readonly directTls?: boolean;
+  /** Other domains whose word on presence counts; absent: all that the rules name people of. */
+  readonly trustedDomains?: readonly string[];
   /** Our nick in rooms. */
   readonly nick: string;
   /** Outbound pace in octets per second (servers throttle: see the reference). */
   readonly rate: number;
+}
+
+export interface PresenceConfig {
+  /** Flap damping: until who comes counts as here, who goes as gone. */
+  readonly up: Duration;
+  readonly down: Duration;
+  /** Duty rooms: whoever sits in one counts as present. */
+  readonly rooms: readonly BareJid[];
+  /** The zone in which times in status texts are read; null: they are not read. */
+  readonly readStatusIn: string | null;
+  /** Changes of presence are forgotten after this. */
+  readonly keep: Duration;
 }
 
 /** Where a secret is: in a file (absolute path), or a systemd credential of that name. */
@@ -134,6 +174,9 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
     reports: { languages: [...new Set(read.reports?.languages ?? [])] },
     xmpp: read.xmpp ? xmppOf(read.xmpp, surroundings, report) : null,
     operators: read.operators ? operatorsOf(read.operators) : null,
+    evidence: read.evidence?.domain === undefined ? null : { domain: read.evidence.domain },
+    imap: read.evidence?.imap ? imapOf(read.evidence.imap, surroundings, report) : null,
+    presence: presenceOf(read),
     log: { level: read.log?.level ?? 'info', pretty: prettyOf(read.log?.pretty) },
   } satisfies Config;
   checkListeners(read, report);
@@ -202,19 +245,64 @@ function operatorsOf(entry: NonNullable<ConfigFile['operators']>): OperatorsConf
   return { room, people, group, mailbox, webhook, subject };
 }
 
+type ImapEntry = NonNullable<NonNullable<ConfigFile['evidence']>['imap']>;
+
+function imapOf(entry: ImapEntry, surroundings: ConfigSurroundings, report: Report): ImapConfig | null {
+  const password = passwordOf(entry, surroundings, report, 'the IMAP server');
+  const ca = caOf(entry.caFile, surroundings, report);
+  const { server } = entry;
+  if (entry.user && !entry.user.value.includes('{mail}'))
+    report.error(
+      entry.user.place,
+      `${quote(entry.user.value)} would be one login for all; write {mail} where it differs`,
+    );
+  if (server === undefined || password === undefined) return null;
+  const tls = entry.tls ?? (isLoopback(server.host) ? 'none' : 'verify');
+  if (tls === 'none' && !isLoopback(server.host))
+    report.error(entry.place, 'without TLS the password could be read on its way; say tls: verify or tls: starttls');
+  return {
+    ...server,
+    tls,
+    ca,
+    user: entry.user?.value ?? '{mail}',
+    password,
+    folder: entry.folder ?? 'INBOX',
+    connections: entry.connections ?? defaults.imapConnections,
+  };
+}
+
+function caOf(
+  file: Located<string> | undefined,
+  { folder, readFile }: ConfigSurroundings,
+  report: Report,
+): string | null {
+  if (file === undefined) return null;
+  const found = readFile(resolve(folder, file.value));
+  if ('wrong' in found) report.error(file.place, `${quote(file.value)} ${found.wrong}`);
+  else if (!found.value.includes('-----BEGIN CERTIFICATE-----'))
+    report.error(file.place, `${quote(file.value)} holds no certificate in PEM form`);
+  else return found.value;
+  return null;
+}
+
+function presenceOf({ presence }: ConfigFile): PresenceConfig {
+  const standard = defaults.presence;
+  return {
+    up: presence?.up === undefined ? standard.up : (presence.up ?? 0),
+    down: presence?.down === undefined ? standard.down : (presence.down ?? 0),
+    rooms: presence?.rooms ?? [],
+    readStatusIn: presence?.readStatusIn ?? null,
+    keep: presence?.keep ?? standard.keep,
+  };
+}
+
 type XmppEntry = NonNullable<ConfigFile['xmpp']>;
 
 function xmppOf(entry: XmppEntry, surroundings: ConfigSurroundings, report: Report): XmppConfig | null {
-  const { folder, readFile } = surroundings;
-  const password = passwordOf(entry, surroundings, report);
-  let ca: string | null = null;
-  if (entry.caFile) {
-    const found = readFile(resolve(folder, entry.caFile.value));
-    if ('wrong' in found) report.error(entry.caFile.place, `${quote(entry.caFile.value)} ${found.wrong}`);
-    else if (!found.value.includes('-----BEGIN CERTIFICATE-----'))
-      report.error(entry.caFile.place, `${quote(entry.caFile.value)} holds no certificate in PEM form`);
-    else ca = found.value;
-  }
+  const password = passwordOf(entry, surroundings, report, 'the xmpp account');
+  const ca = caOf(entry.caFile, surroundings, report);
+  if (entry.directTls === true && entry.server === undefined)
+    report.error(entry.place, '"directTls" says how to speak to "server", which is missing; DNS says it by itself');
   if (entry.jid === undefined || password === undefined) return null;
   return {
     jid: entry.jid,
@@ -223,21 +311,27 @@ function xmppOf(entry: XmppEntry, surroundings: ConfigSurroundings, report: Repo
     server: entry.server ?? null,
     tls: 'required',
     ca,
+    ...(entry.pin ? { pins: entry.pin } : {}),
+    ...(entry.serverName === undefined ? {} : { serverName: entry.serverName }),
+    ...(entry.directTls === undefined ? {} : { directTls: entry.directTls }),
+    ...(entry.trustedDomains ? { trustedDomains: entry.trustedDomains } : {}),
     nick: entry.nick ?? defaults.nick,
     rate: entry.rate ?? defaults.rate,
   };
 }
 
-function passwordOf(entry: XmppEntry, { folder, readSecret }: ConfigSurroundings, report: Report): string | undefined {
+function passwordOf(
+  entry: Pick<XmppEntry, 'passwordFile' | 'passwordCredential' | 'given' | 'place'>,
+  { folder, readSecret }: ConfigSurroundings,
+  report: Report,
+  what: string,
+): string | undefined {
   const { passwordFile, passwordCredential } = entry;
   const ways = ['passwordFile', 'passwordCredential'].filter((key) => entry.given.includes(key));
   if (ways.length !== 1) {
     const found = ways.length === 0 ? 'neither' : 'both';
     if (!entry.given.includes('password') || ways.length > 1)
-      report.error(
-        entry.place,
-        `the xmpp account has exactly one of passwordFile, passwordCredential; here is ${found}`,
-      );
+      report.error(entry.place, `${what} has exactly one of passwordFile, passwordCredential; here is ${found}`);
     return undefined;
   }
   const said: Located<string> | undefined = passwordFile ?? passwordCredential;

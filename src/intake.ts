@@ -1,4 +1,5 @@
 // Port: what a front door may ask. The SMTP relay uses it now; milter and lookup will.
+import type { Content, ContentWriter } from './mail/content.ts';
 import type { Envelope, ForwardPath } from './mail/envelope.ts';
 import type { QueueId } from './mail/queue-id.ts';
 import type { Reply } from './mail/reply.ts';
@@ -24,5 +25,7 @@ export interface Intake {
    * After the final dot. Resolves when content and envelope are durable: the front door may then say 250 with the id.
    * @throws PointsmanError with the reply for the peer; nothing is kept then.
    */
-  accept(client: Client, envelope: Envelope, content: Uint8Array): Promise<QueueId>;
+  accept(client: Client, envelope: Envelope, content: Content): Promise<QueueId>;
+  /** For content that is too large for memory. Absent: there is no such room, and it is kept in memory. */
+  openContent?(): ContentWriter;
 }

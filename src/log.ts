@@ -37,7 +37,7 @@ export interface LogOptions {
 }
 
 export function createLog(options: LogOptions): Log {
-  const destination = options.destination ?? pino.destination({ dest: 1, sync: true });
+  const destination = options.destination ?? oneWriteATurn();
   const stream = options.pretty ? prettyTo(destination, options.colour ?? false) : destination;
   const root = pino(
     {
@@ -52,6 +52,30 @@ export function createLog(options: LogOptions): Log {
   );
   return wrap(root, options.withContent ?? false);
 }
+
+/**
+ * All lines of one turn of the event loop go out in one write: a busy relay says several things of each message. Warnings
+ * and errors go at once, with all before them, and so does what was said before the process ends by itself.
+ */
+function oneWriteATurn(): DestinationStream {
+  const out = pino.destination({ dest: 1, sync: true });
+  let gathered = '';
+  const flush = (): void => {
+    const lines = gathered;
+    gathered = '';
+    if (lines !== '') out.write(lines);
+  };
+  process.on('exit', flush);
+  return {
+    write(line) {
+      if (gathered === '') setImmediate(flush);
+      gathered += line;
+      if (!isQuiet.test(line) || gathered.length > 65_536) flush();
+    },
+  };
+}
+
+const isQuiet = /^\{"level":"(?:debug|info)"/;
 
 /** For tests and tools that log nowhere. */
 export const silentLog: Log = {

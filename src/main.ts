@@ -1,5 +1,6 @@
 // The composition root: the only file that names concrete adapters. It puts the parts together, starts them in the
 // order in which they need each other, and stops them in the opposite one.
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -16,14 +17,17 @@ import { createHealth } from './console/health.ts';
 import { createMetrics } from './console/metrics.ts';
 import { controlSocketIn, type Listening, serveControl, serveHealth } from './console/server.ts';
 import { type FaultPoint, noFaults, windows } from './fault-point.ts';
+import { createMailboxes } from './imap/adapter.ts';
 import { createLog, type Log, logStory } from './log.ts';
 import { describeError } from './mail/error.ts';
+import { ourAddresses } from './mail/our-address.ts';
 import type { Notifier } from './notify/notifier.ts';
 import { createOperations } from './operate.ts';
 import type { Operations } from './operations.ts';
 import type { BareJid } from './presence/jid.ts';
 import { neverSeen } from './presence/presence.ts';
 import type { Watcher } from './presence/watcher.ts';
+import { createPresenceDesk, type PresenceDesk } from './presence-desk.ts';
 import { createProbe } from './probe.ts';
 import { createRelay } from './relay.ts';
 import { loadRules } from './routing/load.ts';
@@ -34,6 +38,7 @@ import { composeReport } from './smtp/report.ts';
 import { createFrontDoor, type FrontDoor } from './smtp/server.ts';
 import { createTransport } from './smtp/transport.ts';
 import { openSqliteStore } from './store/sqlite/open.ts';
+import type { Store } from './store/store.ts';
 import type { StoryEvent } from './tracking/event.ts';
 import { createWebhook } from './webhook.ts';
 import { createXmpp } from './xmpp/adapter.ts';
@@ -99,7 +104,17 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const freed = await store.releaseLeases();
     if (freed > 0) log.info({ leases: freed }, 'taking up what was in hand when the last process ended');
     const xmpp = config.xmpp ? createXmpp(config.xmpp, { clock, random, log, version }) : null;
-    const watcher: Watcher = xmpp ?? nobodyWatches(clock);
+    const { up, down, rooms, readStatusIn, keep } = config.presence;
+    const watcher = await createPresenceDesk({
+      stream: xmpp ?? nobodyWatches(clock),
+      clock,
+      log,
+      store,
+      damping: { up, down },
+      keepHistory: keep,
+    });
+    xmpp?.watchRooms(rooms);
+    const mailboxes = config.imap ? createMailboxes(config.imap, { clock, random, log }) : null;
     const transport = createTransport({ hostname: config.hostname, log, clock });
     undo.push(() => transport.close());
     const tell = (event: StoryEvent) => {
@@ -107,6 +122,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       logStory(log, event);
       options.onEvent?.(event);
     };
+    const ours = config.evidence ? ourAddresses(await evidenceKey(store), config.evidence.domain) : null;
     const relay = await createRelay({
       config,
       clock,
@@ -115,7 +131,9 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       rules,
       watcher,
       notifier: xmpp,
+      mailboxes,
       transport,
+      ours,
       composeReport: (data) => composeReport(data),
       markKeys: () => markKeys.current(),
       log,
@@ -138,15 +156,19 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const operations = createOperations({
       store,
       watcher,
+      desk: watcher,
       rules,
       relay,
       reload: () => rules.reload(),
+      copiesAddress: ours?.copies ?? null,
       rotateMarkKey: () => markKeys.rotate(),
       hindrances: () => (draining ? ['it is shutting down'] : []),
       clock,
       version,
     });
-    const follow = (current: Rules) => followRules(current, watcher, xmpp, config.operators?.room ?? null);
+    const joined = [...rooms, ...(config.operators?.room ? [config.operators.room] : [])];
+    const follow = (current: Rules) =>
+      followRules(current, { desk: watcher, notifier: xmpp, rooms: joined, readStatusIn });
     follow(rules.current());
     rules.onChange(follow);
 
@@ -154,14 +176,18 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     undo.push(() => control.close());
     relay.start();
     undo.push(() => relay.drain());
+    watcher.start();
+    undo.push(async () => watcher.stop());
     xmpp?.start();
+    mailboxes?.start();
+    undo.push(async () => mailboxes?.stop());
     undo.push(async () => xmpp?.stop());
     const smtp = await frontDoor.start();
     undo.push(() => frontDoor.close());
     const health = await serveHealth(config.http, createHealth(operations, metrics, clock, log));
     undo.push(() => health.close());
     log.info({ smtp: smtp.map(({ host, port }) => `${host}:${port}`), rules: rules.current().version }, 'ready');
-    const stop = stopper({ frontDoor, relay, xmpp, transport, store, control, health });
+    const stop = stopper({ frontDoor, relay, desk: watcher, xmpp, mailboxes, transport, store, control, health });
     return {
       smtp,
       http: { host: config.http.host, port: health.port },
@@ -185,7 +211,9 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
 function stopper(running: {
   frontDoor: FrontDoor;
   relay: { drain(): Promise<void> };
+  desk: { stop(): void };
   xmpp: { stop(): Promise<void> } | null;
+  mailboxes: { stop(): Promise<void> } | null;
   transport: { close(): Promise<void> };
   store: { close(): Promise<void> };
   control: Listening;
@@ -195,6 +223,8 @@ function stopper(running: {
   const stop = async () => {
     await running.frontDoor.close();
     await running.relay.drain();
+    await running.mailboxes?.stop();
+    running.desk.stop();
     await running.xmpp?.stop();
     await running.transport.close();
     await running.control.close();
@@ -207,6 +237,15 @@ function stopper(running: {
   };
 }
 
+/** Made once; it never leaves the state folder, whose files are ours alone. */
+async function evidenceKey(store: Store): Promise<Uint8Array> {
+  const known = await store.recall('evidence key');
+  if (known !== null) return Buffer.from(known, 'base64');
+  const key = randomBytes(32);
+  await store.remember('evidence key', key.toString('base64'));
+  return key;
+}
+
 async function openRules(config: Config, options: StartOptions): Promise<RuleBook> {
   const load = () => loadRules(config.rules, options.anyRuleMode ? { anyMode: true } : {});
   const first = await load();
@@ -216,12 +255,20 @@ async function openRules(config: Config, options: StartOptions): Promise<RuleBoo
   return createRuleBook(first.rules, first.problems, load);
 }
 
-/** Everybody the rules name is watched, every room they name is joined. */
-function followRules(rules: Rules, watcher: Watcher, notifier: Notifier | null, room: BareJid | null): void {
-  watcher.watch([...rules.people.values()].flatMap(({ jid }) => (jid === null ? [] : [jid])));
+/** Everybody the rules name is watched, every room they name is joined, every duty room and the operators'. */
+function followRules(
+  rules: Rules,
+  to: {
+    readonly desk: PresenceDesk;
+    readonly notifier: Notifier | null;
+    readonly rooms: readonly BareJid[];
+    readonly readStatusIn: string | null;
+  },
+): void {
+  to.desk.follow([...rules.people.values()].map(({ name, jid }) => ({ name, jid, readStatusIn: to.readStatusIn })));
   const steps = [...rules.policies.values()].flatMap((policy) => policy.steps);
-  const asked = steps.flatMap(({ to }) => (to.kind === 'room' ? [to.room] : []));
-  notifier?.join([...new Set(room === null ? asked : [...asked, room])]);
+  const named = steps.flatMap(({ to: target }) => (target.kind === 'room' ? [target.room] : []));
+  to.notifier?.join([...new Set([...named, ...to.rooms])]);
 }
 
 /** Without an XMPP account nothing is known of anybody: the stated fallbacks apply. */

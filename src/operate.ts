@@ -12,8 +12,10 @@ import {
   type Status,
   type Story,
 } from './operations.ts';
-import { neverSeen } from './presence/presence.ts';
+import type { BareJid } from './presence/jid.ts';
+import { ageOf, neverSeen, type Presence } from './presence/presence.ts';
 import type { Watcher } from './presence/watcher.ts';
+import type { PresenceDesk } from './presence-desk.ts';
 import { replay } from './routing/explain.ts';
 import { formatProblem } from './routing/problem.ts';
 import type { PersonName, Problem, RuleSource } from './routing/rules.ts';
@@ -23,6 +25,8 @@ import { isOpen, type Tracked } from './tracking/tracked.ts';
 export interface OperateOptions {
   readonly store: Store;
   readonly watcher: Watcher;
+  /** Absent where only the stream is a source: then nothing can be set or followed. */
+  readonly desk?: Pick<PresenceDesk, 'set' | 'onPersonChange'>;
   /** What is in force, and what is wrong with the files on disk as they were last read. */
   readonly rules: RuleSource & { problems(): readonly Problem[] };
   readonly relay: {
@@ -39,6 +43,8 @@ export interface OperateOptions {
   reload(): Promise<{ readonly version: string; readonly problems: readonly Problem[] }>;
   /** Further reasons for not being ready (draining), for people; none when all is well. */
   readonly hindrances?: () => readonly string[];
+  /** See Operations.copiesAddress. */
+  readonly copiesAddress?: string | null;
   readonly clock: Clock;
   readonly version: string;
 }
@@ -72,6 +78,7 @@ export function createOperations(options: OperateOptions): Operations {
       problems: [...hindrances, ...degraded],
       rulesVersion: rules.current().version,
       link,
+      faults: watcher.faults?.() ?? [],
       startedAt,
       counts,
     };
@@ -133,13 +140,52 @@ export function createOperations(options: OperateOptions): Operations {
     },
     countQueue: () => countQueue(options),
     listTracked: (filter) => store.listTracked(filter),
+    copiesAddress: async () => options.copiesAddress ?? null,
     async ack(id, by) {
       const tracked = await trackedBy(id);
       if (tracked === null) return { kind: 'unknown' };
       // The reference alone: whatever else hangs on it would end up in the story.
       return relay.acknowledge({ queueId: tracked.queueId, seq: tracked.seq }, by, 'operator');
     },
-    presence: async () => people(options),
+    async presence({ person, group } = {}) {
+      const { people: known, groups } = rules.current();
+      const members = group === undefined ? undefined : groups.get(group)?.members;
+      if (group !== undefined && members === undefined)
+        throw new RefusedError(`the rules have no group ${JSON.stringify(group)}`);
+      if (person !== undefined && !known.has(person))
+        throw new RefusedError(`the rules have nobody called ${JSON.stringify(person)}`);
+      const wanted = [...known.keys()].filter(
+        (name) => (person === undefined || name === person) && (members === undefined || members.includes(name)),
+      );
+      return views(options, wanted);
+    },
+    async presenceAt(at) {
+      const names = Map.groupBy(rules.current().people.values(), ({ jid }) => jid);
+      return (await store.presenceAt(at)).flatMap(({ jid, presence }) =>
+        (names.get(jid) ?? []).map(({ name }) => ({ name, presence })),
+      );
+    },
+    async setPresence(name, wish, by) {
+      const { people: known } = rules.current();
+      if (!known.has(name)) throw new RefusedError(`the rules have nobody called ${JSON.stringify(name)}`);
+      const substitute = wish?.substitute;
+      if (substitute !== undefined && (substitute === name || !known.has(substitute)))
+        throw new RefusedError(
+          `${JSON.stringify(substitute)} cannot stand in for ${name}: the rules have nobody else of that name`,
+        );
+      if (!options.desk) throw new RefusedError('presence cannot be set by hand here');
+      const now = clock.now();
+      if (wish !== null && wish.until !== null && wish.until <= Math.max(now, wish.from ?? now))
+        throw new RefusedError('the end is not after the beginning');
+      await options.desk.set(name, wish === null ? null : { ...wish, setAt: now, from: wish.from ?? now, by });
+      const [view] = views(options, [name]);
+      if (!view) throw new RefusedError(`${name} has just left the rules`);
+      return view;
+    },
+    followPresence: (listener) =>
+      options.desk?.onPersonChange(({ person }) => {
+        for (const view of views(options, [person])) listener(view);
+      }) ?? (() => undefined),
     async explain(id) {
       const queueId = await resolve(id);
       if (queueId === null || (await store.message(queueId)) === null) return null;
@@ -204,15 +250,37 @@ async function countsInTime(store: Store, clock: Clock): Promise<Status['counts'
   }
 }
 
-function people({ rules, relay, watcher }: OperateOptions): readonly PersonView[] {
+function views({ rules, relay, watcher, clock }: OperateOptions, names: readonly PersonName[]): readonly PersonView[] {
   const current = rules.current();
-  const groups = [...current.groups.values()];
-  return [...current.people.values()].map((person) => ({
-    name: person.name,
-    mail: person.mail,
-    jid: person.jid,
-    groups: groups.filter((group) => group.members.includes(person.name)).map((group) => group.name),
-    presence: person.jid === null ? { ...neverSeen, reason: 'no-jid' } : watcher.presenceOf(person.jid),
-    ...relay.load(person.name),
-  }));
+  const now = clock.now();
+  // Of one the groups are looked through; of all they are turned over once.
+  const groupsOf = new Map<PersonName, string[]>(names.map((name) => [name, []]));
+  for (const group of current.groups.values()) {
+    for (const member of group.members) groupsOf.get(member)?.push(group.name);
+  }
+  return names.flatMap((name) => {
+    const person = current.people.get(name);
+    if (!person) return [];
+    const presence = presenceOf(watcher, person);
+    return [
+      {
+        name,
+        mail: person.mail,
+        jid: person.jid,
+        groups: groupsOf.get(name) ?? [],
+        presence,
+        source: presence.source ?? 'xmpp',
+        age: ageOf(presence, now),
+        ...relay.load(name),
+      },
+    ];
+  });
+}
+
+function presenceOf(
+  watcher: Watcher,
+  { name, jid }: { readonly name: PersonName; readonly jid: BareJid | null },
+): Presence {
+  if (watcher.presenceOfPerson) return watcher.presenceOfPerson(name);
+  return jid === null ? { ...neverSeen, reason: 'no-jid' } : watcher.presenceOf(jid);
 }

@@ -1,6 +1,10 @@
 // Port: what people and programs may look at and do. The control socket serves it; CLI and console speak to that.
+
+import type { Duration, Instant } from './clock.ts';
 import type { QueueId } from './mail/queue-id.ts';
-import type { Presence } from './presence/presence.ts';
+import type { PresenceFault } from './presence/fault.ts';
+import type { Override } from './presence/override.ts';
+import type { Presence, Source } from './presence/presence.ts';
 import type { LinkStatus } from './presence/watcher.ts';
 import type { Problem } from './routing/rules.ts';
 import type { Decision, Delivery, Intervened, Message, Nudge, QueueFilter, QueueRow, Store } from './store/store.ts';
@@ -15,6 +19,8 @@ export interface Status {
   readonly problems: readonly string[];
   readonly rulesVersion: string;
   readonly link: LinkStatus;
+  /** What is wrong with presence, each with what to do about it. */
+  readonly faults?: readonly PresenceFault[];
   readonly startedAt: number;
   /** Null when the store does not answer. */
   readonly counts: Awaited<ReturnType<Store['counts']>> | null;
@@ -26,6 +32,9 @@ export interface PersonView {
   readonly jid: string | null;
   readonly groups: readonly string[];
   readonly presence: Presence;
+  /** Which source decided, and how old its word is; null: it has never said anything. */
+  readonly source: Source;
+  readonly age: Duration | null;
   readonly open: number;
   readonly lastAssignedAt: number | null;
 }
@@ -55,6 +64,17 @@ export class RefusedError extends Error {
   override readonly name = 'RefusedError';
 }
 
+/** Of whom; both absent: of everybody. */
+export interface PresenceFilter {
+  readonly person?: string;
+  readonly group?: string;
+}
+
+export type PresenceWish = Pick<Override, 'state' | 'until' | 'note' | 'substitute'> & {
+  /** Absent: at once. */
+  readonly from?: Instant;
+};
+
 /** How long ago what waits was accepted: counts of those younger than each bound, and older than the one before. */
 export interface QueueCounts {
   /** In minutes; the last column counts what is older than the last bound. */
@@ -83,7 +103,16 @@ export interface Operations {
   listTracked(filter: { states?: readonly TrackState[]; group?: string; limit: number }): Promise<readonly Tracked[]>;
   /** `by` is who did it, for the record. */
   ack(id: string, by: string): Promise<AckOutcome>;
-  presence(): Promise<readonly PersonView[]>;
+  /** Where copies of members' mail are to be sent; null when no domain is set aside for evidence. A secret. */
+  copiesAddress(): Promise<string | null>;
+  /** @throws RefusedError when there is no such person or group */
+  presence(filter?: PresenceFilter): Promise<readonly PersonView[]>;
+  /** What was known of people then: "who was there at 10:42". */
+  presenceAt(at: Instant): Promise<readonly { readonly name: string; readonly presence: Presence }[]>;
+  /** By hand, whatever clients say; null takes it back. @throws RefusedError */
+  setPresence(name: string, wish: PresenceWish | null, by: string): Promise<PersonView>;
+  /** Calls the listener with the new view of whoever's presence changes, until the returned function is called. */
+  followPresence(listener: (view: PersonView) => void): () => void;
   /** The replayed decisions of a message: stored snapshot, choice now, whether it equals the stored one. */
   explain(id: string): Promise<readonly { readonly decision: Decision; readonly replayed: boolean }[] | null>;
   /** A new key for the mark by which we know our own mail again; answers the key's name. */

@@ -11,14 +11,20 @@
 // and people coming and going move the message on until somebody has taken it, or every step was taken.
 import { minute } from './clock.ts';
 import type { Client, Intake } from './intake.ts';
-import { type Mailbox, mailboxKey, nullReversePath } from './mail/path.ts';
-import type { QueueId } from './mail/queue-id.ts';
+import { type Content, headOf } from './mail/content.ts';
+import type { Envelope } from './mail/envelope.ts';
+import { readFacts } from './mail/header.ts';
+import type { Mailbox } from './mail/path.ts';
+import { newQueueId, type QueueId } from './mail/queue-id.ts';
+import { replies } from './mail/reply.ts';
 import type { AckOutcome } from './operations.ts';
+import type { BareJid } from './presence/jid.ts';
 import type { PresenceChange } from './presence/presence.ts';
 import { Absences } from './relay/absences.ts';
-import { type Accepted, admitRecipient, keepSafe, peersOf } from './relay/accepting.ts';
+import { admitRecipient, keepSafe, peersOf } from './relay/accepting.ts';
 import { createAnswering } from './relay/answering.ts';
-import { startDueLoop } from './relay/due-loop.ts';
+import type { Work } from './relay/choosing.ts';
+import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
 import { createAnnouncer } from './relay/faults/announcing.ts';
 import { createDesk } from './relay/faults/desk.ts';
@@ -28,10 +34,14 @@ import { CircleGuard } from './relay/guard.ts';
 import { Hops } from './relay/hops.ts';
 import { chosenByPresence, hasLeft } from './relay/leaving.ts';
 import { Ledger } from './relay/ledger.ts';
+import { weighMail } from './relay/mail-evidence.ts';
+import { watchMailboxes } from './relay/mailbox-evidence.ts';
 import { refOfNudgeId } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
 import { requeue } from './relay/requeueing.ts';
+import { hearReturned } from './relay/returning.ts';
 import { createSending } from './relay/sending.ts';
+import type { Person, Rules } from './routing/rules.ts';
 import type { DeliveryRef, Due, Intervened } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
 import type { Trigger } from './tracking/event.ts';
@@ -54,13 +64,18 @@ export interface Relay extends Intake {
 }
 
 const nobodyTold = { room: null, people: [], group: null, mailbox: null };
+/** Longer than any transaction with a next hop may last. */
+const attemptLease = 31 * minute;
 /** Deliveries being attempted at one time. */
 const attemptsAtOnce = 200;
 
 type DueOf<Kind extends Due['kind']> = Extract<Due, { kind: Kind }>;
 
 export async function createRelay(parts: Parts): Promise<Relay> {
-  const loops: { wake(): void; stop(): Promise<void> }[] = [];
+  const loops: DueLoop[] = [];
+  let attempts: DueLoop | null = null;
+  /** Messages being made durable. */
+  let arriving = 0;
   const wake = () => {
     for (const loop of loops) loop.wake();
   };
@@ -69,16 +84,18 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const stage: Stage = {
     ...parts,
     absences,
-    tell(event) {
-      parts.tell(event);
-      sources.observe(event);
-    },
     ledger: new Ledger(await parts.store.history()),
     guard: new CircleGuard(),
     hops: new Hops(parts.random, attemptsAtOnce),
     startedAt: parts.clock.now(),
     wake,
+    tell(event) {
+      parts.tell(event);
+      sources.observe(event);
+      mailboxes?.heard(event);
+    },
   };
+  const mailboxes = parts.mailboxes ? watchMailboxes(stage, parts.mailboxes) : null;
   const peers = peersOf(parts.config);
   const announcer = createAnnouncer(stage, { ...nobodyTold, ...parts.operators });
   const desk = createDesk(stage, announcer);
@@ -88,67 +105,68 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const stopping = new AbortController();
 
   // 1 Accept, 2 Plan. A peer that is not named gets nothing; a recipient must be one of ours, whoever asks.
-  async function accept(
-    client: Client,
-    envelope: Parameters<Intake['accept']>[1],
-    content: Uint8Array,
-  ): Promise<QueueId> {
-    const accepted = await keepSafe(stage, client, envelope, content);
+  async function accept(client: Client, envelope: Envelope, content: Content): Promise<QueueId> {
+    const { ours = [], others = [] } = Object.groupBy(envelope.forwardPaths, ({ mailbox }) =>
+      stage.ours?.read(mailbox) ? 'ours' : 'others',
+    );
+    if (ours.length > 0) {
+      const queueId = newQueueId(stage.clock.now(), stage.random);
+      await watchOurMail(client, { ...envelope, forwardPaths: ours }, content, queueId);
+      if (others.length === 0) return queueId;
+    }
+    // With room in hand it is attempted from memory, at once, and never has to be claimed and read back.
+    const atOnce = attempts !== null && attempts.room() > arriving;
+    arriving += 1;
+    const theirs = ours.length === 0 ? envelope : { ...envelope, forwardPaths: others };
+    const accepted = await keepSafe(stage, client, theirs, content, atOnce ? attemptLease : null).finally(() => {
+      arriving -= 1;
+    });
+    if (atOnce) attempts?.take(send(accepted.works, content));
     // The mail is safe, and the peer must hear so, even when what it says as a reply cannot be stored just now.
-    await watchForReply(accepted, client.carriesMembers || peers.carriesMembers(client.address)).catch(
-      (error: unknown) =>
-        stage.log.error(
-          { err: error, queueId: accepted.queueId },
-          'a reply could not be weighed; the escalation goes on',
-        ),
+    const trusted = client.carriesMembers || peers.carriesMembers(client.address);
+    await weighMail(stage, accepted.facts, content, trusted).catch((error: unknown) =>
+      stage.log.error(
+        { err: error, queueId: accepted.queueId },
+        'a reply could not be weighed; the escalation goes on',
+      ),
     );
     return accepted.queueId;
   }
 
   // 3 Choose, 4 Forward. What was claimed together and belongs to one message goes together.
   const inHand = new Set<string>();
+  const keyOf = ({ delivery }: Work) => `${delivery.queueId} ${delivery.seq}`;
   function forward(due: readonly DueOf<'attempt'>[]): Promise<void>[] {
-    const keyOf = ({ delivery }: DueOf<'attempt'>) => `${delivery.queueId} ${delivery.seq}`;
     // A clock that jumps ends leases early: what is on its way already must not be sent a second time.
     const fresh = due.filter((each) => !inHand.has(keyOf(each)));
     const byMessage = Map.groupBy(fresh, ({ message }) => message.queueId);
-    return [...byMessage.values()].map(async (works) => {
-      for (const each of works) inHand.add(keyOf(each));
-      try {
-        await dispatch(stage, works, cutOff.signal);
-      } finally {
-        for (const each of works) inHand.delete(keyOf(each));
-      }
-    });
+    return [...byMessage.values()].map((works) => send(works));
+  }
+
+  /** `content`: when it is in memory still. */
+  async function send(works: readonly Work[], content?: Content): Promise<void> {
+    for (const each of works) inHand.add(keyOf(each));
+    try {
+      await dispatch(stage, works, cutOff.signal, content);
+    } finally {
+      for (const each of works) inHand.delete(keyOf(each));
+    }
   }
 
   // 5 Nudge.
   const sending = createSending(stage);
   const nudge = (due: readonly DueOf<'nudge'>[]) => sending.send(due.map((each) => each.nudge));
 
-  // 6 Watch: a reply in the thread, by a path that carries members' own mail, from one who may answer it.
-  async function watchForReply({ facts, queueId }: Accepted, trusted: boolean): Promise<void> {
-    if (facts.references.length === 0 || facts.reversePath === nullReversePath) return;
-    const sender = mailboxKey(facts.reversePath);
-    const people = [...stage.rules.current().people.values()];
-    const person = people.find(({ mail }) => mailboxKey(mail) === sender) ?? null;
-    for (const tracked of await stage.store.trackedByMessageId(facts.references)) {
-      const known =
-        person !== null &&
-        (person.operator ||
-          tracked.owner === person.name ||
-          tracked.plan.candidates.some((each) => each.person === person.name));
-      const evidence = {
-        queueId: tracked.queueId,
-        seq: tracked.seq,
-        person: known ? person.name : null,
-        grade: grades.answered,
-        // RFC 3834: an automatic answer is nobody's; recorded, and stops nothing.
-        source: facts.autoSubmitted ? 'automatic reply' : 'reply',
-        reference: facts.messageId ?? queueId,
-        trusted: trusted && known && !facts.autoSubmitted,
-      };
-      await weigh(stage, tracked, evidence, person?.name ?? 'a reply');
+  // 6 Watch: mail to an address of ours is evidence, or the report of a next hop, and goes nowhere else. It is weighed
+  // before the peer hears 250: should that fail, the peer sends it again.
+  async function watchOurMail(client: Client, envelope: Envelope, content: Content, queueId: QueueId): Promise<void> {
+    const head = { content: headOf(content), size: content.length };
+    const facts = readFacts({ queueId, receivedAt: stage.clock.now(), envelope, ...head, client });
+    for (const { mailbox } of envelope.forwardPaths) {
+      const ours = stage.ours?.read(mailbox);
+      if (ours?.kind === 'copies') await weighMail(stage, facts, content, true);
+      else if (ours?.kind === 'reports') await hearReturned(stage, ours, facts, content);
+      stage.log.info({ queueId, to: ours?.kind ?? 'nobody', peer: client.address }, 'evidence came by mail');
     }
   }
 
@@ -170,7 +188,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   // 6 Watch: presence. Who leaves while owning a message gives it up; who comes wakes what is held for their groups.
   async function watchPresence(change: PresenceChange): Promise<void> {
     const rules = stage.rules.current();
-    const person = [...rules.people.values()].find(({ jid }) => jid === change.jid);
+    const person = personWithJid(rules, change.jid);
     const { state } = change.presence;
     if (!person || state === 'unknown') return;
     if (state !== 'offline') await sending.seenAgain(change.jid);
@@ -211,8 +229,14 @@ export async function createRelay(parts: Parts): Promise<Relay> {
 
   return {
     admitClient: (address) => peers.admit(address),
-    admitRecipient: (_client, path) => admitRecipient(stage, path),
+    admitRecipient(_client, path) {
+      const ours = stage.ours?.read(path.mailbox);
+      if (ours?.kind === 'forged') stage.log.warn({ to: path.mailbox }, 'mail to a forged address of ours refused');
+      else if (ours) return undefined;
+      return ours ? replies.relayingDenied : admitRecipient(stage, path);
+    },
     accept,
+    openContent: () => stage.store.openContent(),
     acknowledge,
     requeue: (queueId, to, by) => requeue(stage, queueId, to, by),
     nextHopOf: (mailbox) => hopFor(stage.config.nextHops, mailbox).name,
@@ -220,25 +244,31 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     load: (person) => ({ open: stage.ledger.open(person), lastAssignedAt: stage.ledger.lastAssignedAt(person) }),
 
     start() {
+      const recording: PresenceChange[] = [];
       stage.watcher.onChange((change) => {
-        inBackground('recording presence', stage.store.recordPresence([change]));
+        recording.push(change);
+        // All that comes in one turn is one transaction: after a new session that is everybody.
+        if (recording.length === 1) {
+          queueMicrotask(() => inBackground('recording presence', stage.store.recordPresence(recording.splice(0))));
+        }
         inBackground('a change of presence', watchPresence(change));
       });
       stage.notifier?.onMessage((message) => inBackground('an instant message', answering.hear(message)));
       stage.notifier?.onAsk?.((asked) => answering.ask(asked));
       sources.start();
       stage.notifier?.onReceipt((receipt) => inBackground('a receipt', watchReceipt(receipt)));
+      mailboxes?.start(stopping.signal);
       const loop = { store: stage.store, clock: stage.clock, log: stage.log };
+      attempts = startDueLoop({
+        ...loop,
+        kinds: ['attempt'],
+        atOnce: attemptsAtOnce,
+        aside: () => stage.hops.stalled(stage.clock.now()),
+        leaseFor: attemptLease,
+        handle: (due) => forward(due.filter((each) => each.kind === 'attempt')),
+      });
       loops.push(
-        // Longer than any transaction with a next hop may last.
-        startDueLoop({
-          ...loop,
-          kinds: ['attempt'],
-          atOnce: attemptsAtOnce,
-          aside: () => stage.hops.stalled(stage.clock.now()),
-          leaseFor: 30 * minute,
-          handle: (due) => forward(due.filter((each) => each.kind === 'attempt')),
-        }),
+        attempts,
         startDueLoop({
           ...loop,
           kinds: ['step', 'nudge', 'retire'],
@@ -265,4 +295,20 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       await limit;
     },
   };
+}
+
+/** Built once for each version of the rules: presence changes often, and companies are large. */
+const peopleByJid = new WeakMap<Rules, ReadonlyMap<BareJid, Person>>();
+
+function personWithJid(rules: Rules, jid: BareJid): Person | undefined {
+  let known = peopleByJid.get(rules);
+  if (!known) {
+    // Of two with one JID the one listed first, as ever.
+    const entries = [...rules.people.values()].flatMap((person) =>
+      person.jid === null ? [] : [[person.jid, person] as const],
+    );
+    known = new Map(entries.reverse());
+    peopleByJid.set(rules, known);
+  }
+  return known.get(jid);
 }

@@ -1,4 +1,5 @@
 // Port: the way out. One call is one SMTP transaction to one next hop.
+import type { Content } from './mail/content.ts';
 import type { Envelope, ForwardPath } from './mail/envelope.ts';
 import type { Reply } from './mail/reply.ts';
 
@@ -20,7 +21,7 @@ export interface Shipment {
   /** Header lines to prepend, each ending in CRLF. */
   readonly prepend: string;
   /** As received, after dot-unstuffing. */
-  readonly content: Uint8Array;
+  readonly content: Content;
 }
 
 /** Per recipient, in the order of the shipment. */
@@ -38,12 +39,13 @@ export type Outcome =
 export interface Transport {
   /**
    * Never rejects for what a next hop does; every recipient gets an outcome. `onFinalDot` is called, and awaited,
-   * before the end of the content is written: what it records makes a possible duplicate known after a crash.
+   * before the end of the content is written: what it records makes a possible duplicate known after a crash. When it
+   * answers no promise there is nothing to wait for.
    */
   ship(
     hop: NextHop,
     shipment: Shipment,
-    options: { signal: AbortSignal; onFinalDot: () => Promise<void> },
+    options: { signal: AbortSignal; onFinalDot: () => Promise<void> | undefined },
   ): Promise<readonly Outcome[]>;
   /** Closes kept connections. */
   close(): Promise<void>;

@@ -34,7 +34,8 @@ const layers: readonly Layer[] = [
   { name: 'printable', files: /^src\/printable\.ts$/, imports: [] },
   {
     name: 'ports',
-    files: /^src\/(intake|transport|operations|fault-point|store\/store|presence\/watcher|notify\/notifier)\.ts$/,
+    files:
+      /^src\/(intake|transport|mailboxes|operations|fault-point|store\/store|presence\/watcher|notify\/notifier)\.ts$/,
     imports: pure,
   },
   // Parsing the configuration is pure; reading it from the disk is an edge.
@@ -72,7 +73,7 @@ const layers: readonly Layer[] = [
   // Edges of the machine for faults: what it knows of itself, and telling a program.
   { name: 'probe', files: /^src\/probe\.ts$/, imports: [...ports, 'relay'], builtin: true },
   { name: 'webhook', files: /^src\/webhook\.ts$/, imports: ports, builtin: true },
-  { name: 'operate', files: /^src\/operate\.ts$/, imports: ports },
+  { name: 'operate', files: /^src\/(operate|presence-desk)\.ts$/, imports: ports },
   // Adapters know ports and themselves: not one another, not the relay.
   {
     name: 'smtp',
@@ -86,6 +87,7 @@ const layers: readonly Layer[] = [
   // What the MTA's own protocols have in common: who is chosen, and how that is said.
   { name: 'doors', files: /^src\/(milter\/router|lookup\/)/, imports: [...ports, 'config', 'milter'], builtin: true },
   { name: 'xmpp', files: /^src\/xmpp\//, imports: [...ports, 'config'], packages: ['@xmpp/*', 'ltx'], builtin: true },
+  { name: 'imap', files: /^src\/imap\//, imports: [...ports, 'config'], packages: ['imapflow'], builtin: true },
   {
     name: 'sqlite',
     files: /^src\/store\/(sqlite|migrations)\//,
@@ -121,8 +123,12 @@ const layers: readonly Layer[] = [
 const timeAllowed: readonly { readonly files: RegExp; readonly because: string }[] = [
   { files: /^src\/clock\.ts$/, because: 'the one place that reads them' },
   {
-    files: /^src\/smtp\/hop-connection\.ts$/,
-    because: 'a socket that lingers after QUIT is cut off: no decision hangs on it',
+    files: /^src\/smtp\/(hop-)?connection\.ts$/,
+    because: 'a socket that lingers after the last word is cut off: no decision hangs on it',
+  },
+  {
+    files: /^src\/store\/sqlite\/open\.ts$/,
+    because: 'how long a delivery waits for company on its way to the disk: no decision hangs on it',
   },
   { files: /^src\/sandbox\//, because: 'a simulation beside the program, never in it' },
 ];

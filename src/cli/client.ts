@@ -1,6 +1,15 @@
 // Speaks /api/v1 to a running Pointsman over its control socket.
-import { request } from 'node:http';
-import type { AckOutcome, Operations, PersonView, QueueCounts, Status, Story } from '../operations.ts';
+import { type IncomingMessage, request } from 'node:http';
+import type {
+  AckOutcome,
+  Operations,
+  PersonView,
+  PresenceFilter,
+  PresenceWish,
+  QueueCounts,
+  Status,
+  Story,
+} from '../operations.ts';
 import type { Problem } from '../routing/rules.ts';
 import type { Intervened, QueueRow } from '../store/store.ts';
 import type { Tracked } from '../tracking/tracked.ts';
@@ -27,11 +36,17 @@ export interface Client {
   listTracked(filter: ListFilter & { readonly group?: string }): Promise<readonly Tracked[]>;
   tracked(id: string): Promise<Story>;
   ack(id: string, by: string): Promise<Exclude<AckOutcome, { kind: 'unknown' }>>;
+  evidence(): Promise<{ readonly copies: string | null }>;
+  presence(filter?: PresenceFilter): Promise<readonly PersonView[]>;
+  setPresence(name: string, wish: PresenceWish | null, by: string): Promise<PersonView>;
+  /** First all of them, then whoever changes. Resolves when Pointsman ends it. */
+  followPresence(filter: PresenceFilter, tell: TellPresence): Promise<void>;
   rotateMarkKey(by: string): Promise<{ readonly key: string }>;
-  presence(): Promise<readonly PersonView[]>;
   explain(id: string): Promise<Explained>;
   reload(): Promise<Reloaded>;
 }
+
+export type TellPresence = (views: readonly PersonView[], first: boolean) => Promise<void> | void;
 
 export interface ListFilter {
   readonly state?: string;
@@ -68,8 +83,11 @@ export function createClient(socket: string): Client {
     listTracked: (filter) => get(`/tracked?${query(filter)}`),
     tracked: (one) => get(`/tracked/${id(one)}`),
     ack: (one, by) => post(`/tracked/${id(one)}/ack`, { by }),
+    evidence: () => get('/evidence'),
+    presence: (filter = {}) => get(`/presence?${query(filter)}`),
+    setPresence: (name, wish, by) => post(`/presence/${id(name)}`, { by, wish }),
+    followPresence: (filter, tell) => follow(socket, `/presence/events?${query(filter)}`, tell),
     rotateMarkKey: (by) => post('/rotate-mark-key', { by }),
-    presence: () => get('/presence'),
     explain: (one) => get(`/explain/${id(one)}`),
     async reload() {
       const { status, body } = await send(socket, 'POST', '/reload', {});
@@ -135,6 +153,40 @@ function send(
     asked.on('error', (error) => reject(unreachable(socket, error)));
     asked.end(content);
   });
+}
+
+/** Server-sent events: `data:` lines, a blank line ends one. */
+async function follow(socket: string, path: string, tell: TellPresence): Promise<void> {
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    const headers = { accept: 'text/event-stream' };
+    const asked = request({ socketPath: socket, path: `/api/v1${path}`, headers, agent: false }, resolve);
+    asked.on('error', (error) => reject(unreachable(socket, error)));
+    asked.end();
+  });
+  answer.setEncoding('utf8');
+  let text = '';
+  try {
+    for await (const part of answer) {
+      text += part;
+      if (answer.statusCode !== 200) continue;
+      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+        const lines = text.slice(0, end).split('\n');
+        text = text.slice(end + 2);
+        const data = lines.filter((line) => line.startsWith('data: ')).map((line) => line.slice(6));
+        if (data.length === 0) continue;
+        await tell(parse(data.join('\n'), socket) as PersonView[], lines.includes('event: all'));
+      }
+    }
+  } catch (error) {
+    // Cut off: Pointsman was ended in the midst of it.
+    if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
+  }
+  if (answer.statusCode !== 200) {
+    throw new CommandError(
+      answer.statusCode === 400 ? exitCodes.usage : exitCodes.problem,
+      errorOf(parse(text, socket)).message,
+    );
+  }
 }
 
 function unreachable(socket: string, error: NodeJS.ErrnoException): CommandError {

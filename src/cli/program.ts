@@ -3,18 +3,20 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type Clock, type Duration, parseDuration } from '../clock.ts';
 import { describeError } from '../mail/error.ts';
+import { overrideStates } from '../presence/override.ts';
 import { printableLines } from '../printable.ts';
 import { check } from './check.ts';
 import { type Context, clientFor, findConfig, writeJson } from './context.ts';
 import { CommandError, exitCodes } from './exit.ts';
 import { explain } from './explain.ts';
 import { init } from './init.ts';
-import { presence } from './presence.ts';
+import { momentExamples } from './moment.ts';
+import { presence, presenceClear, presenceSet } from './presence.ts';
 import { queueCounts, queueIntervene, queueList, queueRequeue, queueRetry, queueShow } from './queue.ts';
 import { reload } from './reload.ts';
 import { stateFolderOf } from './setup.ts';
 import type { Terminal } from './terminal.ts';
-import { trackAck, trackList, trackShow } from './track.ts';
+import { trackAck, trackAddress, trackList, trackShow } from './track.ts';
 
 export interface SandboxOptions {
   /** For programs: JSON lines. */
@@ -176,7 +178,32 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
   speaking(track, 'ack', 'acknowledge it: somebody takes care')
     .argument(...idArgument)
     .action(async (id: string, options) => ended(await trackAck(context, id, options)));
-  speaking(program, 'presence', 'who is there').action(async (options) => ended(await presence(context, options)));
+  speaking(track, 'address', 'where the mail server is to send copies of members’ mail').action(async (options) =>
+    ended(await trackAddress(context, options)),
+  );
+  const present = program.command('presence').description('who is there, and saying so by hand');
+  // The default of its group, so that `pointsman presence` shows it.
+  present
+    .command('list', { isDefault: true })
+    .description('who is there, since when, by which source, how sure')
+    .argument('[name]', 'only this person')
+    .addOption(configOption())
+    .option('--socket <path>', 'control socket of the running Pointsman, instead of --config')
+    .option('--json', 'as JSON; with --watch one object a line')
+    .option('--watch', 'follow it')
+    .option('--group <name>', 'only of this group')
+    .action(async (name: string | undefined, options) => ended(await presence(context, name, options)));
+  speaking(present, 'set', 'say what holds for somebody, whatever their client says')
+    .argument('<name>', 'the person, as the rules call them')
+    .argument('<state>', overrideStates.join(', '))
+    .option('--until <time>', `until then: ${momentExamples}; without it until "presence clear"`)
+    .option('--from <time>', 'from then on; without it at once')
+    .option('--note <text>', 'why, for people')
+    .option('--substitute <name>', 'who stands in')
+    .action(async (name: string, state: string, options) => ended(await presenceSet(context, name, state, options)));
+  speaking(present, 'clear', 'take back what was set by hand')
+    .argument('<name>', 'the person, as the rules call them')
+    .action(async (name: string, options) => ended(await presenceClear(context, name, options)));
   speaking(program, 'reload', 'read the rules again').action(async (options) => ended(await reload(context, options)));
   speaking(program, 'rotate-key', 'a new key for the mark that stops mail from going in circles').action(
     async (options) => {

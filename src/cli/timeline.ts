@@ -36,12 +36,12 @@ export function tell(event: StoryEvent): string {
     case 'failed':
       return `failed at ${event.nextHop} for ${event.to}: ${event.reply}`;
     case 'reported':
-      return `reported to ${event.to} in ${event.report}`;
+      return `reported to ${event.to}${event.action ? ` as ${event.action}` : ''} in ${event.report}`;
     case 'nudged':
       return `nudged ${event.room ?? named(event.person, event.to)}${event.step > 0 ? ` (step ${event.step})` : ''}`;
     case 'evidence':
-      return `evidence: ${grade(event.grade)}${event.person ? ` by ${event.person}` : ''} (${event.source}${
-        event.trusted ? '' : ', not trusted: recorded only'
+      return `evidence: ${event.grade === 0 && event.source !== 'next hop' ? 'stops nothing' : grade(event.grade)}${event.person ? ` by ${event.person}` : ''} (${event.source}${
+        event.trusted ? '' : ', unverified: recorded only'
       })`;
     case 'escalated':
       return `escalated by step ${event.step} (${event.trigger})${event.from ? ` from ${event.from}` : ''} to ${event.to}`;

@@ -1,5 +1,6 @@
 // `pointsman track list | show | ack`: messages somebody has to take care of.
 import { printable } from '../printable.ts';
+import { stepAt } from '../tracking/steps.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { type Context, clientFor, type Target, writeJson } from './context.ts';
 import { exitCodes } from './exit.ts';
@@ -71,7 +72,7 @@ export async function trackShow(
 function trackedFields(tracked: Tracked, now: number): string {
   const { policy, group } = tracked.plan;
   const since = tracked.ownedSince === null ? '' : `, since ${relative(tracked.ownedSince, now)}`;
-  const next = policy.steps[tracked.step];
+  const next = stepAt(policy, tracked.step);
   return fields([
     ['short id', tracked.shortId],
     ['group', `${group} <${tracked.address}>, policy ${policy.name}, until ${policy.until}`],
@@ -97,4 +98,15 @@ export async function trackAck(
   else if (outcome.kind === 'late') context.terminal.complain(`nothing changed: ${printable(outcome.text)}\n`);
   else context.terminal.write(`${outcome.tracked.shortId} is ${outcome.tracked.state}\n`);
   return outcome.kind === 'late' ? exitCodes.problem : exitCodes.fine;
+}
+
+/** For sender_bcc_maps and its like: whoever knows this address can close messages, so it is shown to the admin alone. */
+export async function trackAddress(context: Context, options: Target): Promise<number> {
+  const { copies } = await (await clientFor(context, options)).evidence();
+  if (copies === null) {
+    context.terminal.complain('No address: pointsman.yaml names no "evidence" domain.\n');
+    return exitCodes.problem;
+  }
+  context.terminal.write(`${copies}\n`);
+  return exitCodes.fine;
 }

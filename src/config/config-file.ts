@@ -4,7 +4,9 @@ import ipaddr from 'ipaddr.js';
 import { type Duration, day, hour, minute, parseDuration, second } from '../clock.ts';
 import { isDomain } from '../mail/path.ts';
 import { languages } from '../mail/report-text.ts';
+import { dampingTimes } from '../presence/damping.ts';
 import { parseJid } from '../presence/jid.ts';
+import { isZone } from '../presence/zone.ts';
 import type { Place } from '../routing/rules.ts';
 import {
   bareJid,
@@ -19,7 +21,9 @@ import {
   mailbox,
   name,
   oneOf,
+  oneOrMore,
   optional,
+  orNone,
   record,
   required,
   type Schema,
@@ -149,6 +153,17 @@ const loopbackOnly: Schema<Endpoint> = scalar('a loopback address and port such 
   return endpoint;
 });
 
+const fingerprint: Schema<string> = scalar('the SHA-256 fingerprint of a certificate', (value) => {
+  const hex = value.replace(/^sha-?256[:=\s]\s*/i, '').replace(/[:\s]/g, '');
+  if (!/^[0-9a-f]{64}$/i.test(hex))
+    return { wrong: 'is not 64 hexadecimal digits, as "openssl x509 -fingerprint -sha256" shows them' };
+  return (hex.toUpperCase().match(/../g) ?? []).join(':');
+});
+
+const timeZone: Schema<string> = scalar('a time zone such as Europe/Berlin', (value) =>
+  isZone(value) ? value : undefined,
+);
+
 const noTlsSwitch = 'TLS cannot be switched off; a server with a certificate of its own authority needs "caFile"';
 const xmpp = fields(
   'the xmpp account',
@@ -172,6 +187,10 @@ const xmpp = fields(
     ),
     server: optional(nextHopAddress),
     caFile: optional(located(text('the path of a file'))),
+    pin: optional(oneOrMore(fingerprint)),
+    serverName: optional(domain),
+    directTls: optional(bool),
+    trustedDomains: optional(oneOrMore(domain)),
     nick: optional(text('a nick', 100)),
     rate: optional(size(500, 1_000_000)),
   },
@@ -181,6 +200,29 @@ const xmpp = fields(
     insecure: noTlsSwitch,
     rejectUnauthorized: noTlsSwitch,
   },
+);
+
+const imap = fields(
+  'the IMAP server',
+  {
+    server: required(nextHopAddress),
+    tls: optional(oneOf(['verify', 'starttls', 'none'])),
+    caFile: optional(located(text('the path of a file'))),
+    user: optional(
+      located(text('a login name in which {mail} stands for the member’s address, such as {mail}*pointsman', 200)),
+    ),
+    passwordFile: optional(located(text('the path of a file'))),
+    passwordCredential: optional(
+      located(
+        scalar('the name of a systemd credential', (value) =>
+          /^[A-Za-z0-9_.-]{1,255}$/.test(value) && !/^\.+$/.test(value) ? value : undefined,
+        ),
+      ),
+    ),
+    folder: optional(text('the name of a folder', 200)),
+    connections: optional(integer(1, 10_000)),
+  },
+  { password: 'a password does not stand in this file; put it in a file of mode 0600 and name that as "passwordFile"' },
 );
 
 const durationOrNone: Schema<Duration | null> = scalar('a time such as 4h, or none', (value) =>
@@ -236,6 +278,16 @@ export const configFileSchema = fields('the configuration', {
       subject: optional(bool),
     }),
   ),
+  evidence: optional(fields('evidence', { domain: optional(domain), imap: optional(imap) })),
+  presence: optional(
+    fields('presence', {
+      up: optional(orNone(duration(second, 10 * minute))),
+      down: optional(orNone(duration(second, 10 * minute))),
+      rooms: optional(oneOrMore(bareJid)),
+      readStatusIn: optional(orNone(timeZone)),
+      keep: optional(duration(hour, 3650 * day)),
+    }),
+  ),
   log: optional(
     fields('the log', {
       level: optional(oneOf(['debug', 'info', 'warn', 'error'])),
@@ -249,6 +301,7 @@ export const defaults = {
   http: { host: '127.0.0.1', port: 8025 },
   size: 50_000_000,
   // RFC 5321 §4.5.4.1: give up after at least 4 to 5 days.
+  presence: { ...dampingTimes, keep: 30 * day },
   queue: {
     lifetime: 5 * day,
     firstRetry: 5 * minute,
@@ -258,6 +311,7 @@ export const defaults = {
     delayNotice: (4 * hour) as Duration | null,
   },
   maxConnections: 10,
+  imapConnections: 20,
   resource: 'pointsman',
   nick: 'Pointsman',
   // Prosody's mod_limits lets a client without a table of its own send 3,000 octets a second.

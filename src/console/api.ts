@@ -10,6 +10,7 @@ import { type Operations, RefusedError } from '../operations.ts';
 import type { Problem } from '../routing/rules.ts';
 import type { DeliveryState, QueueFilter } from '../store/store.ts';
 import type { TrackState } from '../tracking/tracked.ts';
+import { presenceApi } from './presence-api.ts';
 
 export interface ApiError {
   readonly error: { readonly message: string; readonly problems?: readonly Problem[] };
@@ -35,7 +36,7 @@ export function createApi(operations: Operations, log: Log): Hono {
   );
 
   api.get('/status', async (c) => c.json(await operations.status()));
-  api.get('/presence', async (c) => c.json(await operations.presence()));
+  api.route('/presence', presenceApi(operations));
 
   api.get('/queue', async (c) => {
     const states = statesOf(c, deliveryStates);
@@ -82,6 +83,8 @@ export function createApi(operations: Operations, log: Log): Hono {
     if (outcome.kind === 'unknown') refuse(404, `no tracked message ${id}`);
     return c.json(outcome);
   });
+
+  api.get('/evidence', async (c) => c.json({ copies: await operations.copiesAddress() }));
 
   api.get('/explain/:id', async (c) => {
     const id = idOf(c);

@@ -3,6 +3,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Instant } from '../clock.ts';
 import type { Status } from '../operations.ts';
+import { linkCauses } from '../presence/link-status.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 
 export interface Metrics {
@@ -88,6 +89,10 @@ function createGauges(registers: Registry[]): { set(status: Status, now: Instant
   const link = gauge('xmpp_link_state', '1 for the state the XMPP link is in.', 'state'); // off connecting up down
   const linkSince = gauge('xmpp_link_changed_timestamp_seconds', 'When the XMPP link came into its state.');
 
+  const downFor = gauge('xmpp_link_down_seconds', 'How long no session stands; 0 while one does.', 'cause'); // cause: linkCauses in presence/link-status.ts
+  const sessions = gauge('xmpp_sessions', 'Sessions since the start, of which some were resumed.', 'how'); // how: new resumed
+  const ended = gauge('xmpp_link_ended', 'Attempts and sessions that ended since the start.', 'cause'); // cause: linkCauses in presence/link-status.ts
+
   return {
     set(status, now) {
       build.set({ version: status.version }, 1);
@@ -97,6 +102,12 @@ function createGauges(registers: Registry[]): { set(status: Status, now: Instant
       problems.set(status.problems.length);
       for (const state of ['off', 'connecting', 'up', 'down']) link.set({ state }, status.link.state === state ? 1 : 0);
       linkSince.set(status.link.since / 1000);
+      const { counts, downSince, cause } = status.link;
+      downFor.reset();
+      if (downSince !== undefined) downFor.set({ cause: cause ?? 'none' }, Math.max(0, now - downSince) / 1000);
+      sessions.set({ how: 'resumed' }, counts?.resumed ?? 0);
+      sessions.set({ how: 'new' }, (counts?.sessions ?? 0) - (counts?.resumed ?? 0));
+      for (const one of linkCauses) ended.set({ cause: one }, counts?.ended[one] ?? 0);
       // A store that does not answer leaves gaps, not stale or made-up numbers.
       for (const one of [deliveries, tracked, oldest, nudges]) one.reset();
       if (status.counts === null) {

@@ -58,12 +58,15 @@ export interface Head {
   readonly queueId: QueueId;
   readonly receivedAt: Instant;
   readonly envelope: Envelope;
+  /** Of it, at least the header. */
   readonly content: Uint8Array;
+  /** Octets of all of it, when that is more. */
+  readonly size?: number;
   readonly client: { readonly address: string; readonly carriesMembers: boolean };
 }
 
 /** Taken once, at acceptance, and kept with the message. */
-export function readFacts({ queueId, receivedAt, envelope, content, client }: Head): MailFacts {
+export function readFacts({ queueId, receivedAt, envelope, content, size, client }: Head): MailFacts {
   const fields = readFields(content);
   const all = (name: string): string[] => fields.flatMap((field) => (field.name === name ? [field.value] : []));
   const subject = all('subject')[0];
@@ -74,7 +77,7 @@ export function readFacts({ queueId, receivedAt, envelope, content, client }: He
     receivedAt,
     reversePath: envelope.reversePath,
     recipients: envelope.forwardPaths.map(({ mailbox }) => mailbox),
-    size: content.length,
+    size: size ?? content.length,
     peer: client.address,
     carriesMembers: client.carriesMembers,
     ...(messageId === undefined ? {} : { messageId }),

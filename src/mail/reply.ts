@@ -50,6 +50,10 @@ export const replies = {
   shuttingDown: { code: 421, enhanced: '4.3.2', text: 'Shutting down, try again later' },
   /** RFC 5321 §3.8 allows 421 at any time; RFC 3463 §3.4 X.3.2. */
   tooManyConnections: { code: 421, enhanced: '4.3.2', text: 'Too many connections, try again later' },
+  /** RFC 5321 §4.2.4, RFC 3463 §3.6 X.5.2. */
+  unknownCommand: { code: 500, enhanced: '5.5.2', text: 'Command not recognised' },
+  /** RFC 3463 §3.5 X.4.2. */
+  idle: { code: 421, enhanced: '4.4.2', text: 'Nothing heard for too long' },
   tooManyErrors: { code: 421, enhanced: '4.7.0', text: 'Too many errors' },
   /** RFC 3463 §3.5 X.4.2. */
   tooSlow: { code: 421, enhanced: '4.4.2', text: 'Transaction took too long' },

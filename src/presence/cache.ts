@@ -30,6 +30,9 @@ interface Entry {
   presence: Presence;
 }
 
+/** Clients go away by themselves after minutes; who chooses `away` has touched the keyboard a moment ago. */
+const idleBeforeAway: Duration = minute / 2;
+
 /** Resources kept of one person: more than any person has, few enough for a hostile server. */
 const mostResources = 32;
 
@@ -137,12 +140,40 @@ export class PresenceCache {
     return changes;
   }
 
-  /** The server has had its time: who is subscribed to and silent is offline. */
-  settle(now: Instant): readonly PresenceChange[] {
+  /** Another server cannot be reached: what it said of its people is not known any more, and their silence says nothing. */
+  domainSilent(domain: string, now: Instant): readonly PresenceChange[] {
+    const changes: PresenceChange[] = [];
+    for (const [jid, entry] of this.#entries) {
+      const { state, reason } = entry.presence;
+      if (!jid.endsWith(`@${domain}`) || reason === 'not-subscribed' || reason === 'remote-silent') continue;
+      entry.resources.clear();
+      if (state !== 'unknown' || reason !== 'link-down')
+        changes.push(...this.#forget(jid, entry, now, 'remote-silent'));
+    }
+    return changes;
+  }
+
+  /** It answers again: its people are asked about, and their silence will mean something. Answers who. */
+  domainBack(
+    domain: string,
+    now: Instant,
+  ): { readonly people: readonly BareJid[]; readonly changes: readonly PresenceChange[] } {
+    const people: BareJid[] = [];
+    const changes: PresenceChange[] = [];
+    for (const [jid, entry] of this.#entries) {
+      if (!jid.endsWith(`@${domain}`) || entry.presence.reason !== 'remote-silent') continue;
+      people.push(jid);
+      changes.push(...this.#forget(jid, entry, now, 'resync'));
+    }
+    return { people, changes };
+  }
+
+  /** The server has had its time: who is subscribed to and silent is offline. `whom`: of these only. */
+  settle(now: Instant, whom: (jid: BareJid) => boolean = () => true): readonly PresenceChange[] {
     if (this.#linkDownAt !== null) return [];
     const changes: PresenceChange[] = [];
     for (const [jid, entry] of this.#entries) {
-      if (!isUnsettled(entry)) continue;
+      if (!isUnsettled(entry) || !whom(jid)) continue;
       const known = entry.presence.lastKnown?.state === 'offline' ? entry.presence.lastKnown.asOf : null;
       changes.push(...this.#set(jid, entry, { state: 'offline', since: known, asOf: now }, now));
     }
@@ -154,7 +185,9 @@ export class PresenceCache {
     if (this.#linkDownAt !== null) return;
     this.#linkDownAt = now;
     for (const entry of this.#entries.values()) {
-      if (entry.presence.state !== 'unknown') entry.presence = { ...entry.presence, asOf: heardAt };
+      // Octets are heard a moment before they are read: what we know is never older than when it was read.
+      const asOf = Math.max(entry.presence.asOf ?? heardAt, heardAt);
+      if (entry.presence.state !== 'unknown') entry.presence = { ...entry.presence, asOf };
     }
   }
 
@@ -173,6 +206,18 @@ export class PresenceCache {
       }
     }
     return changes;
+  }
+
+  /**
+   * Their clients were asked whether anybody is there. If so what we know is fresh; if none answered they are not
+   * reachable now, though their server may yet believe so: unknown, until it or they say something new.
+   */
+  verified(jid: BareJid, here: boolean, now: Instant): readonly PresenceChange[] {
+    const entry = this.#entries.get(jid);
+    if (!entry || entry.presence.state === 'offline' || entry.presence.state === 'unknown') return [];
+    if (!here) return this.#forget(jid, entry, now, 'no-answer');
+    entry.presence = Object.freeze({ ...entry.presence, asOf: now });
+    return [];
   }
 
   /** To be called now and then while the link is down. */
@@ -201,7 +246,9 @@ export class PresenceCache {
         since: before.state === state && before.since !== null ? before.since : (best?.since ?? stamp),
         asOf: now,
         ...(status === undefined ? {} : { status }),
+        ...(best?.statusSince === undefined ? {} : { statusSince: best.statusSince }),
         ...(best?.idleSince === undefined ? {} : { idleSince: best.idleSince }),
+        ...(best && (best.show === 'away' || best.show === 'xa') ? { awayBy: awayBy(best) } : {}),
         ...(entry.resources.size === 0 ? {} : { resources: [...entry.resources.values()].sort(compareResources) }),
       },
       now,
@@ -241,7 +288,18 @@ function isUnsettled(entry: Entry): boolean {
 
 /** A repeated presence (servers add avatars and the like) does not begin a new stay in the same show. */
 function withSince(before: Resource | undefined, after: Resource): Resource {
-  return before && before.show === after.show ? { ...after, since: Math.min(before.since, after.since) } : after;
+  const since = before && before.show === after.show ? Math.min(before.since, after.since) : after.since;
+  if (after.status === undefined) return { ...after, since };
+  const statusSince = before?.status === after.status ? (before.statusSince ?? after.since) : after.since;
+  return { ...after, since, statusSince };
+}
+
+/**
+ * XEP-0319 §3: a client that goes away by itself says since when nobody was at it, and that lies before the change.
+ * Without it, or with a later one, the person chose the show.
+ */
+function awayBy({ idleSince, since }: Resource): 'idle' | 'person' {
+  return idleSince !== undefined && idleSince <= since - idleBeforeAway ? 'idle' : 'person';
 }
 
 function keptLastWords(before: Presence): string | undefined {

@@ -37,6 +37,10 @@ export function expectBareJid(text: string): BareJid {
   return jid.bare;
 }
 
+export function domainPart(jid: BareJid): string {
+  return jid.slice(jid.lastIndexOf('@') + 1);
+}
+
 /** RFC 7622 §3.3: UsernameCaseMapped. Compatibility forms are folded (as Prosody's and ejabberd's nodeprep does). */
 function normaliseLocal(text: string): string | undefined {
   // Lower case can need composing, and composing can give what has a lower case: until it stays.

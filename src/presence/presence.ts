@@ -7,7 +7,20 @@ import type { BareJid } from './jid.ts';
 export const states = ['chat', 'available', 'away', 'xa', 'dnd', 'offline', 'unknown'] as const;
 export type State = (typeof states)[number];
 
-export type UnknownReason = 'never-seen' | 'not-subscribed' | 'link-down' | 'resync' | 'error' | 'no-jid';
+export type UnknownReason =
+  | 'never-seen'
+  | 'not-subscribed' // they do not share it with us
+  | 'link-down'
+  | 'resync' // a new session: the server has not told yet
+  | 'error' // their server answered with an error
+  | 'remote-silent' // their server cannot be reached from ours
+  | 'no-answer' // asked whether they are there, none of their clients answered
+  | 'untrusted' // their domain's word does not count here
+  | 'no-jid';
+
+/** Where what we believe comes from. Stored: old decisions name these for ever. */
+export const sources = ['manual', 'absence', 'schedule', 'status', 'xmpp', 'room'] as const;
+export type Source = (typeof sources)[number];
 
 /** One connected resource. RFC 6121 §4.7.2. */
 export interface Resource {
@@ -20,6 +33,8 @@ export interface Resource {
   readonly idleSince?: Instant;
   /** When the person entered this state: the server's `<delay/>` stamp, or when we heard. */
   readonly since: Instant;
+  /** When the status text was written; absent without one. */
+  readonly statusSince?: Instant;
 }
 
 /** The roll-up over a person's resources. */
@@ -30,6 +45,22 @@ export interface Presence {
   readonly asOf: Instant | null;
   readonly status?: string;
   readonly idleSince?: Instant;
+  /** For `away` and `xa`: whether the client says so because nobody was at it, or the person did. */
+  readonly awayBy?: 'idle' | 'person';
+  readonly statusSince?: Instant;
+  /** What decided; absent: the stream (`xmpp`). */
+  readonly source?: Source;
+  /** When that ends by itself, as far as its source knows. */
+  readonly until?: Instant;
+  /** Who does the work meanwhile, by name. */
+  readonly substitute?: string;
+  /** What the stream says, when something else decided or a flap is being waited out. */
+  readonly live?: {
+    readonly state: State;
+    readonly since: Instant | null;
+    readonly asOf: Instant | null;
+    readonly reason?: UnknownReason;
+  };
   /** For `unknown`. */
   readonly reason?: UnknownReason;
   /** What was known before it became unknown. */

@@ -1,13 +1,11 @@
 // Port: who is there. The XMPP adapter feeds the cache behind it; relay.ts only asks.
+import type { Duration } from '../clock.ts';
+import type { PresenceFault } from './fault.ts';
 import type { BareJid } from './jid.ts';
+import type { LinkStatus } from './link-status.ts';
 import type { Presence, PresenceChange } from './presence.ts';
 
-export interface LinkStatus {
-  readonly state: 'off' | 'connecting' | 'up' | 'down';
-  readonly since: number;
-  /** The last reason for being down, for people. */
-  readonly reason?: string;
-}
+export type { LinkCause, LinkCounts, LinkStatus } from './link-status.ts';
 
 export interface Watcher {
   /** From memory, at once. Never throws: who is not known of is `unknown`. */
@@ -17,4 +15,16 @@ export interface Watcher {
   /** The people whose presence is wanted: subscribed to, and accepted as subscribers. Replaces the former set. */
   watch(people: readonly BareJid[]): void;
   link(): LinkStatus;
+  /** By name: also who has no JID may be known of, by schedule or by hand. Absent: only the stream is a source. */
+  presenceOfPerson?(name: string): Presence;
+  /** What is wrong with presence now. */
+  faults?(): readonly PresenceFault[];
+}
+
+/** What the stream can tell besides; the presence desk listens to it. */
+export interface StreamWatcher extends Watcher {
+  /** Somebody is in a duty room, by their real JID; null: in none any more, or we are not in it ourselves. */
+  onOccupant?(listener: (jid: BareJid, presence: Presence | null) => void): void;
+  /** Asks the person's clients whether anybody is there: answered true within `within`, false for silence, null when it cannot be asked. */
+  verify?(jid: BareJid, within: Duration): Promise<boolean | null>;
 }

@@ -1,6 +1,8 @@
 // Acceptance: who may hand us mail and for whom, and what is made durable before the 250.
 
+import type { Duration } from '../clock.ts';
 import type { Client } from '../intake.ts';
+import { type Content, type ContentFile, headOf, isFile } from '../mail/content.ts';
 import type { Envelope, ForwardPath } from '../mail/envelope.ts';
 import { describeError, PointsmanError } from '../mail/error.ts';
 import type { MailFacts } from '../mail/facts.ts';
@@ -12,8 +14,9 @@ import { receivedField } from '../mail/received.ts';
 import { type Reply, replies } from '../mail/reply.ts';
 import { isRelayed } from '../routing/admission.ts';
 import { type Plan, plan } from '../routing/plan.ts';
-import { type Acceptance, type NewDelivery, ShortIdTaken } from '../store/store.ts';
+import { type Acceptance, type Message, type NewDelivery, ShortIdTaken } from '../store/store.ts';
 import type { Tracked } from '../tracking/tracked.ts';
+import type { Work } from './choosing.ts';
 import { type Parts, type Stage, tellAll } from './parts.ts';
 
 export interface Peers {
@@ -42,39 +45,65 @@ export function admitRecipient(parts: Parts, path: ForwardPath): Reply | undefin
 export interface Accepted {
   readonly queueId: QueueId;
   readonly facts: MailFacts;
+  /** Leased to us at acceptance: to be attempted now, with the content that is still in memory. */
+  readonly works: readonly Work[];
 }
 
-/** Resolves when everything is synced to disk. */
+/** Resolves when everything is synced to disk. `leaseFor`: how long, if it may be attempted at once. */
 export async function keepSafe(
   stage: Stage,
   client: Client,
   envelope: Envelope,
-  content: Uint8Array,
+  content: Content,
+  leaseFor: Duration | null,
 ): Promise<Accepted> {
   for (let attempt = 1; ; attempt += 1) {
-    const acceptance = planned(stage, client, envelope, content);
+    let acceptance: Acceptance;
     try {
+      acceptance = planned(stage, client, envelope, content, leaseFor);
       await stage.store.accept(acceptance);
     } catch (error) {
       // Chance drew a short id that is in use: draw again.
       if (error instanceof ShortIdTaken && attempt < 8) continue;
+      if (isFile(content)) await dropped(stage, content);
       if (error instanceof PointsmanError) throw error;
-      throw new PointsmanError(replies.localError, `the store did not accept it: ${describeError(error)}`, {
+      throw new PointsmanError(replies.localError, `it could not be accepted: ${describeError(error)}`, {
         cause: error,
       });
     }
     stage.reach('accepted-not-replied');
     tellAll(stage, acceptance.events);
-    stage.wake();
-    return { queueId: acceptance.message.queueId, facts: acceptance.message.facts };
+    const { message } = acceptance;
+    const works = leaseFor === null ? [] : acceptance.deliveries.map((each) => workOf(message, each));
+    if (leaseFor === null) stage.wake();
+    return { queueId: message.queueId, facts: message.facts, works };
   }
 }
 
+async function dropped(stage: Stage, content: ContentFile): Promise<void> {
+  await stage.store
+    .dropContent(content)
+    .catch((error: unknown) => stage.log.warn({ err: error }, 'a file of refused content stays until the next start'));
+}
+
 /** What the rules say of each recipient, and all that has to be written. Throws when the rules refuse every recipient. */
-function planned(stage: Stage, client: Client, envelope: Envelope, content: Uint8Array): Acceptance {
+function planned(
+  stage: Stage,
+  client: Client,
+  envelope: Envelope,
+  content: Content,
+  leaseFor: Duration | null,
+): Acceptance {
   const now = stage.clock.now();
   const queueId = newQueueId(now, stage.random);
-  const facts = readFacts({ queueId, receivedAt: now, envelope, content, client });
+  const facts = readFacts({
+    queueId,
+    receivedAt: now,
+    envelope,
+    content: headOf(content),
+    size: content.length,
+    client,
+  });
   const rules = stage.rules.current();
   const plans = envelope.forwardPaths.map((path) => unlessMarked(stage, facts, plan(facts, path.mailbox, rules)));
   const refusal = plans.every((each) => each.kind === 'reject') ? plans[0] : undefined;
@@ -88,6 +117,9 @@ function planned(stage: Stage, client: Client, envelope: Envelope, content: Uint
       forwardOf: null,
       chosen: null,
       firstAttemptAt: now,
+      ...(leaseFor === null ? {} : { leasedUntil: now + leaseFor }),
+      // Mail that passes through goes out in milliseconds, without another commit before its final dot.
+      ...(leaseFor !== null && plans[seq]?.kind === 'pass' ? { finalDotAt: now } : {}),
     }),
   );
   const { forwardPaths: _paths, ...shared } = envelope;
@@ -117,6 +149,29 @@ function planned(stage: Stage, client: Client, envelope: Envelope, content: Uint
         ...(facts.messageId === undefined ? {} : { messageId: facts.messageId }),
       },
     ],
+  };
+}
+
+/** As claimDue would give it. */
+function workOf(message: Message, { seq, path, plan: planned, finalDotAt, firstAttemptAt }: NewDelivery): Work {
+  return {
+    message,
+    delivery: {
+      queueId: message.queueId,
+      seq,
+      path,
+      plan: planned,
+      state: 'queued',
+      attempts: 0,
+      forwardOf: null,
+      chosen: null,
+      lastReply: null,
+      lastHop: null,
+      finalDotAt: finalDotAt ?? null,
+      nextAttemptAt: firstAttemptAt,
+      onHoldBy: null,
+      delayToldAt: null,
+    },
   };
 }
 

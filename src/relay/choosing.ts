@@ -116,8 +116,10 @@ async function hold(
     decisions: first ? [decision] : [],
     tracked: moved,
   });
-  if (written === 'done') tellAll(stage, events);
-  return written === 'done';
+  if (written === 'stale') return false;
+  tellAll(stage, events);
+  stage.wake();
+  return true;
 }
 
 export function decided(

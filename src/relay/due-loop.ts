@@ -7,6 +7,10 @@ import type { Due, DueKind, Store } from '../store/store.ts';
 
 export interface DueLoop {
   wake(): void;
+  /** How many more things it would take in hand now; none once it was stopped. */
+  room(): number;
+  /** Work that was leased elsewhere, for as long as `leaseFor`. The caller has seen that there is room. */
+  take(work: Promise<void>): void;
   /** Takes nothing new; resolves when what is in hand is done. */
   stop(): Promise<void>;
 }
@@ -30,6 +34,8 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
   const inHand = new Set<Promise<void>>();
   let stopped = false;
   let calls = 0;
+  /** It slept for want of room. */
+  let full = false;
   let sleeping: AbortController | null = null;
 
   function wake(): void {
@@ -44,13 +50,13 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
     sleeping = null;
   }
 
-  function take(work: Promise<void>): void {
+  function take(work: Promise<void>, claimed: boolean): void {
     const done: Promise<void> = work
       .catch((error: unknown) => log.error({ err: error }, 'work on a due item failed; its lease will bring it back'))
       .finally(() => {
         inHand.delete(done);
-        // Room for more, and what was handled may have made something due.
-        wake();
+        // Room for more, and what was claimed may have made something due.
+        if (claimed || full) wake();
       });
     inHand.add(done);
   }
@@ -62,12 +68,14 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
         const room = Math.min(atOnce, atOnce - inHand.size + aside());
         const due = room > 0 ? await store.claimDue({ kinds, now: clock.now(), limit: room, leaseFor }) : [];
         if (due.length > 0) {
-          for (const work of handle(due)) take(work);
+          for (const work of handle(due)) take(work, true);
           continue;
         }
-        // Without room: until something in hand ends, or is seen to hang.
-        const next = room > 0 ? await store.nextDueAt(kinds) : clock.now() + 5 * second;
-        await sleep(next ?? clock.now() + 10 * minute, callsSeen);
+        full = room <= 0;
+        // Without room: until something in hand ends, or is seen to hang. Nor for very long: what is far off (retiring
+        // content) is put into the queue without a call.
+        const next = full ? clock.now() + 5 * second : await store.nextDueAt(kinds);
+        await sleep(Math.min(next ?? Number.POSITIVE_INFINITY, clock.now() + 10 * minute), callsSeen);
       } catch (error) {
         log.error({ err: error }, 'the timer queue could not be read; trying again in 5 s');
         await sleep(clock.now() + 5 * second, callsSeen);
@@ -78,6 +86,8 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
   const running = run();
   return {
     wake,
+    room: () => (stopped ? 0 : Math.min(atOnce, atOnce - inHand.size + aside())),
+    take: (work) => take(work, false),
     async stop() {
       stopped = true;
       wake();

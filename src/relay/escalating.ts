@@ -27,7 +27,7 @@ export async function escalate(
     if (before?.state !== 'tracked') return null;
     if (cause.trigger === 'time' && (before.nextStepAt === null || before.nextStepAt > now)) return null;
     if (cause.owner !== undefined && before.owner !== cause.owner) return null;
-    if (cause.trigger === 'time' && (await onItsWay(stage, ref))) {
+    if (cause.trigger === 'time' && !before.pledge && (await onItsWay(stage, ref))) {
       // After a crash or a long stop: nobody can have read what was never sent. Their clock starts anew.
       const waiting = { ...before, revision: before.revision + 1, nextStepAt: clockFor(before, now) };
       if ((await stage.store.advance(waiting, {})) === 'stale') continue;
@@ -38,8 +38,8 @@ export async function escalate(
       excluded: awayNow(stage, now),
       holdUntil: null,
     });
-    const next = advance(before, cause.trigger, snapshot);
-    const also = consequences(stage, before, next, cause.trigger, now);
+    const next = advance(before, cause.trigger, snapshot, await forwardsLeft(stage, before));
+    const also = consequences(stage, before, next, next.trigger, now);
     if ((await stage.store.advance(next.tracked, also)) === 'stale') continue;
     stage.ledger.moved(before, next.tracked);
     const { move } = next;
@@ -51,6 +51,15 @@ export async function escalate(
   }
   throw new Error(`escalating ${ref.queueId} was overtaken ${casTries} times`);
 }
+
+/** So that no chain of passes and bounces hands one mail round for ever. */
+async function forwardsLeft(stage: Stage, { queueId, seq, plan }: Tracked): Promise<number> {
+  const story = await stage.store.message(queueId);
+  const made = story?.deliveries.filter(({ forwardOf }) => forwardOf === seq).length ?? 0;
+  return (plan.policy.maxForwards ?? standardForwards) - made;
+}
+
+const standardForwards = 10;
 
 /** Whether a forward that this escalation asked for has not been attempted even once. */
 async function onItsWay(stage: Stage, { queueId, seq }: DeliveryRef): Promise<boolean> {

@@ -12,6 +12,7 @@ import { escalate } from './escalating.ts';
 import { leavingLasts } from './leaving.ts';
 import { nudgeOwner, tellOfUntracked } from './nudging.ts';
 import type { Stage } from './parts.ts';
+import { followEarlyReturn, oweFailure } from './returning.ts';
 
 /** To be stored with the settlement, and done after it. */
 export interface Following extends Pick<Required<Consequences>, 'events' | 'tracked' | 'nudges' | 'evidence'> {
@@ -42,8 +43,18 @@ export async function followForward(stage: Stage, work: Work, target: Target, no
   if (delivery.forwardOf !== null) {
     if (before.state !== 'tracked' || before.owner !== target.person) return { ...nothing, evidence };
     // Their time begins now that they have the mail, not when it was given to them.
-    const tracked: Tracked = { ...before, revision: before.revision + 1, nextStepAt: clockFor(before, now) };
-    return { ...nothing, evidence, tracked: [tracked], nudges: nudgeOwner(stage, tracked, target.because, now) };
+    const tracked: Tracked = {
+      ...before,
+      revision: before.revision + 1,
+      nextStepAt: before.pledge ? before.nextStepAt : clockFor(before, now),
+    };
+    return {
+      ...nothing,
+      evidence,
+      tracked: [tracked],
+      nudges: nudgeOwner(stage, tracked, target.because, now),
+      afterwards: () => followEarlyReturn(stage, work, target),
+    };
   }
   if (before.state !== 'waiting' && before.state !== 'held') return { ...nothing, evidence };
   const first = before.plan.policy.steps[0];
@@ -64,6 +75,7 @@ export async function followForward(stage: Stage, work: Work, target: Target, no
       stage.ledger.moved(before, tracked);
       // The owner may have left between the choice and the forward; nobody would have noticed.
       if (tracked.owner !== null) await escalateIfGone(stage, tracked);
+      await followEarlyReturn(stage, work, target);
     },
   };
 }
@@ -117,12 +129,13 @@ export async function followRefusal(
 }
 
 /** An escalation's forward was refused for good: the next one, at once. */
-export function followUndeliverable(stage: Stage, work: Work, target: Target): Following {
+export function followUndeliverable(stage: Stage, work: Work, target: Target, outcome: Outcome): Following {
   const { person } = target;
   return {
     ...nothing,
     async afterwards() {
       await escalate(stage, trackedRef(work), { trigger: 'undeliverable', owner: person });
+      if (outcome.kind === 'permanent') await oweFailure(stage, trackedRef(work), outcome.reply, null);
     },
   };
 }

@@ -1,6 +1,7 @@
 // Forward: claim what is due, choose, ship, settle. The intent is stored before the effect, so that a crash delays
 // rather than repeats; what the next hop said decides what follows.
 import { type Duration, minute } from '../clock.ts';
+import type { Content } from '../mail/content.ts';
 import type { ForwardPath } from '../mail/envelope.ts';
 import { loopMark } from '../mail/loop-mark.ts';
 import { domainOf, type Mailbox } from '../mail/path.ts';
@@ -8,6 +9,7 @@ import { replies } from '../mail/reply.ts';
 import type { Consequences, DeliveryRef, Settlement } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { NextHop, Outcome, Shipment } from '../transport.ts';
+import { type Asked, askFor } from './asking.ts';
 import { chooseFor, type Target, type Work } from './choosing.ts';
 import { type Following, followForward, followRefusal, followUndeliverable } from './following.ts';
 import type { Gate } from './hops.ts';
@@ -23,11 +25,17 @@ interface Load {
   readonly target: Target;
   readonly path: ForwardPath;
   readonly prepend: string;
+  readonly asked: Asked;
   readonly hop: NextHop;
 }
 
-/** All claimed deliveries of one message. */
-export async function dispatch(stage: Stage, works: readonly Work[], signal: AbortSignal): Promise<void> {
+/** All claimed deliveries of one message. `fresh`: its content, when it was leased at acceptance, a moment ago. */
+export async function dispatch(
+  stage: Stage,
+  works: readonly Work[],
+  signal: AbortSignal,
+  fresh?: Content,
+): Promise<void> {
   stage.reach('claimed');
   await settleRefused(stage, works);
   const loads: Load[] = [];
@@ -40,7 +48,7 @@ export async function dispatch(stage: Stage, works: readonly Work[], signal: Abo
     loads.push(loadOf(stage, work, target));
   }
   stage.reach('chosen');
-  await Promise.all(together(loads).map((each) => ship(stage, each, signal)));
+  await Promise.all(together(loads).map((each) => ship(stage, each, signal, fresh)));
 }
 
 /** One Message-ID to one member too often: it ends here, as a loop, whoever else could be chosen. */
@@ -93,11 +101,14 @@ async function overtaken(stage: Stage, { delivery }: Work): Promise<boolean> {
 
 function loadOf(stage: Stage, work: Work, target: Target): Load {
   const { delivery } = work;
+  const asked = askFor(stage, work);
+  const path = pathTo(delivery, target);
   return {
     work,
     target,
-    path: pathTo(delivery, target),
-    prepend: tracesOf(stage, work),
+    path: asked.notify === undefined ? path : { ...path, notify: asked.notify },
+    prepend: asked.prepend + tracesOf(stage, work),
+    asked,
     hop: hopFor(stage.config.nextHops, target.mailbox),
   };
 }
@@ -125,7 +136,13 @@ function tracesOf(stage: Stage, { message, delivery: { plan } }: Work): string {
 function together(loads: readonly Load[]): Load[][] {
   const shipments = new Map<string, Load[]>();
   for (const load of loads) {
-    const key = JSON.stringify([load.hop.name, load.prepend, load.path.notify ?? null, load.path.orcpt ?? null]);
+    const key = JSON.stringify([
+      load.hop.name,
+      load.prepend,
+      load.path.notify ?? null,
+      load.path.orcpt ?? null,
+      load.asked.envelope,
+    ]);
     const same = shipments.get(key);
     if (same) same.push(load);
     else shipments.set(key, [load]);
@@ -133,7 +150,7 @@ function together(loads: readonly Load[]): Load[][] {
   return [...shipments.values()];
 }
 
-async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal): Promise<void> {
+async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal, fresh?: Content): Promise<void> {
   const [first] = loads;
   if (!first) return;
   const { hop } = first;
@@ -144,7 +161,7 @@ async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal): 
   }
   let outcomes: readonly Outcome[] | null = null;
   try {
-    outcomes = await transact(stage, loads, first, signal);
+    outcomes = await transact(stage, loads, first, signal, fresh);
   } finally {
     catchUp(stage, hop.name, stage.hops.left(hop.name, outcomes, stage.clock.now()).hasten);
   }
@@ -157,17 +174,20 @@ async function transact(
   loads: readonly Load[],
   first: Load,
   signal: AbortSignal,
+  fresh?: Content,
 ): Promise<readonly Outcome[] | null> {
   const { message } = first.work;
   const refs = loads.map(({ work }): DeliveryRef => ({ queueId: work.delivery.queueId, seq: work.delivery.seq }));
   const shipment: Shipment = {
     queueId: message.queueId,
-    envelope: message.envelope,
+    envelope: first.asked.envelope,
     recipients: loads.map(({ path }) => path),
     prepend: first.prepend,
-    content: await stage.store.content(message.queueId),
+    content: fresh ?? (await stage.store.content(message.queueId)),
   };
-  if (first.work.delivery.finalDotAt !== null) {
+  // Fresh mail that passes through was stored with its final dot.
+  const dotStored = fresh !== undefined && loads.every(({ work }) => work.delivery.finalDotAt !== null);
+  if (fresh === undefined && first.work.delivery.finalDotAt !== null) {
     stage.log.warn(
       { queueId: message.queueId },
       'an earlier attempt was cut off after its final dot: possible duplicate',
@@ -175,9 +195,12 @@ async function transact(
   }
   const outcomes = await stage.transport.ship(first.hop, shipment, {
     signal,
-    onFinalDot: async () => {
-      await stage.store.recordFinalDot(refs, stage.clock.now());
+    onFinalDot: () => {
+      if (!dotStored) {
+        return stage.store.recordFinalDot(refs, stage.clock.now()).then(() => stage.reach('final-dot-recorded'));
+      }
       stage.reach('final-dot-recorded');
+      return undefined;
     },
   });
   stage.reach('shipped');
@@ -240,6 +263,7 @@ async function putBack(stage: Stage, loads: readonly Load[], gate: Gate & { kind
     }
   }
   if ((await stage.store.settle(settlements, { events })) === 'done') tellAll(stage, events);
+  stage.wake();
 }
 
 /** In the background: whoever was just delivered must not wait for it. */
@@ -284,7 +308,7 @@ async function settle(
         stage.hops.deferred(hop.name, now);
       if (judged.delivered) following.push(await followForward(stage, work, target, now));
       else if (judged.settlement.to === 'failed' && work.delivery.forwardOf !== null)
-        following.push(followUndeliverable(stage, work, target));
+        following.push(followUndeliverable(stage, work, target, outcome));
     }
     const reports = await reportsFor(stage, notices, now);
     const also: Consequences = {
@@ -303,7 +327,9 @@ async function settle(
     stage.reach('settled');
     for (const { work } of loads) stage.ledger.settled(work.delivery);
     tellAll(stage, also.events);
-    stage.wake();
+    // A plain delivery makes nothing due but, much later, the retirement of its content.
+    const plain = [also.reports, also.tracked, also.nudges].every((some) => (some?.length ?? 0) === 0);
+    if (!plain || settlements.some(({ to }) => to !== 'delivered')) stage.wake();
     for (const each of following) await each.afterwards();
     return;
   }

@@ -1,6 +1,7 @@
 // Leaving: whether an owner who is offline has gone, or only seems to be.
 import { type Duration, second } from '../clock.ts';
 import type { PresenceChange } from '../presence/presence.ts';
+import { stepAt } from '../tracking/steps.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import type { Stage } from './parts.ts';
 
@@ -25,9 +26,12 @@ export async function hasLeft(stage: Stage, change: PresenceChange, stopping: Ab
   return now.state === 'offline' && now.since === change.presence.since;
 }
 
-/** A step that names a person does not ask whether they are there; their being offline moves nothing. */
-export function chosenByPresence({ step, stepTaken, plan }: Tracked): boolean {
-  const { steps } = plan.policy;
-  const last = stepTaken > 0 ? steps[step] : steps[step - 1];
+/**
+ * A step that names a person does not ask whether they are there; their being offline moves nothing. Nor does it move
+ * what somebody has acknowledged: that has a time of its own.
+ */
+export function chosenByPresence({ step, stepTaken, plan, pledge }: Tracked): boolean {
+  if (pledge?.kind === 'ack') return false;
+  const last = stepTaken > 0 ? stepAt(plan.policy, step) : stepAt(plan.policy, step - 1);
   return last?.to.kind !== 'person' && last?.to.kind !== 'mailbox';
 }

@@ -40,8 +40,10 @@ export class Ledger {
   ): Snapshot {
     const people: Record<PersonName, PersonSnapshot> = {};
     for (const { person, jid } of plan.candidates) {
+      // By name where it can be: a schedule, or a word by hand, needs no JID.
       const presence: Presence =
-        jid === null ? { state: 'unknown', since: null, asOf: null, reason: 'no-jid' } : watcher.presenceOf(jid);
+        watcher.presenceOfPerson?.(person) ??
+        (jid === null ? { state: 'unknown', since: null, asOf: null, reason: 'no-jid' } : watcher.presenceOf(jid));
       people[person] = { presence, open: this.open(person), lastAssignedAt: this.#lastAt.get(person) ?? null };
     }
     return { ...facts, people, lastInGroup: this.#lastInGroup.get(plan.group)?.person ?? null };

@@ -5,6 +5,8 @@ import type { FaultPoint } from '../fault-point.ts';
 import type { Log } from '../log.ts';
 import type { ReportData } from '../mail/dsn.ts';
 import type { MarkKey } from '../mail/loop-mark.ts';
+import type { OurAddresses } from '../mail/our-address.ts';
+import type { Mailboxes } from '../mailboxes.ts';
 import type { FaultId } from '../notify/faults.ts';
 import type { Notifier } from '../notify/notifier.ts';
 import type { Watcher } from '../presence/watcher.ts';
@@ -27,7 +29,11 @@ export interface Parts {
   readonly watcher: Watcher;
   /** Null when no XMPP account is configured: nobody is nudged then. */
   readonly notifier: Notifier | null;
+  /** Null when members' mailboxes are not looked into. */
+  readonly mailboxes?: Mailboxes | null;
   readonly transport: Transport;
+  /** Where evidence is addressed to; null when no domain is set aside for it. */
+  readonly ours: OurAddresses | null;
   /** Composes a delivery status notification. */
   readonly composeReport: (data: ReportData) => Promise<Uint8Array> | Uint8Array;
   /** Of the loop mark, newest first. */

@@ -1,5 +1,6 @@
 // Reports owed to the sender: one per message and outcome, made durable in the transaction that settles the attempt.
 import type { Instant } from '../clock.ts';
+import { headOf } from '../mail/content.ts';
 import { type Action, needsSmtputf8, type ReportData } from '../mail/dsn.ts';
 import type { Envelope, Notify } from '../mail/envelope.ts';
 import { readFacts } from '../mail/header.ts';
@@ -74,7 +75,7 @@ async function reportOn(
   const { message } = first;
   const sender = message.envelope.reversePath as Mailbox;
   const queueId = newQueueId(now, stage.random);
-  const data = reportData(stage, notices, sender, await stage.store.content(message.queueId), queueId, now);
+  const data = reportData(stage, notices, sender, headOf(await stage.store.content(message.queueId)), queueId, now);
   const content = await stage.composeReport(data);
   const envelope: Envelope = {
     reversePath: nullReversePath,
@@ -84,7 +85,7 @@ async function reportOn(
     smtputf8: needsSmtputf8(data),
   };
   const client = { address: '127.0.0.1', port: 0, helo: stage.config.hostname, tls: false, carriesMembers: false };
-  const facts = readFacts({ queueId, receivedAt: now, envelope, content, client });
+  const facts = readFacts({ queueId, receivedAt: now, envelope, content, size: content.length, client });
   const because = [`report on ${message.queueId}`];
   const acceptance: Acceptance = {
     message: {
@@ -123,13 +124,15 @@ async function reportOn(
     ],
   };
   const reported = notices.map(
-    ({ delivery }): StoryEvent => ({
+    ({ delivery, action }): StoryEvent => ({
       event: 'reported',
       at: now,
       queueId: delivery.queueId,
       seq: delivery.seq,
       to: sender,
       report: queueId,
+      ...(action === 'failed' ? {} : { action }),
+      ...(action === undefined ? {} : { action }),
     }),
   );
   return { acceptances: [acceptance], events: reported };

@@ -164,6 +164,9 @@ const unknownReasons: Readonly<Record<UnknownReason, string>> = {
   'link-down': 'the XMPP link is down',
   resync: 'the XMPP link has just come back',
   error: 'their server answers with an error',
+  'remote-silent': 'their server cannot be reached',
+  'no-answer': 'none of their clients answers',
+  untrusted: 'their domain is not a trusted one',
   'no-jid': 'has no JID',
 };
 

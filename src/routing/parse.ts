@@ -180,7 +180,19 @@ class Builder {
       else names.set(step.name.value, step.name.place);
     }
     const steps = value.steps.value.map((step) => this.#step(step, people)).filter((step) => step !== undefined);
-    return Object.freeze({ name, until: value.until ?? 'read', steps: Object.freeze(steps), place });
+    const { ask, repeat, ack, maxForwards } = value;
+    return Object.freeze({
+      name,
+      until: value.until ?? 'read',
+      steps: Object.freeze(steps),
+      ...(ask === undefined ? {} : { ask: Object.freeze([...new Set(ask)]) }),
+      ...(repeat === undefined ? {} : { repeat }),
+      ...(ack?.lasts === undefined || ack.grace === undefined
+        ? {}
+        : { ack: Object.freeze({ lasts: ack.lasts, grace: ack.grace }) }),
+      ...(maxForwards === undefined ? {} : { maxForwards }),
+      place,
+    });
   }
 
   #step(entry: StepEntry, people: ReadonlyMap<string, Person>): Step | undefined {

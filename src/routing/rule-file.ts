@@ -73,6 +73,15 @@ const stepSchema = fields('a step', {
 const policySchema = fields('a policy', {
   until: optional(oneOf(['read', 'taken', 'answered'])),
   steps: required(counted(list(stepSchema, 'a list of steps'))),
+  ask: optional(list(oneOf(['dsn', 'mdn']))),
+  repeat: optional(integer(0, 100)),
+  ack: optional(
+    fields('the life of an acknowledgement', {
+      lasts: required(duration(second, 30 * day)),
+      grace: required(duration(second, 30 * day)),
+    }),
+  ),
+  maxForwards: optional(integer(0, 1000)),
 });
 
 const tests = oneOrMore(textTest());

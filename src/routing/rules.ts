@@ -79,6 +79,14 @@ export interface Policy {
   readonly name: string;
   readonly until: Until;
   readonly steps: readonly Step[];
+  /** Reports that are asked for on behalf of the group: `dsn` of the next hop, `mdn` of the member's mail program. */
+  readonly ask?: readonly ('dsn' | 'mdn')[];
+  /** How often all steps are gone through again after the last one. */
+  readonly repeat?: number;
+  /** An acknowledgement is a promise too: after `lasts` without an answer its owner is reminded, after `grace` more it is off. */
+  readonly ack?: { readonly lasts: Duration; readonly grace: Duration };
+  /** Most forwards of one message that escalation may add; 10 unless said. */
+  readonly maxForwards?: number;
   readonly place: Place;
 }
 

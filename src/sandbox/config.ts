@@ -65,6 +65,8 @@ export function sandboxConfig(cast: Cast, around: Surroundings): Config {
       delayNotice: null,
     },
     reports: { languages: [] },
+    evidence: null,
+    imap: null,
     xmpp: {
       jid: expectBareJid(`${cast.bot}@${cast.domain}`),
       resource: 'sandbox',
@@ -76,6 +78,8 @@ export function sandboxConfig(cast: Cast, around: Surroundings): Config {
       rate: 50_000,
     },
     operators: null,
+    // The sandbox plays in seconds what takes minutes elsewhere: nobody flaps in it, and nobody waits.
+    presence: { up: 0, down: 0, rooms: [], readStatusIn: null, keep: day },
     log: { level: 'info', pretty: false },
   };
 }

@@ -133,7 +133,7 @@ export const schema = {
       'escalated',
       {
         step: string,
-        trigger: { enum: ['time', 'passed', 'owner offline', 'undeliverable'] },
+        trigger: { enum: ['time', 'passed', 'owner offline', 'undeliverable', 'ack expired', 'promise expired'] },
         from: string,
         to: string,
       },

@@ -104,6 +104,10 @@ function tellEscalation({ trigger, from, to, step }: Extract<StoryEvent, { event
       return `${had} went offline while having it: on to ${to} at once.`;
     case 'undeliverable':
       return `${had}’s mailbox refuses it: on to ${to}.`;
+    case 'ack expired':
+      return `${had} took it and has not answered: on to ${to}.`;
+    case 'promise expired':
+      return `${had} has not kept a promise: on to ${to}.`;
     default:
       return trigger satisfies never;
   }

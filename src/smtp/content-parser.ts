@@ -1,17 +1,18 @@
-// smtp-server's stream parser with one part replaced: how the content of a message is read after DATA.
-// Why (reference numbers are those of the test names in test/dialogues/smtp and test/unit/smtp):
-// - the original hands bare CR and LF through; we must see them, because a peer behind us may take them for line ends
-//   (SMTP smuggling), and refuse the message;
-// - it unstuffs dots after a bare LF too, which changes bytes;
-// - each dot-stuffed line costs it a turn of the event loop and escapes backpressure: 0.65 s of CPU per MiB of `..`;
-// - it reads a message that is too big to the end, however long that takes.
-// One pass over the octets, in place, finds the end, unstuffs and checks; what is kept is bounded by `limit`.
-import { SMTPStream } from 'smtp-server/lib/smtp-stream.js';
+// What a client writes, cut into command lines and, after DATA, the content of a message: one pass over the octets, in
+// place, finds the end, unstuffs dots and checks line ends; what is kept is bounded by `limit`.
+// Ours, because smtp-server's parser hands bare CR and LF through (a peer behind us may take them for line ends: SMTP
+// smuggling), unstuffs dots after a bare LF, takes a turn of the event loop for each dot-stuffed line, and reads a
+// message that is too big to the end, however long that takes.
+import { type ContentWriter, type Content as MailContent, mostInMemory } from '../mail/content.ts';
+import { vouchForLineEnds } from './line-ends.ts';
+
+/** `failed`: a file could not be written. */
+export type Refusal = 'bare line end' | 'too big' | 'no memory' | 'failed';
 
 export type Content =
-  | { readonly kind: 'complete'; readonly bytes: Uint8Array }
+  | { readonly kind: 'complete'; readonly bytes: MailContent }
   /** Read to its end but not kept. */
-  | { readonly kind: 'refused'; readonly reason: 'bare line end' | 'too big' | 'no memory' };
+  | { readonly kind: 'refused'; readonly reason: Refusal };
 
 export interface ContentLimits {
   /** Octets kept; more is refused at the final dot. */
@@ -20,6 +21,8 @@ export interface ContentLimits {
   readonly cutOff: number;
   /** Asks for room for so many more octets; false refuses the message. */
   readonly reserve: (octets: number) => boolean;
+  /** Where content goes that is too large for memory, and the room that this gives back. */
+  readonly spill?: { open(): ContentWriter; release(octets: number): void; failed(error: unknown): void };
 }
 
 export interface ContentListener {
@@ -48,43 +51,112 @@ interface Reading {
   kept: number;
   read: number;
   place: Place;
-  refusal: 'bare line end' | 'too big' | 'no memory' | undefined;
+  /** Octets in `chunks`. */
+  held: number;
+  writer: ContentWriter | undefined;
+  refusal: Refusal | undefined;
 }
 
-export class ContentParser extends SMTPStream {
-  // Set by startContent(): the constructor of the parent runs before our fields exist.
+// RFC 5321 §4.5.3.1.4 asks for 512 octets, RFC 3461 and 6531 for more; ORCPT and ENVID at their longest fit.
+const longestCommand = 4_096;
+// So many pipelined commands are dealt with before others get their turn.
+const commandsAtOnce = 100;
+
+export class ContentParser {
+  /** The line without its end. `next` is called, at once or later, to go on. */
+  oncommand: (line: Buffer, next: () => void) => void = (_line, next) => next();
+  onerror: (error: Error) => void = () => undefined;
   #reading: Reading | undefined;
+  #closed = false;
+  /** A command line that has not ended. */
+  #partial: Buffer | undefined;
 
   /** From the next octet on the input is content, until the final dot. */
   startContent(limits: ContentLimits, listener: ContentListener): void {
-    this.#reading = { limits, listener, chunks: [], kept: 0, read: 0, place: lineStart, refusal: undefined };
-    this._dataMode = true;
+    this.#reading = {
+      limits,
+      listener,
+      chunks: [],
+      kept: 0,
+      held: 0,
+      writer: undefined,
+      read: 0,
+      place: lineStart,
+      refusal: undefined,
+    };
   }
 
-  override _feedDataStream(chunk: Buffer, done: (error?: Error | null) => void): void {
-    const reading = this.#reading;
-    if (!reading || this.isClosed) {
-      done();
-      return;
+  /** What comes from now on is ignored, and what waits is forgotten. */
+  close(): void {
+    this.#closed = true;
+    const writer = this.#reading?.writer;
+    this.#reading = undefined;
+    this.#partial = undefined;
+    // What was being written to it fails, and nobody waits for that.
+    if (writer) void writer.discard().catch(() => undefined);
+  }
+
+  /** The chunk becomes ours. `done`: it has been dealt with, and the next may come. */
+  write(chunk: Buffer, done: () => void): void {
+    let rest = chunk;
+    if (this.#partial && !this.#reading) {
+      rest = Buffer.concat([this.#partial, chunk]);
+      this.#partial = undefined;
     }
+    let running = false;
+    let again = false;
+    let count = 0;
+    // A loop where the answer comes at once, a call from outside where it comes later.
+    const go = (): void => {
+      again = true;
+      if (running) return;
+      running = true;
+      while (again) {
+        again = false;
+        if (this.#closed || rest.length === 0) {
+          done();
+          break;
+        }
+        if (this.#reading) rest = this.#content(this.#reading, rest, go);
+        else {
+          const end = rest.indexOf(lf);
+          if ((end < 0 ? rest.length : end) > longestCommand) {
+            this.close();
+            this.onerror(new Error('Command line too long'));
+          } else if (end < 0) {
+            this.#partial = rest;
+            rest = rest.subarray(rest.length);
+          } else {
+            const line = rest.subarray(0, end > 0 && rest[end - 1] === cr ? end - 1 : end);
+            rest = rest.subarray(end + 1);
+            count += 1;
+            this.oncommand(line, count % commandsAtOnce === 0 ? () => setImmediate(go) : go);
+            continue;
+          }
+          again = true;
+        }
+      }
+      running = false;
+    };
+    go();
+  }
+
+  /** Answers what is left of the chunk. */
+  #content(reading: Reading, chunk: Buffer, next: () => void): Buffer {
     const { consumed, kept, ended } = scan(reading, chunk);
     reading.read += consumed;
     keep(reading, chunk.subarray(0, kept));
     if (reading.read > reading.limits.cutOff) {
-      this.#reading = undefined;
-      this.isClosed = true;
+      this.close();
       reading.listener.onCutOff();
-      done();
-      return;
-    }
-    if (!ended) {
-      done();
-      return;
-    }
-    this.#reading = undefined;
-    this._dataMode = false;
-    const rest = chunk.subarray(consumed);
-    reading.listener.onEnd(assemble(reading), () => this._write(rest, 'buffer', done));
+      next();
+    } else if (ended) {
+      this.#reading = undefined;
+      if (reading.writer) void finish(reading).then((content) => reading.listener.onEnd(content, next));
+      else reading.listener.onEnd(assemble(reading), next);
+    } else if (reading.held > mostInMemory && reading.limits.spill) void spill(reading).then(next);
+    else next();
+    return chunk.subarray(consumed);
   }
 }
 
@@ -124,6 +196,17 @@ function scan(reading: Reading, chunk: Buffer): { consumed: number; kept: number
     }
     if (kept !== at) chunk[kept] = octet;
     kept++;
+    // Inside a line nothing but its end matters.
+    if (place === inLine) {
+      const start = at + 1;
+      let end = start;
+      while (end < chunk.length && (chunk[end] as number) > cr) end++;
+      if (end > start) {
+        if (kept !== start) chunk.copyWithin(kept, start, end);
+        kept += end - start;
+        at = end - 1;
+      }
+    }
   }
   reading.place = place;
   if (bare) reading.refusal ??= 'bare line end';
@@ -137,6 +220,7 @@ function keep(reading: Reading, octets: Buffer): void {
     else {
       reading.chunks.push(octets);
       reading.kept += octets.length;
+      reading.held += octets.length;
     }
   }
   if (reading.refusal !== undefined) reading.chunks = [];
@@ -146,10 +230,43 @@ function assemble(reading: Reading): Content {
   if (reading.refusal !== undefined) return { kind: 'refused', reason: reading.refusal };
   // A buffer of its own, not a slice of a shared pool: the store may hand it to another thread.
   const bytes = new Uint8Array(reading.kept);
+  vouchForLineEnds(bytes);
   let at = 0;
   for (const chunk of reading.chunks) {
     bytes.set(chunk, at);
     at += chunk.length;
   }
   return { kind: 'complete', bytes };
+}
+
+/** What is in memory goes into the file. */
+async function spill(reading: Reading): Promise<void> {
+  const { spill: to } = reading.limits;
+  if (!to) return;
+  const octets = Buffer.concat(reading.chunks);
+  reading.chunks = [];
+  reading.held = 0;
+  try {
+    reading.writer ??= to.open();
+    await reading.writer.write(octets);
+  } catch (error) {
+    reading.refusal ??= 'failed';
+    to.failed(error);
+  }
+  to.release(octets.length);
+}
+
+async function finish(reading: Reading): Promise<Content> {
+  await spill(reading);
+  const { writer, limits } = reading;
+  if (writer && reading.refusal === undefined) {
+    try {
+      return { kind: 'complete', bytes: await writer.finish() };
+    } catch (error) {
+      reading.refusal = 'failed';
+      limits.spill?.failed(error);
+    }
+  }
+  await writer?.discard().catch((error: unknown) => limits.spill?.failed(error));
+  return { kind: 'refused', reason: reading.refusal ?? 'failed' };
 }

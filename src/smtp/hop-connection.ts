@@ -1,272 +1,366 @@
-// One SMTP connection to a next hop: nodemailer's client, promisified, with what it lacks.
+// One SMTP connection to a next hop. A session of our own, because nodemailer's costs ten times as much a message and
+// knows neither DSN parameters of one recipient nor a final dot that waits (docs/adr/0007). What can be said at once goes
+// out in one segment (RFC 2920), and the content with its final dot in one more.
 // - We dial ourselves: the system's resolver (hosts file included), our deadline, an abort that works in every phase.
-// - MAIL and RCPT lines are completed on their way out: SMTPUTF8 when the header needs it though no address does, ORCPT
-//   in RFC 6533's encodings, `<` and `>` inside quoted local parts. nodemailer has no option for any of these.
-// - What became of each recipient is read off the envelope it keeps, because its errors after DATA do not carry it.
-// The members declared in Internals are not in its types; its version is pinned and test/unit/smtp/transport.test.ts
-// fails where one of them changes.
+// - A reply that is none, an answer to nothing, silence and a lost connection all end it: what we no longer understand
+//   is not used for the next message.
 import net from 'node:net';
-import type { Readable } from 'node:stream';
-import SMTPConnection from 'nodemailer/lib/smtp-connection';
+import tls from 'node:tls';
 import type { Duration } from '../clock.ts';
-import type { Notify } from '../mail/envelope.ts';
 import { parseReply, type Reply } from '../mail/reply.ts';
 import type { NextHop } from '../transport.ts';
-import { encodeUtf8Address, encodeXtext } from './xtext.ts';
+import {
+  type Extensions,
+  extensionsOf,
+  type Failure,
+  isFailure,
+  type Letter,
+  mailLine,
+  noExtensions,
+  type Parameters,
+  type Result,
+  rcptLines,
+  type Timeouts,
+} from './hop-words.ts';
 
-export interface Timeouts {
-  /** To a TCP connection. */
-  readonly connect: Duration;
-  /** To greeting and through STARTTLS. */
-  readonly greeting: Duration;
-  /** Without an octet from the next hop; RFC 5321 §4.5.3.2.6: ten minutes for the reply to the final dot. */
-  readonly idle: Duration;
-  /** One message, from dialling (or taking a kept connection) to the last reply. */
-  readonly transaction: Duration;
-  /** A connection is kept this long for the next message. */
-  readonly kept: Duration;
-}
+const finalDot = Buffer.from('.\r\n');
+const longestReply = 65_536;
 
-export interface Extensions {
-  readonly dsn: boolean;
-  readonly smtputf8: boolean;
-  readonly eightBitMime: boolean;
-  /** RFC 1870; 0 when not told. */
-  readonly size: number;
-}
-
-export interface Parameters {
-  readonly from: string;
-  readonly to: readonly string[];
-  readonly size: number;
-  readonly smtputf8: boolean;
-  readonly eightBitMime: boolean;
-  readonly ret?: 'FULL' | 'HDRS';
-  readonly envid?: string;
-  readonly notify?: Notify;
-  /** Decoded: `rfc822;someone@example.org`. */
-  readonly orcpt?: string;
-}
-
-/** A session that could not be set up, or a transaction that broke. */
-export interface Failure {
-  readonly cause: string;
-  readonly reply?: Reply;
-  /** STARTTLS was offered and did not work. */
-  readonly tls?: boolean;
-}
-
-export type Result =
-  /** In the order of `to`; a recipient that was refused has a reply, one that was not has none. */
-  | { readonly kind: 'done'; readonly reply: Reply; readonly refused: readonly (Reply | undefined)[] }
-  | {
-      readonly kind: 'failed';
-      readonly failure: Failure;
-      readonly refused: readonly (Reply | undefined)[];
-      /** The next hop had said yes or no to something of this message. */
-      readonly begun: boolean;
-      /** The failure is the next hop's answer and the connection is fit for the next message. */
-      readonly reusable: boolean;
-    };
-
-interface Internals {
-  readonly _supportedExtensions: readonly string[];
-  readonly _maxAllowedSize: number;
-  readonly _envelope: { accepted?: string[]; rejectedErrors?: { recipient?: string; response?: string }[] } | false;
-  _sendCommand(line: string, logged?: string): void;
-}
-
-// nodemailer refuses `<` and `>` in an address, RFC 5321 §4.1.2 allows them in quotes. Mailboxes contain no controls.
-const hide = (address: string): string => address.replace(/</g, '\x01').replace(/>/g, '\x02');
-const show = (line: string): string => line.replace(/\x01/g, '<').replace(/\x02/g, '>');
-
-export class HopConnection extends SMTPConnection {
-  #parameters: Parameters | undefined;
+export class HopConnection {
+  readonly #hop: NextHop;
+  readonly #hostname: string;
+  #socket: net.Socket;
+  #extensions = noExtensions;
+  /** Octets that came, as Latin-1: of a reply that is not whole yet. */
+  #partial = '';
+  /** Where in it the line starts that has not ended. */
+  #lineAt = 0;
+  readonly #replies: string[] = [];
+  #waiter: { resolve(raw: string): void; reject(failure: Failure): void } | undefined;
+  #lost: Failure | undefined;
+  /** Replies are due; at other times an octet is one too many. */
+  #asking = true;
   uses = 0;
+
+  private constructor(hop: NextHop, hostname: string, socket: net.Socket) {
+    this.#hop = hop;
+    this.#hostname = hostname;
+    this.#socket = socket;
+    this.#listen();
+  }
 
   /** @throws Failure */
   static async open(
     hop: NextHop,
     options: { hostname: string; timeouts: Timeouts; signal: AbortSignal; plain: boolean },
   ): Promise<HopConnection> {
-    const socket = await dial(hop, options.timeouts.connect, options.signal);
-    const connection = new HopConnection({
-      connection: socket,
-      host: hop.host,
-      port: hop.port,
-      name: options.hostname,
-      secure: false,
-      logger: false,
-      ignoreTLS: hop.tls === 'none' || options.plain,
-      requireTLS: hop.tls === 'encrypt' || hop.tls === 'verify',
-      opportunisticTLS: hop.tls === 'may',
-      // Only `verify` says whom we talk to; the others encrypt against those who listen.
-      tls: { rejectUnauthorized: hop.tls === 'verify' },
-      connectionTimeout: options.timeouts.connect + options.timeouts.greeting,
-      greetingTimeout: options.timeouts.greeting,
-      socketTimeout: options.timeouts.idle,
-      socketCloseTimeout: 1_000,
-      maxResponseSize: 65_536,
-    });
-    await connection.#handshake(options.signal);
-    return connection;
-  }
-
-  #handshake(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const finish = (failure?: Failure): void => {
-        signal.removeEventListener('abort', aborted);
-        this.off('error', failed);
-        this.off('end', ended);
-        // From now on a lost connection shows as `destroyed`, or as the error of the message being sent.
-        this.on('error', () => undefined);
-        if (failure) {
-          this.abandon();
-          reject(failure);
-        } else resolve();
-      };
-      const aborted = (): void => finish({ cause: 'no greeting in time' });
-      const failed = (error: Error): void => finish({ ...describe(error), ...(this.upgrading ? { tls: true } : {}) });
-      const ended = (): void => finish({ cause: 'connection closed before the greeting' });
-      this.on('error', failed);
-      this.on('end', ended);
-      signal.addEventListener('abort', aborted, { once: true });
+    const { signal, timeouts } = options;
+    const socket = await dial(hop, timeouts.connect, signal);
+    const connection = new HopConnection(hop, options.hostname, socket);
+    const aborted = (): void => connection.#lose({ cause: 'no greeting in time' });
+    signal.addEventListener('abort', aborted, { once: true });
+    try {
       if (signal.aborted) aborted();
-      else this.connect(() => finish());
-    });
+      socket.setTimeout(timeouts.greeting);
+      await connection.#handshake(hop.tls !== 'none' && !options.plain);
+      connection.#socket.setTimeout(timeouts.idle);
+      return connection;
+    } catch (error) {
+      connection.abandon();
+      throw error;
+    } finally {
+      connection.#asking = false;
+      signal.removeEventListener('abort', aborted);
+    }
   }
 
   get extensions(): Extensions {
-    const { _supportedExtensions: names, _maxAllowedSize: size } = this.#internals;
-    return {
-      dsn: names.includes('DSN'),
-      smtputf8: names.includes('SMTPUTF8'),
-      eightBitMime: names.includes('8BITMIME'),
-      size,
-    };
+    return this.#extensions;
   }
 
-  /** One message. `content` is read only after the next hop has said 354. */
-  transfer(parameters: Parameters, content: Readable, signal: AbortSignal): Promise<Result> {
-    this.uses++;
-    this.#parameters = parameters;
-    return new Promise((resolve) => {
-      const finish = (result: Result): void => {
-        signal.removeEventListener('abort', aborted);
-        this.#parameters = undefined;
-        resolve(result);
-      };
-      const fail = (failure: Failure, reusable: boolean): void => {
-        const refused = this.#refused(parameters.to);
-        const begun = this.#accepted() > 0 || refused.some((reply) => reply !== undefined);
-        finish({ kind: 'failed', failure, refused, begun, reusable });
-      };
-      const aborted = (): void => {
-        this.abandon();
-        fail({ cause: 'transaction took too long, or was stopped' }, false);
-      };
-      signal.addEventListener('abort', aborted, { once: true });
-      if (signal.aborted) {
-        aborted();
-        return;
-      }
-      const dsn = this.extensions.dsn && {
-        ...(parameters.ret ? { ret: parameters.ret } : {}),
-        ...(parameters.envid ? { envid: parameters.envid } : {}),
-        ...(parameters.notify ? { notify: [...parameters.notify] } : {}),
-      };
-      const envelope = {
-        from: hide(parameters.from),
-        to: parameters.to.map(hide),
-        size: parameters.size,
-        use8BitMime: parameters.eightBitMime,
-        ...(dsn ? { dsn } : {}),
-      };
-      this.send(envelope, content, (error, info) => {
-        if (!error) {
-          finish({ kind: 'done', reply: expectReply(info.response), refused: this.#refused(parameters.to) });
-          return;
-        }
-        const failure = describe(error);
-        const answered = failure.reply !== undefined && failure.reply.code !== 421 && !this.destroyed;
-        fail(failure, answered && (error.code === 'EENVELOPE' || error.code === 'EMESSAGE'));
+  get destroyed(): boolean {
+    return this.#lost !== undefined;
+  }
+
+  async #handshake(wantsTls: boolean): Promise<void> {
+    const greeting = await this.#reply();
+    if (greeting.code !== 220) throw refusal('greeting refused', greeting);
+    await this.#greet();
+    if (!wantsTls) return;
+    const mustHave = this.#hop.tls !== 'may';
+    if (!this.#extensions.starttls && !mustHave) return;
+    this.#say('STARTTLS\r\n');
+    const reply = await this.#reply();
+    if (reply.code === 220) {
+      await this.#secure();
+      await this.#greet();
+    } else if (mustHave || reply.code === 421) throw refusal('STARTTLS refused', reply);
+  }
+
+  async #greet(): Promise<void> {
+    this.#extensions = noExtensions;
+    this.#say(`EHLO ${this.#hostname}\r\n`);
+    const raw = await this.#raw();
+    const reply = this.#understand(raw);
+    if (reply.code === 250) {
+      this.#extensions = extensionsOf(raw);
+      return;
+    }
+    // RFC 5321 §3.2: one that does not know EHLO.
+    if (reply.code < 500) throw refusal('EHLO refused', reply);
+    this.#say(`HELO ${this.#hostname}\r\n`);
+    const second = await this.#reply();
+    if (second.code !== 250) throw refusal('HELO refused', second);
+  }
+
+  async #secure(): Promise<void> {
+    // What came in the clear behind the 220 must not count as said inside TLS (RFC 3207 §6).
+    if (this.#partial !== '' || this.#replies.length > 0)
+      throw { cause: 'octets before TLS', tls: true } satisfies Failure;
+    const plain = this.#socket;
+    for (const event of ['data', 'error', 'end', 'close', 'timeout']) plain.removeAllListeners(event);
+    plain.setTimeout(0);
+    const { host } = this.#hop;
+    // Only `verify` says whom we talk to; the others encrypt against those who listen.
+    const verify = { rejectUnauthorized: this.#hop.tls === 'verify' };
+    const name = net.isIP(host) === 0 ? { servername: host } : {};
+    const secure = tls.connect({ socket: plain, host, ...name, ...verify });
+    this.#socket = secure;
+    this.#listen();
+    await new Promise<void>((resolve, reject) => {
+      this.#waiter = { resolve: () => resolve(), reject: (failure) => reject({ ...failure, tls: true }) };
+      secure.once('secureConnect', () => {
+        this.#waiter = undefined;
+        resolve();
       });
     });
   }
 
-  /** RFC 5321 §4.1.1.5, after a transaction that ended before the content. False when the connection is lost by it. */
-  clear(): Promise<boolean> {
+  /** One message. @throws nothing that a next hop does */
+  async transfer(parameters: Parameters, letter: Letter, signal: AbortSignal): Promise<Result> {
+    this.uses++;
+    const aborted = (): void => this.#lose({ cause: 'transaction took too long, or was stopped' });
+    signal.addEventListener('abort', aborted, { once: true });
+    if (signal.aborted) aborted();
+    this.#asking = true;
+    const refused: (Reply | undefined)[] = parameters.to.map(() => undefined);
+    const progress = { answered: 0 };
+    try {
+      return await this.#exchange(parameters, letter, refused, progress);
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      return { kind: 'failed', failure: error, refused, begun: progress.answered > 0, reusable: false };
+    } finally {
+      this.#asking = false;
+      signal.removeEventListener('abort', aborted);
+    }
+  }
+
+  async #exchange(
+    parameters: Parameters,
+    letter: Letter,
+    refused: (Reply | undefined)[],
+    progress: { answered: number },
+  ): Promise<Result> {
+    const lines = [mailLine(parameters, this.#extensions), ...rcptLines(parameters, this.#extensions)];
+    const encoding = parameters.smtputf8 ? 'utf8' : 'latin1';
+    const together = this.#extensions.pipelining;
+    const say = (line: string): void => {
+      if (!together) this.#say(line, encoding);
+    };
+    const fail = (cause: string, reply: Reply | undefined): Result => {
+      const failure = { cause, ...(reply ? { reply } : {}) };
+      const reusable = !this.destroyed && reply?.code !== 421;
+      return { kind: 'failed', failure, refused, begun: progress.answered > 0, reusable };
+    };
+    if (together) this.#say(`${lines.join('')}DATA\r\n`, encoding);
+
+    say(lines[0] ?? '');
+    const mail = await this.#reply();
+    const sender = isAccepted(mail);
+    if (!sender && !together) return fail('sender refused', mail);
+    for (const index of refused.keys()) {
+      say(lines[index + 1] ?? '');
+      const reply = await this.#reply();
+      // Without a sender the rest is refused for want of one: it says nothing about the recipients.
+      if (!sender) continue;
+      progress.answered++;
+      if (!isAccepted(reply)) refused[index] = reply;
+      if (reply.code === 421) throw refusal('recipient refused', reply);
+    }
+    const taken = sender && refused.includes(undefined);
+    if (!taken && !together) return fail('every recipient refused', undefined);
+    say('DATA\r\n');
+    const data = await this.#reply();
+    if (data.code !== 354) return taken ? fail('DATA refused', data) : fail('refused', sender ? undefined : mail);
+    if (!taken) {
+      // RFC 2920 §3.1: a 354 for nobody is answered with an empty message, which goes nowhere.
+      this.#write(finalDot);
+      await this.#reply();
+      return fail('refused', sender ? undefined : mail);
+    }
+    await this.#send(letter);
+    const reply = await this.#reply();
+    return isAccepted(reply) ? { kind: 'done', reply, refused } : fail('message refused', reply);
+  }
+
+  async #send({ whole, pieces, onFinalDot }: Letter): Promise<void> {
+    if (whole) {
+      await this.#dot(onFinalDot);
+      this.#write(Buffer.concat([...whole, finalDot]));
+      return;
+    }
+    for await (const piece of pieces()) {
+      if (this.#lost) throw this.#lost;
+      if (!this.#write(piece)) await this.#drained();
+    }
+    await this.#dot(onFinalDot);
+    this.#write(finalDot);
+  }
+
+  async #dot(onFinalDot: Letter['onFinalDot']): Promise<void> {
+    try {
+      const recorded = onFinalDot();
+      if (recorded) await recorded;
+    } catch (error) {
+      // The content must not end now, so nothing else can be said on this connection.
+      this.#lose({ cause: error instanceof Error ? error.message : String(error) });
+    }
+    if (this.#lost) throw this.#lost;
+  }
+
+  #drained(): Promise<void> {
+    const socket = this.#socket;
     return new Promise((resolve) => {
-      this.once('end', () => resolve(false));
-      this.reset((error) => resolve(!error));
+      const done = (): void => {
+        socket.off('drain', done);
+        socket.off('close', done);
+        resolve();
+      };
+      socket.on('drain', done);
+      socket.on('close', done);
+      if (socket.destroyed) done();
     });
+  }
+
+  /** RFC 5321 §4.1.1.5, after a transaction that ended before the content. False when the connection is lost by it. */
+  async clear(): Promise<boolean> {
+    this.#asking = true;
+    try {
+      this.#say('RSET\r\n');
+      return (await this.#reply()).code === 250;
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      return false;
+    } finally {
+      this.#asking = false;
+    }
   }
 
   /** Says QUIT and closes. */
   leave(): void {
-    if (!this.destroyed) this.quit();
-    setTimeout(() => this.close(), 2_000).unref();
+    if (this.#lost) return;
+    this.#lost = { cause: 'left' };
+    const socket = this.#socket;
+    socket.end('QUIT\r\n');
+    setTimeout(() => socket.destroy(), 2_000).unref();
   }
 
   /** Closes at once: what is in flight must not go on. */
   abandon(): void {
-    const socket = this._socket;
-    this.close();
-    if (socket) socket.destroy();
+    this.#lose({ cause: 'given up' });
   }
 
-  // Declared in Internals only, hence no `override`. Every command passes here.
-  _sendCommand(line: string, logged?: string): void {
-    internalsOf(SMTPConnection.prototype)._sendCommand.call(this, this.#complete(line), logged);
+  #say(text: string, encoding: 'latin1' | 'utf8' = 'latin1'): void {
+    if (this.#lost) throw this.#lost;
+    this.#socket.write(text, encoding);
   }
 
-  #complete(line: string): string {
-    const parameters = this.#parameters;
-    if (!parameters) return line;
-    if (line.startsWith('MAIL FROM:')) {
-      const missing = parameters.smtputf8 && !line.includes(' SMTPUTF8');
-      return show(missing ? `${line} SMTPUTF8` : line);
-    }
-    if (!line.startsWith('RCPT TO:')) return line;
-    const { dsn, smtputf8 } = this.extensions;
-    const orcpt =
-      dsn && parameters.orcpt ? ` ORCPT=${encodeOrcpt(parameters.orcpt, smtputf8 && parameters.smtputf8)}` : '';
-    return show(line) + orcpt;
+  #write(octets: Buffer): boolean {
+    if (this.#lost) throw this.#lost;
+    return this.#socket.write(octets);
   }
 
-  #accepted(): number {
-    const envelope = this.#internals._envelope;
-    return envelope ? (envelope.accepted?.length ?? 0) : 0;
+  /** @throws Failure */
+  async #reply(): Promise<Reply> {
+    return this.#understand(await this.#raw());
   }
 
-  /** nodemailer keeps the refusals in the order of the recipients. */
-  #refused(to: readonly string[]): (Reply | undefined)[] {
-    const envelope = this.#internals._envelope;
-    const errors = envelope ? [...(envelope.rejectedErrors ?? [])] : [];
-    return to.map((address) => {
-      if (errors[0]?.recipient !== hide(address)) return undefined;
-      return expectReply(errors.shift()?.response ?? '');
+  #understand(raw: string): Reply {
+    const reply = parseReply(raw);
+    if (reply) return reply;
+    // What is no reply leaves us out of step: unknown means temporary, and the connection is not used any more.
+    const text = `not an SMTP reply: ${raw.replace(/[^\x20-\x7e]/g, '?').slice(0, 100)}`;
+    this.#lose({ cause: text });
+    throw { cause: text } satisfies Failure;
+  }
+
+  /** The lines of the next reply. @throws Failure */
+  #raw(): Promise<string> {
+    const raw = this.#replies.shift();
+    if (raw !== undefined) return Promise.resolve(raw);
+    return new Promise((resolve, reject) => {
+      if (this.#lost) reject(this.#lost);
+      else this.#waiter = { resolve, reject };
     });
   }
 
-  get #internals(): Internals {
-    return internalsOf(this);
+  #listen(): void {
+    const socket = this.#socket;
+    socket.on('data', (chunk: Buffer) => this.#hear(chunk.toString('latin1')));
+    socket.on('error', (error) => this.#lose({ cause: error.message.replace(/[\x00-\x1f]+/g, ' ') }));
+    socket.on('end', () => this.#lose({ cause: 'connection closed by the next hop' }));
+    socket.on('close', () => this.#lose({ cause: 'connection closed' }));
+    socket.on('timeout', () => this.#lose({ cause: 'no answer in time' }));
+  }
+
+  #hear(text: string): void {
+    const all = this.#partial + text;
+    let start = 0;
+    for (let at = this.#lineAt; ; ) {
+      const end = all.indexOf('\n', at);
+      if (end < 0 || end - start > longestReply) {
+        this.#partial = all.slice(start);
+        this.#lineAt = at - start;
+        break;
+      }
+      // RFC 5321 §4.2.1: a hyphen after the code says that more lines follow.
+      const more = all[at + 3] === '-' && /^\d{3}$/.test(all.slice(at, at + 3));
+      at = end + 1;
+      if (more) continue;
+      this.#answer(all.slice(start, end));
+      start = at;
+    }
+    if (this.#partial.length > longestReply) this.#lose({ cause: 'the reply does not end' });
+  }
+
+  #answer(latin1: string): void {
+    // Replies may be UTF-8 (RFC 6531 §3.7.4.2).
+    const raw = /[\x80-\xff]/.test(latin1) ? Buffer.from(latin1, 'latin1').toString('utf8') : latin1;
+    if (!this.#asking) {
+      // While it is kept: a farewell, or worse.
+      this.#lose({ cause: 'the next hop spoke without being asked' });
+      return;
+    }
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    if (waiter) waiter.resolve(raw);
+    else this.#replies.push(raw);
+  }
+
+  #lose(failure: Failure): void {
+    if (this.#lost) return;
+    this.#lost = failure;
+    this.#socket.destroy();
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    waiter?.reject(failure);
   }
 }
 
-function internalsOf(connection: SMTPConnection): Internals {
-  return connection as unknown as Internals;
-}
+const isAccepted = ({ code }: Reply): boolean => code >= 200 && code < 300;
 
-function encodeOrcpt(orcpt: string, smtputf8: boolean): string {
-  const at = orcpt.indexOf(';');
-  const type = orcpt.slice(0, at);
-  const address = orcpt.slice(at + 1);
-  if (/[^\x00-\x7f]/.test(address) || type.toLowerCase() === 'utf-8') {
-    return `utf-8;${encodeUtf8Address(address, smtputf8)}`;
-  }
-  return `${type};${encodeXtext(address)}`;
-}
+const refusal = (cause: string, reply: Reply): Failure => ({ cause, reply });
 
 function dial(hop: NextHop, timeout: Duration, signal: AbortSignal): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
@@ -292,24 +386,4 @@ function dial(hop: NextHop, timeout: Duration, signal: AbortSignal): Promise<net
     signal.addEventListener('abort', aborted, { once: true });
     if (signal.aborted) aborted();
   });
-}
-
-export function isFailure(value: unknown): value is Failure {
-  return typeof value === 'object' && value !== null && 'cause' in value && !(value instanceof Error);
-}
-
-function describe(error: Error & { response?: string | undefined; code?: string | undefined }): Failure {
-  const reply = error.response === undefined ? undefined : parseReply(error.response);
-  return {
-    cause: error.message.replace(/[\x00-\x1f]+/g, ' '),
-    ...(reply ? { reply } : {}),
-    ...(error.code === 'ETLS' ? { tls: true } : {}),
-  };
-}
-
-/** What is no reply at all counts as a temporary one: unknown means temporary. */
-function expectReply(raw: string): Reply {
-  return (
-    parseReply(raw) ?? { code: 451, text: `not an SMTP reply: ${raw.replace(/[^\x20-\x7e]/g, '?').slice(0, 100)}` }
-  );
 }

@@ -1,8 +1,9 @@
 // The connections to one next hop: at most `maxConnections`, kept open for a while after use, handed out again most
 // recently used first. Whoever finds none free waits in line.
-import type { Clock } from '../clock.ts';
+import type { Clock, Instant } from '../clock.ts';
 import type { NextHop } from '../transport.ts';
-import { HopConnection, isFailure, type Timeouts } from './hop-connection.ts';
+import { HopConnection } from './hop-connection.ts';
+import { isFailure, type Timeouts } from './hop-words.ts';
 
 export interface Lease {
   readonly connection: HopConnection;
@@ -15,7 +16,7 @@ const maxUses = 100;
 
 interface Kept {
   readonly connection: HopConnection;
-  readonly timer: AbortController;
+  readonly until: Instant;
 }
 
 export class Pool {
@@ -23,7 +24,10 @@ export class Pool {
   readonly #hostname: string;
   readonly #timeouts: Timeouts;
   readonly #clock: Clock;
+  /** The one that was used last is last. */
   readonly #kept: Kept[] = [];
+  readonly #end = new AbortController();
+  #sweeping = false;
   readonly #waiting: (() => void)[] = [];
   #open = 0;
   #closed = false;
@@ -55,24 +59,20 @@ export class Pool {
       this.#discard(connection);
       return;
     }
-    const kept = { connection, timer: new AbortController() };
-    this.#kept.push(kept);
+    this.#kept.push({ connection, until: this.#clock.now() + this.#timeouts.kept });
     this.#waiting.shift()?.();
-    void this.#closeWhenIdle(kept);
+    if (!this.#sweeping) void this.#closeWhenIdle();
   }
 
   close(): void {
     this.#closed = true;
-    for (const kept of this.#kept.splice(0)) {
-      kept.timer.abort();
-      this.#discard(kept.connection);
-    }
+    this.#end.abort();
+    for (const kept of this.#kept.splice(0)) this.#discard(kept.connection);
     for (const wake of this.#waiting.splice(0)) wake();
   }
 
   #take(): HopConnection | undefined {
     for (let kept = this.#kept.pop(); kept; kept = this.#kept.pop()) {
-      kept.timer.abort();
       if (!kept.connection.destroyed) return kept.connection;
       this.#forget();
     }
@@ -123,11 +123,15 @@ export class Pool {
     });
   }
 
-  async #closeWhenIdle(kept: Kept): Promise<void> {
-    await this.#clock.sleepUntil(this.#clock.now() + this.#timeouts.kept, kept.timer.signal);
-    const at = this.#kept.indexOf(kept);
-    if (at < 0) return;
-    this.#kept.splice(at, 1);
-    this.#discard(kept.connection);
+  /** One sleeper for all: the first in line has waited longest. */
+  async #closeWhenIdle(): Promise<void> {
+    this.#sweeping = true;
+    for (let first = this.#kept[0]; first; first = this.#kept[0]) {
+      if (first.until <= this.#clock.now() || first.connection.destroyed) {
+        this.#kept.shift();
+        this.#discard(first.connection);
+      } else await this.#clock.sleepUntil(first.until, this.#end.signal);
+    }
+    this.#sweeping = false;
   }
 }

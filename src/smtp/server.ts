@@ -1,16 +1,17 @@
-// Front door one: mail comes in over SMTP. smtp-server listens and runs the connections (session.ts says what is
-// different); who may send, to whom, and when a message is safe is the Intake's to say.
+// Front door one: mail comes in over SMTP. smtp-server listens, holds the certificate and closes; session.ts speaks. Who
+// may send, to whom, and when a message is safe is the Intake's to say.
 import type { Socket } from 'node:net';
 import { SMTPServer } from 'smtp-server';
-import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
 import { type Clock, type Duration, minute, second, systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Intake } from '../intake.ts';
 import { type Log, silentLog } from '../log.ts';
+import type { ContentWriter } from '../mail/content.ts';
 import { describeError } from '../mail/error.ts';
 import { type Network, parseNetwork } from '../mail/network.ts';
 import { type Reply, replies } from '../mail/reply.ts';
-import { type Hall, Session } from './session.ts';
+import type { Hall } from './hall.ts';
+import { Session } from './session.ts';
 
 export interface FrontDoorOptions {
   readonly listen: Config['listen'];
@@ -77,6 +78,7 @@ class SmtpFrontDoor implements FrontDoor, Hall {
   readonly size: number;
   readonly maxRecipients: number;
   readonly intake: Intake;
+  readonly openContent?: () => ContentWriter;
   readonly clock: Clock;
   readonly log: Log;
   readonly #options: FrontDoorOptions;
@@ -93,6 +95,8 @@ class SmtpFrontDoor implements FrontDoor, Hall {
     this.size = options.size;
     this.maxRecipients = limits.recipients;
     this.intake = options.intake;
+    const openContent = options.intake.openContent?.bind(options.intake);
+    if (openContent) this.openContent = openContent;
     this.clock = options.clock ?? systemClock;
     this.log = options.log ?? silentLog;
     this.#carrying = options.peers.filter((peer) => peer.carriesMembers).map((peer) => expectNetwork(peer.network));
@@ -116,7 +120,7 @@ class SmtpFrontDoor implements FrontDoor, Hall {
   }
 
   get connections(): number {
-    return this.#listeners.reduce((sum, listener) => sum + listener.connections.size, 0);
+    return this.#listeners.reduce((sum, listener) => sum + listener.sessions.size, 0);
   }
 
   draining(): boolean {
@@ -174,9 +178,9 @@ class SmtpFrontDoor implements FrontDoor, Hall {
     let all = 0;
     let same = 0;
     for (const listener of this.#listeners) {
-      for (const connection of listener.connections) {
+      for (const session of listener.sessions) {
         all++;
-        if (connection._originalRemoteAddress === address) same++;
+        if (session.address === address) same++;
       }
     }
     return [all, same];
@@ -188,7 +192,7 @@ class SmtpFrontDoor implements FrontDoor, Hall {
       await this.clock.sleepUntil(this.clock.now() + every, this.#stop.signal);
       const now = this.clock.now();
       for (const listener of this.#listeners)
-        for (const session of listener.sessions()) session.endIfSlow(now, this.#limits);
+        for (const session of listener.sessions) session.endIfSlow(now, this.#limits);
     }
   }
 }
@@ -197,25 +201,21 @@ class SmtpFrontDoor implements FrontDoor, Hall {
 class Listener extends SMTPServer {
   readonly #hall: Hall;
   readonly #listen: Config['listen'][number];
+  readonly #idle: Duration;
+  readonly #offersTls: boolean;
+  readonly sessions = new Set<Session>();
   #started = false;
 
   constructor(hall: Hall, listen: Config['listen'][number], options: FrontDoorOptions, limits: Limits) {
     super({
       name: hall.hostname,
-      size: hall.size,
-      banner: 'Pointsman',
-      heloResponse: '%s',
       logger: false,
-      disableReverseLookup: true,
-      socketTimeout: limits.idle,
       closeTimeout: limits.drain,
-      hideDSN: false,
-      hideENHANCEDSTATUSCODES: false,
-      ...(options.tls ? { key: options.tls.key, cert: options.tls.cert } : {}),
       // smtp-server brings a certificate whose key everyone can read: without one of our own there is no STARTTLS.
-      disabledCommands: ['AUTH', 'XCLIENT', 'WIZ', 'SHELL', 'KILL', ...(options.tls ? [] : ['STARTTLS'])],
-      onConnect: (_session, callback) => callback(),
+      ...(options.tls ? { key: options.tls.key, cert: options.tls.cert } : { hideSTARTTLS: true }),
     });
+    this.#idle = limits.idle;
+    this.#offersTls = options.tls !== undefined;
     this.#hall = hall;
     this.#listen = listen;
     this.on('error', (error: Error) => hall.log.info({ cause: describeError(error) }, 'connection failed'));
@@ -239,21 +239,26 @@ class Listener extends SMTPServer {
     if (!this.#started) return Promise.resolve();
     this.#started = false;
     return new Promise((resolve) => {
-      this.close(() => resolve());
-      for (const session of this.sessions()) session.drain();
+      // When all have gone, or when the time for that is over.
+      this.close(() => {
+        for (const session of this.sessions) session.drain(true);
+        resolve();
+      });
+      for (const session of this.sessions) session.drain();
     });
   }
 
-  *sessions(): Generator<Session> {
-    for (const connection of [...this.connections]) if (connection instanceof Session) yield connection;
-  }
-
   // The one place where smtp-server makes its connections.
-  override connect(socket: Socket, socketOptions?: SMTPConnectionOptions | null): void {
-    const session = new Session(this, socket, socketOptions, this.#hall, this.#listen.carriesMembers);
-    this.connections.add(session);
-    session.on('error', (error: Error) => this._onError(error));
-    session.init();
+  override connect(socket: Socket): void {
+    socket.setNoDelay(true);
+    const session: Session = new Session(socket, this.#hall, {
+      carriesMembers: this.#listen.carriesMembers,
+      idle: this.#idle,
+      secureContext: () => (this.#offersTls ? this.secureContext.get('*') : undefined),
+      onEnd: () => this.sessions.delete(session),
+    });
+    this.sessions.add(session);
+    session.greet();
   }
 }
 

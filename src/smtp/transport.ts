@@ -1,25 +1,31 @@
-// The way out: the Transport port on nodemailer's SMTP connection, with our own pool for each next hop.
+// The way out: the Transport port over SMTP, with a pool of kept connections for each next hop.
 // Rules kept here:
 // - the octets of the content are not changed: what would have to be converted is refused (RFC 6152 §3, RFC 6531 §3.5);
 // - every recipient gets an outcome, and what we do not understand is temporary;
 // - a refused session (greeting, EHLO, STARTTLS) says nothing about the message, so it is temporary even with a 5xx;
 // - a kept connection that turns out dead is replaced once, silently, when nothing of the message had been answered;
 // - the final dot is written only after `onFinalDot` has resolved.
-import { Readable } from 'node:stream';
-import { type Clock, minute, second, systemClock } from '../clock.ts';
+import { isAscii } from 'node:buffer';
+import { createReadStream } from 'node:fs';
+import { type Clock, type Instant, minute, second, systemClock } from '../clock.ts';
 import { type Log, silentLog } from '../log.ts';
+import { type Content, headOf, isFile, mostInMemory } from '../mail/content.ts';
 import { describeError } from '../mail/error.ts';
+import { headerBlock } from '../mail/header.ts';
 import { isInternationalised, nullReversePath } from '../mail/path.ts';
 import { isPermanent, isPositive, type Reply, replies } from '../mail/reply.ts';
 import type { NextHop, Outcome, Shipment, Transport } from '../transport.ts';
+import { DotStuffing } from './dot-stuffing.ts';
 import {
   type Extensions,
   type Failure,
   isFailure,
+  type Letter,
   type Parameters,
   type Result,
   type Timeouts,
-} from './hop-connection.ts';
+} from './hop-words.ts';
+import { hasBareLineEnd, LineEnds } from './line-ends.ts';
 import { type Lease, Pool } from './pool.ts';
 
 export const defaultTimeouts: Timeouts = {
@@ -40,7 +46,7 @@ export interface TransportOptions {
 
 interface ShipOptions {
   readonly signal: AbortSignal;
-  readonly onFinalDot: () => Promise<void>;
+  readonly onFinalDot: () => Promise<void> | undefined;
 }
 
 export function createTransport(options: TransportOptions): Transport {
@@ -53,6 +59,9 @@ class SmtpTransport implements Transport {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #pools = new Map<string, Pool>();
+  readonly #limits = new Map<AbortController, Instant>();
+  readonly #end = new AbortController();
+  #watching = false;
   #closed = false;
 
   constructor(options: TransportOptions) {
@@ -63,26 +72,43 @@ class SmtpTransport implements Transport {
   }
 
   async ship(hop: NextHop, shipment: Shipment, options: ShipOptions): Promise<readonly Outcome[]> {
-    const deadline = new AbortController();
-    const signal = AbortSignal.any([deadline.signal, options.signal]);
-    const due = this.#clock.now() + this.#timeouts.transaction;
-    const over = new AbortController();
-    void this.#clock.sleepUntil(due, over.signal).then(() => {
-      if (!over.signal.aborted) deadline.abort();
-    });
+    const limit = new AbortController();
+    const stop = (): void => limit.abort();
+    options.signal.addEventListener('abort', stop, { once: true });
+    if (options.signal.aborted) stop();
+    this.#limits.set(limit, this.#clock.now() + this.#timeouts.transaction);
+    if (!this.#watching) void this.#watchLimits();
     try {
-      return await this.#shipWithin(hop, shipment, signal, options.onFinalDot);
+      return await this.#shipWithin(hop, shipment, limit.signal, options.onFinalDot);
     } catch (error) {
       const cause = isFailure(error) ? error.cause : describeError(error);
       this.#log.warn({ queueId: shipment.queueId, nextHop: hop.name, cause }, 'next hop not reached');
       return shipment.recipients.map(() => temporary(isFailure(error) ? error : { cause }));
     } finally {
-      over.abort();
+      options.signal.removeEventListener('abort', stop);
+      this.#limits.delete(limit);
     }
+  }
+
+  /** One sleeper for all transactions: they are in the order in which their time ends. */
+  async #watchLimits(): Promise<void> {
+    this.#watching = true;
+    for (;;) {
+      const [first] = this.#limits;
+      if (!first) break;
+      const [limit, due] = first;
+      if (due <= this.#clock.now()) {
+        this.#limits.delete(limit);
+        limit.abort();
+      } else await this.#clock.sleepUntil(due, this.#end.signal);
+      if (this.#closed) break;
+    }
+    this.#watching = false;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#end.abort();
     for (const pool of this.#pools.values()) pool.close();
     this.#pools.clear();
   }
@@ -91,10 +117,10 @@ class SmtpTransport implements Transport {
     hop: NextHop,
     shipment: Shipment,
     signal: AbortSignal,
-    onFinalDot: () => Promise<void>,
+    onFinalDot: ShipOptions['onFinalDot'],
   ): Promise<readonly Outcome[]> {
     const pool = this.#poolOf(hop);
-    const traits = inspect(shipment);
+    const traits = await inspect(shipment);
     let lease = await pool.acquire(signal);
     for (;;) {
       const fitting = tailor(shipment, traits, lease.connection.extensions);
@@ -103,14 +129,9 @@ class SmtpTransport implements Transport {
         return fitting.outcomes as Outcome[];
       }
       const dot = { written: false, error: undefined as unknown };
-      const result = await this.#transfer(pool, lease, fitting.parameters, shipment, signal, async () => {
-        try {
-          await onFinalDot();
-        } catch (error) {
-          dot.error = error;
-          throw error;
-        }
-        dot.written = true;
+      const result = await this.#transfer(pool, lease, fitting.parameters, signal, {
+        ...letterOf(shipment),
+        onFinalDot: () => announce(onFinalDot, dot),
       });
       if (lease.reused && isStale(result, dot.written)) {
         this.#log.debug({ queueId: shipment.queueId, nextHop: hop.name }, 'kept connection was gone; dialling again');
@@ -129,21 +150,17 @@ class SmtpTransport implements Transport {
     pool: Pool,
     lease: Lease,
     parameters: Parameters,
-    shipment: Shipment,
     signal: AbortSignal,
-    onFinalDot: () => Promise<void>,
+    letter: Letter,
   ): Promise<Result> {
-    const content = Readable.from(pieces(shipment, onFinalDot), { objectMode: false, highWaterMark: pieceSize });
     let result: Result;
     try {
-      result = await lease.connection.transfer(parameters, content, signal);
+      result = await lease.connection.transfer(parameters, letter, signal);
     } catch (error) {
-      // A mistake of ours or of nodemailer's must not cost the pool a connection for good.
+      // A mistake of ours must not cost the pool a connection for good.
       lease.connection.abandon();
       pool.release(lease.connection, false);
       throw error;
-    } finally {
-      content.destroy();
     }
     const clean = result.kind === 'done' || result.reusable;
     if (clean && result.kind === 'failed') {
@@ -168,23 +185,55 @@ class SmtpTransport implements Transport {
   }
 }
 
+interface Dot {
+  written: boolean;
+  error: unknown;
+}
+
+function announce(onFinalDot: ShipOptions['onFinalDot'], dot: Dot): Promise<void> | undefined {
+  const failed = (error: unknown): never => {
+    dot.error = error;
+    throw error;
+  };
+  const written = (): void => {
+    dot.written = true;
+  };
+  try {
+    const recorded = onFinalDot();
+    if (recorded) return recorded.then(written, failed);
+  } catch (error) {
+    failed(error);
+  }
+  written();
+  return undefined;
+}
+
 // One piece is what a socket buffer takes well.
 const pieceSize = 65_536;
 
-/** The header lines to prepend, then the content; before the last piece the final dot is announced. */
-async function* pieces(shipment: Shipment, onFinalDot: () => Promise<void>): AsyncGenerator<Buffer> {
-  const { content } = shipment;
-  const whole = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
-  let held: Buffer = Buffer.from(shipment.prepend, 'utf8');
-  if (whole.length <= pieceSize - held.length) held = Buffer.concat([held, whole]);
-  else {
-    for (let at = 0; at < whole.length; at += pieceSize) {
-      yield held;
-      held = whole.subarray(at, at + pieceSize);
-    }
+/** The header lines to prepend, then the content, with dots stuffed. */
+function letterOf({ prepend, content }: Shipment): Pick<Letter, 'whole' | 'pieces'> {
+  const head = Buffer.from(prepend, 'utf8');
+  const pieces = async function* (): AsyncGenerator<Buffer> {
+    const stuffing = new DotStuffing();
+    yield* stuffing.add(head);
+    for await (const piece of piecesOf(content)) yield* stuffing.add(piece);
+    yield* stuffing.end();
+  };
+  if (isFile(content) || content.length > mostInMemory) return { pieces };
+  const stuffing = new DotStuffing();
+  return { pieces, whole: [...stuffing.add(head), ...stuffing.add(bufferOf(content)), ...stuffing.end()] };
+}
+
+const bufferOf = (octets: Uint8Array): Buffer => Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
+
+async function* piecesOf(content: Content): AsyncGenerator<Buffer> {
+  if (isFile(content)) {
+    yield* createReadStream(content.path, { highWaterMark: pieceSize });
+    return;
   }
-  await onFinalDot();
-  yield held;
+  const whole = bufferOf(content);
+  for (let at = 0; at < whole.length; at += pieceSize) yield whole.subarray(at, at + pieceSize);
 }
 
 interface Traits {
@@ -193,33 +242,23 @@ interface Traits {
   readonly bareLineEnd: boolean;
 }
 
-/** What decides whether the message can go as it is. One pass, about a nanosecond an octet. */
-function inspect(shipment: Shipment): Traits {
-  const { content } = shipment;
-  let eightBit = false;
+/** What decides whether the message can go as it is. One pass, less than a nanosecond an octet. */
+async function inspect({ prepend, content }: Shipment): Promise<Traits> {
+  let ascii = !isInternational(prepend);
   let bareLineEnd = false;
-  let eightBitHeader = isInternational(shipment.prepend);
-  let inHeader = true;
-  let before = 0x0a;
-  let lineLength = 0;
-  for (let at = 0; at < content.length; at++) {
-    const octet = content[at] as number;
-    if (octet === 0x0a) {
-      if (before !== 0x0d) bareLineEnd = true;
-      if (lineLength <= 1) inHeader = false;
-      lineLength = 0;
-    } else {
-      if (before === 0x0d) bareLineEnd = true;
-      lineLength++;
-      if (octet > 0x7f) {
-        eightBit = true;
-        if (inHeader) eightBitHeader = true;
-      }
+  if (isFile(content)) {
+    const lineEnds = new LineEnds();
+    for await (const piece of piecesOf(content)) {
+      ascii &&= isAscii(piece);
+      lineEnds.add(piece);
     }
-    before = octet;
+    bareLineEnd = lineEnds.bare;
+  } else {
+    ascii &&= isAscii(content);
+    bareLineEnd = hasBareLineEnd(content);
   }
-  if (before === 0x0d) bareLineEnd = true;
-  return { eightBit: eightBit || eightBitHeader, eightBitHeader, bareLineEnd };
+  const eightBitHeader = !ascii && (isInternational(prepend) || !isAscii(headerBlock(headOf(content))));
+  return { eightBit: !ascii, eightBitHeader, bareLineEnd };
 }
 
 const isInternational = (text: string): boolean => /[^\x00-\x7f]/.test(text);
@@ -265,7 +304,7 @@ function tailor(shipment: Shipment, traits: Traits, extensions: Extensions): Fit
 
 function refusalOfAll(shipment: Shipment, traits: Traits, extensions: Extensions, size: number): Outcome | undefined {
   const { reversePath, smtputf8 } = shipment.envelope;
-  // nodemailer would turn a bare CR or LF into CRLF; the front door lets none in.
+  // What a next hop makes of a bare CR or LF is its own matter (SMTP smuggling); the front door lets none in.
   if (traits.bareLineEnd) return refused(replies.bareLineEnd);
   if (extensions.size > 0 && size > extensions.size) return refused(replies.tooBig);
   if (isInternationalised(reversePath) && !extensions.smtputf8) return refused(replies.needsSmtputf8);
@@ -289,7 +328,6 @@ function judge(result: Result, dot: { written: boolean; error: unknown }, dsn: b
   return result.refused.map((reply): Outcome => {
     if (reply) return answered(reply, 'recipient refused', several && reply.code === 552);
     if (result.kind === 'done') {
-      // nodemailer takes whatever begins with a 2 for a yes; only a reply is one.
       return isPositive(result.reply)
         ? { kind: 'accepted', reply: result.reply, dsn }
         : temporary({ cause: `${result.reply.text}; after the final dot: possible duplicate` });

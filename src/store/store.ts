@@ -3,6 +3,7 @@
 // Whatever is due at a moment has a row in the one timer queue; a lease on that row says who is working on it, so a
 // crash is a lease that runs out, and the work is done again. No verb reads a clock.
 import type { Duration, Instant } from '../clock.ts';
+import type { Content, ContentFile, ContentWriter } from '../mail/content.ts';
 import type { Envelope, ForwardPath } from '../mail/envelope.ts';
 import { PointsmanError } from '../mail/error.ts';
 import type { MailFacts } from '../mail/facts.ts';
@@ -73,11 +74,19 @@ export interface NewDelivery {
   readonly forwardOf: number | null;
   readonly chosen: Delivery['chosen'];
   readonly firstAttemptAt: Instant;
+  /** Whoever accepts it attempts it at once: leased from the start until then. */
+  readonly leasedUntil?: Instant;
+  /**
+   * For one leased so: counts as written from the start, so that no second commit is needed before it really is. Until
+   * the attempt is settled a crash makes this a possible duplicate, whether or not it came to the final dot.
+   */
+  readonly finalDotAt?: Instant;
 }
 
 export interface Acceptance {
   readonly message: Message;
-  readonly content: Uint8Array;
+  /** A file is one of openContent's, and the store's from now on. */
+  readonly content: Content;
   readonly deliveries: readonly NewDelivery[];
   /** For those deliveries whose plan has a policy. */
   readonly tracked: readonly Tracked[];
@@ -192,6 +201,11 @@ export interface Store {
   /** @throws ShortIdTaken */
   accept(acceptance: Acceptance): Promise<void>;
 
+  /** For content that is too large for memory: written before it is accepted. */
+  openContent(): ContentWriter;
+  /** Its message was not accepted. Kept where the store has failed and may have accepted it: a start will tell. */
+  dropContent(content: ContentFile): Promise<void>;
+
   // The timer queue
   /** Leases what is due, oldest first. What another lease covers is left alone until it runs out. */
   claimDue(request: {
@@ -206,13 +220,18 @@ export interface Store {
   releaseLeases(): Promise<number>;
 
   // Forward
-  content(queueId: QueueId): Promise<Uint8Array>;
+  content(queueId: QueueId): Promise<Content>;
   /** Before dialling: who was chosen, with the decision, and the assignment that history counts. */
   recordChoice(
     choice: DeliveryRef & { chosen: NonNullable<Delivery['chosen']>; assignment: Assignment | null },
     also: Consequences,
   ): Promise<Written>;
   recordFinalDot(refs: readonly DeliveryRef[], at: Instant): Promise<void>;
+  /**
+   * What only says "delivered", with nothing but events, is kept when this resolves, also if the process is killed, but
+   * synced no later than with the next commit that must be: a power cut in between brings the attempt back, as one
+   * between the next hop's reply and any commit does. The same goes for the leases of claimDue.
+   */
   settle(settlements: readonly Settlement[], also: Consequences): Promise<Written>;
   /** Held deliveries of the group become due at `at`, oldest first; answers how many. */
   wakeHeld(group: GroupName, at: Instant): Promise<number>;
@@ -231,6 +250,8 @@ export interface Store {
   tracked(ref: DeliveryRef): Promise<Tracked | null>;
   /** Open ones by owner (any of `owners`), oldest first. */
   openTracked(filter: { owner?: PersonName; group?: GroupName }): Promise<readonly Tracked[]>;
+  /** Those whose next step is due first; of each group of equals, the oldest. */
+  soonestTracked(limit: number): Promise<readonly Tracked[]>;
   /** Tracked deliveries of messages with one of these Message-IDs, open ones first. */
   trackedByMessageId(messageIds: readonly string[]): Promise<readonly Tracked[]>;
   history(): Promise<History>;
@@ -243,6 +264,10 @@ export interface Store {
     until: Instant;
     limit: number;
   }): Promise<readonly { jid: BareJid; at: Instant; presence: Presence }[]>;
+  /** What was known of everybody at a moment: the last change of each up to and including it. */
+  presenceAt(at: Instant): Promise<readonly { jid: BareJid; at: Instant; presence: Presence }[]>;
+  /** Changes before `before` go, but for the last of each: it still held then. Answers how many went. */
+  forgetPresence(before: Instant): Promise<number>;
 
   // Retire
   /** Content goes; envelope, events and decisions stay. */
@@ -315,8 +340,7 @@ export interface NewFault {
 }
 
 export interface Fault extends Omit<NewFault, 'at'> {
-  /** For people it is `f3`. */
-  readonly number: number;
+  readonly number: number; // For people it is `f3`.
   readonly openedAt: Instant;
   readonly lastAt: Instant;
   readonly count: number;

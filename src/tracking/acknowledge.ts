@@ -2,7 +2,8 @@
 // recorded, and the one who sent it is told how things stand.
 import { formatDuration, type Instant } from '../clock.ts';
 import type { PersonName } from '../routing/rules.ts';
-import { type Evidence, grades, stops } from './evidence.ts';
+import { type Evidence, grades, isPassive, stops } from './evidence.ts';
+import { ackPledge } from './pledge.ts';
 import type { Tracked } from './tracked.ts';
 
 export type Acknowledged =
@@ -25,7 +26,16 @@ export function acknowledge(
     return { kind: 'late', text: 'it has not been forwarded to anybody yet' };
   }
   if (tracked.state !== 'tracked' && tracked.state !== 'expired') return { kind: 'late', text: standing(tracked, now) };
+  // Reading is no deed: it tells something of whoever is responsible now, not of one from whom the mail has moved on.
+  if (isPassive(evidence.grade) && evidence.person !== tracked.owner) return { kind: 'recorded' };
   if (stops(evidence, tracked.plan.policy.until)) {
+    // Where the policy gives it a life, an acknowledgement is not the end yet; an answer is.
+    if (evidence.grade !== grades.answered && evidence.person !== null && tracked.state === 'tracked') {
+      const pledged = ackPledge(tracked, evidence.person, now);
+      if (pledged && !(isPassive(evidence.grade) && tracked.pledge?.kind === 'ack'))
+        return { kind: 'owned', tracked: pledged };
+      if (pledged) return { kind: 'recorded' };
+    }
     return {
       kind: 'closed',
       tracked: {
@@ -51,6 +61,6 @@ export function standing(tracked: Tracked, now: Instant): string {
 }
 
 function owner(tracked: Tracked, person: PersonName | null, now: Instant): Tracked {
-  const next = { ...tracked, revision: tracked.revision + 1 };
+  const next = { ...tracked, revision: tracked.revision + 1, pledge: null };
   return person === null || person === tracked.owner ? next : { ...next, owner: person, ownedSince: now };
 }

@@ -9,6 +9,7 @@ import type { BareJid } from '../presence/jid.ts';
 import { type Choice, choose, type Snapshot } from '../routing/choose.ts';
 import type { PersonName, Step } from '../routing/rules.ts';
 import type { Trigger } from './event.ts';
+import { beginsAgain, stepAt, stepCount, stillTried } from './steps.ts';
 import type { Tracked } from './tracked.ts';
 
 export type Move =
@@ -23,6 +24,8 @@ export type Move =
 
 export interface Advance {
   readonly tracked: Tracked;
+  /** What really set it off: at its end a pledge is no mere passing of time. */
+  readonly trigger: Trigger;
   readonly move: Move;
   /** Steps that had no target, with the reason. */
   readonly skipped: readonly string[];
@@ -40,6 +43,8 @@ export function triedWords(tracked: Tracked, trigger: Trigger, now: Instant): Tr
     passed: 'has passed',
     'owner offline': 'went offline while having it',
     undeliverable: 'their mailbox refused it',
+    'ack expired': `took it${held === '' ? '' : `${held.replace(' for', '')} ago`} and has not answered`,
+    'promise expired': 'has not kept a promise',
   };
   return { ...tracked.tried, [tracked.owner]: words[trigger] };
 }
@@ -48,15 +53,25 @@ export function triedWords(tracked: Tracked, trigger: Trigger, now: Instant): Tr
  * @param tracked open; the caller writes the result by compare-and-set on its revision
  * @param snapshot of the plan's candidates; `excluded` is filled here from what was tried
  */
-export function advance(tracked: Tracked, trigger: Trigger, snapshot: Snapshot): Advance {
+export function advance(
+  tracked: Tracked,
+  cause: Trigger,
+  snapshot: Snapshot,
+  forwardsLeft = Number.POSITIVE_INFINITY,
+): Advance {
   const { now } = snapshot;
-  const tried = triedWords(tracked, trigger, now);
-  const shot: Snapshot = { ...snapshot, excluded: { ...snapshot.excluded, ...tried }, holdUntil: null };
-  const base = { ...tracked, revision: tracked.revision + 1 };
-  const { steps } = tracked.plan.policy;
+  const reminder = cause === 'time' ? remindOfAck(tracked, snapshot) : null;
+  if (reminder) return reminder;
+  const trigger = cause === 'time' && tracked.pledge ? (`${tracked.pledge.kind} expired` as const) : cause;
+  let tried = triedWords(tracked, trigger, now);
+  let shot: Snapshot = { ...snapshot, excluded: { ...snapshot.excluded, ...tried }, holdUntil: null };
+  const base = { ...tracked, revision: tracked.revision + 1, pledge: null };
+  const { policy } = tracked.plan;
+  const { steps } = policy;
   const skipped: string[] = [];
   let choice: Choice | null = null;
   const member = () => {
+    if (forwardsLeft <= 0) return null;
     choice ??= choose(tracked.plan, shot);
     return choice.kind === 'member' ? choice : null;
   };
@@ -68,7 +83,8 @@ export function advance(tracked: Tracked, trigger: Trigger, snapshot: Snapshot):
     if (next) {
       const moved = owned(base, next.person, now, tried);
       return {
-        tracked: { ...moved, nextStepAt: steps.length > 0 ? after(steps[tracked.step]) : null },
+        tracked: { ...moved, nextStepAt: steps.length > 0 ? after(stepAt(policy, tracked.step)) : null },
+        trigger,
         move: { kind: 'reassign', step: trigger, person: next.person, mailbox: next.mailbox },
         skipped,
         choice,
@@ -77,28 +93,60 @@ export function advance(tracked: Tracked, trigger: Trigger, snapshot: Snapshot):
     }
   }
 
-  for (let index = tracked.step, taken = tracked.stepTaken; index < steps.length; index += 1, taken = 0) {
-    const step = steps[index] as Step;
-    const move = target(step, base, trigger, member, tried);
+  const end = stepCount(policy);
+  for (let index = tracked.step, taken = tracked.stepTaken; index < end; index += 1, taken = 0) {
+    const step = stepAt(policy, index) as Step;
+    if (beginsAgain(policy, index) && taken === 0) {
+      // Everybody may be asked anew, but for those who said no; not the one who has it and is silent.
+      tried = {
+        ...stillTried(tried),
+        ...(tracked.owner === null ? {} : { [tracked.owner]: tried[tracked.owner] ?? '' }),
+      };
+      shot = { ...shot, excluded: { ...snapshot.excluded, ...tried } };
+      choice = null;
+    }
+    const move = target(step, base, trigger, member, tried, forwardsLeft);
     if (typeof move === 'string') {
       skipped.push(`${step.name}: ${move}`);
       continue;
     }
     const more = taken + 1 < step.times;
     const position = more ? { step: index, stepTaken: taken + 1 } : { step: index + 1, stepTaken: 0 };
-    const upcoming = more ? step : steps[index + 1];
+    const upcoming = more ? step : stepAt(policy, index + 1);
     const owner = move.kind === 'reassign' ? move.person : move.kind === 'forward' ? move.person : null;
     const moved = owner === null ? keepOwner(base, trigger, tried) : owned(base, owner, now, tried);
-    return { tracked: { ...moved, ...position, nextStepAt: after(upcoming) }, move, skipped, choice, snapshot: shot };
+    return {
+      tracked: { ...moved, ...position, nextStepAt: after(upcoming) },
+      move,
+      trigger,
+      skipped,
+      choice,
+      snapshot: shot,
+    };
   }
   const gone = keepOwner(base, trigger, tried);
   return {
-    tracked: { ...gone, state: 'expired', step: steps.length, stepTaken: 0, nextStepAt: null },
+    tracked: { ...gone, state: 'expired', step: end, stepTaken: 0, nextStepAt: null },
+    trigger,
     move: { kind: 'expire' },
     skipped,
     choice,
     snapshot: shot,
   };
+}
+
+/** The end of an acknowledgement, once: its owner is asked whether it still holds. */
+function remindOfAck(tracked: Tracked, snapshot: Snapshot): Advance | null {
+  const { pledge, owner, plan } = tracked;
+  if (pledge?.kind !== 'ack' || pledge.reminded || owner === null) return null;
+  const after: Tracked = {
+    ...tracked,
+    revision: tracked.revision + 1,
+    pledge: { ...pledge, reminded: true },
+    nextStepAt: snapshot.now + (plan.policy.ack?.grace ?? 0),
+  };
+  const move = { kind: 'remind', step: 'acknowledgement', person: owner } as const;
+  return { tracked: after, trigger: 'time', move, skipped: [], choice: null, snapshot };
 }
 
 /** A move, or the words for why the step has no target. */
@@ -108,13 +156,17 @@ function target(
   trigger: Trigger,
   member: () => { person: PersonName; mailbox: Mailbox } | null,
   tried: Tracked['tried'],
+  forwardsLeft: number,
 ): Move | string {
+  const spent = 'it has been forwarded as often as the policy allows';
   switch (step.to.kind) {
     case 'next': {
       const next = member();
       return next
         ? { kind: 'reassign', step: step.name, person: next.person, mailbox: next.mailbox }
-        : 'nobody else is eligible';
+        : forwardsLeft <= 0
+          ? spent
+          : 'nobody else is eligible';
     }
     case 'owner':
       if (tracked.owner === null) return 'nobody has it';
@@ -126,10 +178,11 @@ function target(
     case 'person': {
       const before = tried[step.to.person];
       if (before !== undefined) return `${step.to.person} ${before}`;
+      if (forwardsLeft <= 0) return spent;
       return { kind: 'forward', step: step.name, mailbox: step.to.mailbox, person: step.to.person };
     }
     case 'mailbox':
-      return { kind: 'forward', step: step.name, mailbox: step.to.mailbox, person: null };
+      return forwardsLeft <= 0 ? spent : { kind: 'forward', step: step.name, mailbox: step.to.mailbox, person: null };
     default:
       return step.to satisfies never;
   }
@@ -147,7 +200,6 @@ function keepOwner(tracked: Tracked, trigger: Trigger, tried: Tracked['tried']):
 
 /** When the step that comes is due, if its clock starts now. */
 export function clockFor({ plan, step, state }: Tracked, now: Instant): Instant | null {
-  const { steps } = plan.policy;
-  const upcoming = steps[step] ?? steps.at(-1);
+  const upcoming = stepAt(plan.policy, step) ?? plan.policy.steps.at(-1);
   return state === 'tracked' && upcoming ? now + upcoming.after : null;
 }

@@ -44,7 +44,13 @@ export type StoryEvent = { readonly at: Instant; readonly queueId: QueueId; read
       readonly nextAttemptAt: Instant;
     }
   | { readonly event: 'failed'; readonly to: string; readonly nextHop: string; readonly reply: string }
-  | { readonly event: 'reported'; readonly to: string; readonly report: QueueId }
+  | {
+      readonly event: 'reported';
+      readonly to: string;
+      readonly report: QueueId;
+      /** RFC 3464 §2.3.3; absent: failed. */
+      readonly action?: string;
+    }
   | {
       readonly event: 'nudged';
       readonly to: string;
@@ -78,6 +84,6 @@ export type StoryEvent = { readonly at: Instant; readonly queueId: QueueId; read
 );
 
 /** Why a step was taken. */
-export type Trigger = 'time' | 'passed' | 'owner offline' | 'undeliverable';
+export type Trigger = 'time' | 'passed' | 'owner offline' | 'undeliverable' | 'ack expired' | 'promise expired';
 
 export type EventKind = StoryEvent['event'];

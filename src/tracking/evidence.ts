@@ -32,6 +32,9 @@ export interface Evidence {
 
 const needed: Record<Until, number> = { read: grades.seen, taken: grades.taken, answered: grades.answered };
 
+/** What happens to a mail by being opened; from promise upwards somebody says something. */
+export const isPassive = (grade: Grade): boolean => grade < grades.promise;
+
 /** Whether this stops the clock under the policy's word. 1–3 never do, and a promise (6) only postpones. */
 export function stops(evidence: Pick<Evidence, 'grade' | 'trusted'>, until: Until): boolean {
   return evidence.trusted && evidence.grade !== grades.promise && evidence.grade >= needed[until];

@@ -12,6 +12,7 @@ import type { Mailbox, ReversePath } from '../mail/path.ts';
 import type { QueueId } from '../mail/queue-id.ts';
 import type { GroupPlan } from '../routing/plan.ts';
 import type { PersonName } from '../routing/rules.ts';
+import type { Pledge } from './pledge.ts';
 
 export type TrackState = 'waiting' | 'held' | 'tracked' | 'acknowledged' | 'answered' | 'expired' | 'withdrawn';
 
@@ -36,6 +37,8 @@ export interface Tracked {
   readonly stepTaken: number;
   /** When the next step is due; null when no clock runs. Equal to its timer in the store. */
   readonly nextStepAt: Instant | null;
+  /** While set, `nextStepAt` is when this word of the owner's runs out, not when the next step is due. */
+  readonly pledge?: Pledge | null;
   /** Everybody who has had it or refused it, with the words for why not again. */
   readonly tried: Readonly<Record<PersonName, string>>;
   readonly acceptedAt: Instant;

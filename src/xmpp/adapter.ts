@@ -6,62 +6,48 @@
 // roster is read, our presence is sent (which makes the server send everybody's), the rooms are entered; and after a
 // while silence means offline.
 import { randomUUID } from 'node:crypto';
-import type { Clock, Duration, Instant, Random } from '../clock.ts';
-import { second } from '../clock.ts';
+import type { Clock, Duration, Instant } from '../clock.ts';
+import { minute, second } from '../clock.ts';
 import type { XmppConfig } from '../config.ts';
 import type { Log } from '../log.ts';
 import { silentLog } from '../log.ts';
 import type { IncomingMessage, Notifier } from '../notify/notifier.ts';
 import { PresenceCache } from '../presence/cache.ts';
+import type { PresenceFault } from '../presence/fault.ts';
 import type { BareJid } from '../presence/jid.ts';
-import type { PresenceChange } from '../presence/presence.ts';
+import { neverSeen, type Presence, type PresenceChange } from '../presence/presence.ts';
 import type { Watcher } from '../presence/watcher.ts';
 import { AdHoc } from './ad-hoc.ts';
-import type { LookupSrv } from './dial.ts';
 import { answerAbout } from './disco.ts';
+import { DutyRooms } from './duty-rooms.ts';
+import { Federation } from './federation.ts';
 import { Iq } from './iq.ts';
-import type { LinkLimits } from './link.ts';
 import { Link } from './link.ts';
+import { Listeners } from './listeners.ts';
 import type { Receipt } from './messages.ts';
 import { Messages } from './messages.ts';
-import type { OutboxLimits } from './outbox.ts';
+import type { Xmpp, XmppOptions } from './options.ts';
 import { Outbox, SendError } from './outbox.ts';
 import { ownPresence } from './own-presence.ts';
 import { readPresence } from './presence-stanza.ts';
+import { Probes } from './probes.ts';
 import { Rooms } from './rooms.ts';
 import { Roster } from './roster.ts';
 import type { Session } from './session.ts';
+import { Settling } from './settling.ts';
 import type { Element } from './stanza.ts';
 import { normaliseAddress, ns, xml } from './stanza.ts';
 import { domainOf } from './stream.ts';
 import { publishCard } from './vcard.ts';
 
-export interface XmppOptions {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log?: Log;
-  /** For XEP-0092. */
-  readonly version?: string;
-  /** How long the server may take to tell who is there, before silence means offline; and more for each person. */
-  readonly settleAfter?: Duration;
-  readonly settlePerPerson?: Duration;
-  /** What was known when the link went down is used for this long. */
-  readonly staleAfter?: Duration;
-  readonly limits?: { readonly link?: Partial<LinkLimits>; readonly outbox?: Partial<OutboxLimits> };
-  readonly lookup?: LookupSrv;
-}
+export type { Xmpp, XmppOptions } from './options.ts';
 
-export interface Xmpp extends Watcher, Notifier {
-  start(): void;
-  /** Says goodbye and closes within a few seconds, whatever the server does. */
-  stop(): Promise<void>;
-}
-
+const untrusted: Presence = { ...neverSeen, reason: 'untrusted' };
 /** How often what is due is looked for: rooms, silence, staleness. */
 const choresEvery: Duration = second;
-/** After a presence error: the person is asked about again. */
-const firstRecheck: Duration = 60 * second;
-const lastRecheck: Duration = 300 * second;
+/** What was known when the link went down is used for this long. */
+const staleAfter: Duration = 2 * minute;
+const roomPatience: Duration = minute; // Out of a duty room for longer is a fault.
 
 export function createXmpp(config: XmppConfig, options: XmppOptions): Xmpp {
   return new XmppAdapter(config, options);
@@ -71,25 +57,25 @@ class XmppAdapter implements Xmpp {
   readonly #config: XmppConfig;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #settleAfter: Duration;
-  readonly #settlePerPerson: Duration;
+  readonly #settling: Settling;
+  readonly #federation: Federation;
   readonly #cache: PresenceCache;
   readonly #link: Link;
   readonly #outbox: Outbox;
   readonly #iq: Iq;
   readonly #roster: Roster;
   readonly #rooms: Rooms;
+  readonly #dutyRooms: DutyRooms;
+  readonly #probes: Probes;
+  readonly #staleAfter: Duration;
   readonly #messages: Messages;
   readonly #adHoc: AdHoc;
   #status = 'Pointsman';
-  readonly #changeListeners: ((change: PresenceChange) => void)[] = [];
-  readonly #messageListeners: ((message: IncomingMessage) => void)[] = [];
-  readonly #receiptListeners: ((receipt: Receipt) => void)[] = [];
-  readonly #rechecks = new Map<BareJid, { at: Instant; pause: Duration }>();
-  readonly #queue: PresenceChange[] = [];
-  #telling = false;
+  readonly #changes: Listeners<[PresenceChange]>;
+  readonly #incoming: Listeners<[IncomingMessage]>;
+  readonly #receipts: Listeners<[Receipt]>;
+  readonly #occupants: Listeners<[BareJid, Presence | null]>;
   #fullJid: string;
-  #settleAt: Instant | null = null;
   #present = false;
   /** Counts sessions, so that what was begun in one does not act in the next. */
   #session = 0;
@@ -101,10 +87,14 @@ class XmppAdapter implements Xmpp {
     this.#config = config;
     this.#clock = clock;
     this.#log = log;
-    this.#settleAfter = options.settleAfter ?? 5 * second;
-    this.#settlePerPerson = options.settlePerPerson ?? 10;
+    this.#changes = new Listeners(log);
+    this.#incoming = new Listeners(log);
+    this.#receipts = new Listeners(log);
+    this.#occupants = new Listeners(log);
+    this.#settling = new Settling(options.settleAfter ?? 5 * second, options.settlePerPerson ?? 10);
     this.#fullJid = `${config.jid}/${config.resource}`;
-    this.#cache = new PresenceCache(options.staleAfter === undefined ? {} : { staleAfter: options.staleAfter });
+    this.#staleAfter = options.staleAfter ?? staleAfter;
+    this.#cache = new PresenceCache({ staleAfter: this.#staleAfter });
     this.#link = new Link({
       config,
       clock,
@@ -137,6 +127,7 @@ class XmppAdapter implements Xmpp {
     this.#adHoc = new AdHoc({ send, log });
     answerAbout(this.#iq, { version: options.version, adHoc: this.#adHoc, own: () => this.#fullJid, clock });
     this.#roster = new Roster({
+      clock,
       iq: this.#iq,
       send,
       ownBare: config.jid,
@@ -148,7 +139,20 @@ class XmppAdapter implements Xmpp {
         },
       },
     });
-    this.#rooms = new Rooms({ clock, iq: this.#iq, send, nick: config.nick, log });
+    this.#dutyRooms = new DutyRooms(clock, (jid, presence) => this.#occupants.tell(jid, presence));
+    this.#rooms = new Rooms({ clock, iq: this.#iq, send, nick: config.nick, log, events: this.#dutyRooms });
+    this.#probes = new Probes({ clock, iq: this.#iq, send, log });
+    this.#federation = new Federation({
+      clock,
+      iq: this.#iq,
+      log,
+      cache: this.#cache,
+      ownDomain: domain,
+      trusted: config.trustedDomains,
+      settleAfter: this.#settling.least,
+      tell: (changes) => this.#tell(changes),
+      probe: (jid) => this.#probes.probe(jid),
+    });
     this.#messages = new Messages({
       clock,
       log,
@@ -157,8 +161,8 @@ class XmppAdapter implements Xmpp {
       send,
       watches: (jid) => this.#cache.watches(jid),
       events: {
-        message: (message) => this.#call(this.#messageListeners, message),
-        receipt: (receipt) => this.#call(this.#receiptListeners, receipt),
+        message: (message) => this.#incoming.tell(message),
+        receipt: (receipt) => this.#receipts.tell(receipt),
       },
     });
   }
@@ -189,22 +193,23 @@ class XmppAdapter implements Xmpp {
   }
 
   presenceOf(jid: BareJid): ReturnType<Watcher['presenceOf']> {
-    return this.#cache.presenceOf(jid);
+    return this.#federation.trusts(jid) ? this.#cache.presenceOf(jid) : untrusted;
   }
 
   onChange(listener: (change: PresenceChange) => void): void {
-    this.#changeListeners.push(listener);
+    this.#changes.add(listener);
   }
 
   watch(people: readonly BareJid[]): void {
-    const wanted = new Set(people);
+    const wanted = new Set(people.filter((jid) => this.#federation.trusts(jid)));
+    this.#federation.watch(wanted);
     const added = [...wanted].filter((jid) => !this.#cache.watches(jid));
     this.#cache.watch(wanted);
-    for (const jid of this.#rechecks.keys()) if (!wanted.has(jid)) this.#rechecks.delete(jid);
+    this.#probes.keepOnly(wanted);
     this.#roster.watch(wanted);
     if (!this.#present) return;
     // Whoever was in the roster already has told us before anybody listened: silence would now be taken for absence.
-    for (const jid of added) this.#probe(jid);
+    for (const jid of added) this.#probes.probe(jid);
     this.#settleLater();
   }
 
@@ -241,12 +246,34 @@ class XmppAdapter implements Xmpp {
     this.#rooms.join(rooms);
   }
 
+  watchRooms(rooms: readonly BareJid[]): void {
+    this.#dutyRooms.watch(rooms);
+  }
+
+  onOccupant(listener: (jid: BareJid, presence: Presence | null) => void): void {
+    this.#occupants.add(listener);
+  }
+
+  faults(): readonly PresenceFault[] {
+    // Without a link there is one fault, and the link tells of it.
+    if (this.#link.status().state !== 'up') return [];
+    const now = this.#clock.now();
+    return [...this.#dutyRooms.faults(now, roomPatience), ...this.#federation.faults(), ...this.#roster.faults(now)];
+  }
+
+  async verify(jid: BareJid, within: Duration): Promise<boolean | null> {
+    const here = await this.#probes.ping(jid, this.#cache.presenceOf(jid), within);
+    if (here !== null && this.#link.status().state === 'up')
+      this.#tell(this.#cache.verified(jid, here, this.#clock.now()));
+    return here;
+  }
+
   onMessage(listener: (message: IncomingMessage) => void): void {
-    this.#messageListeners.push(listener);
+    this.#incoming.add(listener);
   }
 
   onReceipt(listener: (receipt: Receipt) => void): void {
-    this.#receiptListeners.push(listener);
+    this.#receipts.add(listener);
   }
 
   #onUp(session: Session): void {
@@ -254,6 +281,7 @@ class XmppAdapter implements Xmpp {
     this.#outbox.open(session);
     if (session.resumed) {
       this.#tell(this.#cache.resumed(this.#clock.now()));
+      this.#dutyRooms.unmute();
       this.#rooms.sessionUp(true);
       // The session may have been cut before it was set up.
       if (this.#present) return;
@@ -261,6 +289,8 @@ class XmppAdapter implements Xmpp {
       this.#present = false;
       this.#iq.fail();
       this.#roster.reset();
+      this.#federation.reset();
+      this.#dutyRooms.unmute();
       this.#tell(this.#cache.flush(this.#clock.now()));
     }
     this.#session += 1;
@@ -271,7 +301,7 @@ class XmppAdapter implements Xmpp {
 
   /** RFC 6121 §2.2, §4.2: the roster first, so that every presence that comes is of somebody known. */
   async #setUp(session: number): Promise<void> {
-    this.#settleAt = null;
+    this.#settling.cancel();
     // A server without rosters, or one too slow: what presence tells is still worth having.
     await this.#roster.load().catch((error: Error) => this.#log.error({ err: error }, 'the roster could not be read'));
     if (session !== this.#session || this.#link.status().state !== 'up') return;
@@ -298,6 +328,7 @@ class XmppAdapter implements Xmpp {
         if (!this.#adHoc.handle(stanza)) this.#iq.handle(stanza);
         return;
       case 'message':
+        this.#federation.hear(stanza);
         this.#messages.handle(stanza);
         return;
       case 'presence':
@@ -312,10 +343,14 @@ class XmppAdapter implements Xmpp {
     const fact = readPresence(stanza, now);
     if (!fact) return;
     const { bare } = fact.jid;
-    if (fact.kind === 'error' && this.#cache.watches(bare)) {
-      const pause = Math.min(lastRecheck, (this.#rechecks.get(bare)?.pause ?? firstRecheck / 2) * 2);
-      this.#rechecks.set(bare, { at: now + pause, pause });
-    } else this.#rechecks.delete(bare);
+    if (this.#cache.watches(bare)) {
+      this.#settling.heard(now);
+      this.#federation.hear(stanza);
+      // The way to their server is broken: that has been told, of all of them.
+      if (this.#cache.presenceOf(bare).reason === 'remote-silent') return;
+    }
+    if (fact.kind === 'error' && this.#cache.watches(bare)) this.#probes.doubtful(bare);
+    else this.#probes.heard(bare);
     this.#tell(this.#cache.apply(fact, now));
   }
 
@@ -331,10 +366,8 @@ class XmppAdapter implements Xmpp {
     this.#link.send(ping).catch((error: Error) => this.#log.debug({ err: error }, 'a ping was not sent'));
   }
 
-  /** From now, unless it is sooner anyway. */
   #settleLater(): void {
-    if (!this.#present) return;
-    this.#settleAt = this.#clock.now() + this.#settleAfter + this.#settlePerPerson * this.#cache.size;
+    if (this.#present) this.#settling.begin(this.#clock.now(), this.#cache.size);
   }
 
   async #chores(stopped: AbortSignal): Promise<void> {
@@ -351,47 +384,17 @@ class XmppAdapter implements Xmpp {
 
   #chore(now: Instant): void {
     this.#tell(this.#cache.tick(now));
-    if (this.#link.status().state !== 'up') return;
+    const { state, downSince } = this.#link.status();
+    if (downSince !== undefined && now - downSince >= this.#staleAfter) this.#dutyRooms.mute();
+    if (state !== 'up') return;
     this.#rooms.tick();
-    if (this.#settleAt !== null && now >= this.#settleAt) {
-      this.#settleAt = null;
-      this.#tell(this.#cache.settle(now));
-    }
-    for (const [jid, recheck] of this.#rechecks) {
-      if (recheck.at > now) continue;
-      recheck.at = now + recheck.pause;
-      this.#probe(jid);
-    }
+    if (this.#present) this.#federation.tick(now);
+    if (!this.#probes.busy && this.#settling.isOver(now))
+      this.#tell(this.#cache.settle(now, (jid) => this.#federation.isOwn(jid)));
+    this.#probes.tick(now);
   }
 
-  /** RFC 6121 §4.3: the server answers it for those we are subscribed to. */
-  #probe(jid: BareJid): void {
-    this.#outbox.send(xml('presence', { to: jid, type: 'probe' })).catch((error: Error) => {
-      this.#log.debug({ err: error, jid }, 'a probe was not sent');
-    });
-  }
-
-  /** In the order they happened, also when a listener causes a further change. */
   #tell(changes: readonly PresenceChange[]): void {
-    this.#queue.push(...changes);
-    if (this.#telling) return;
-    this.#telling = true;
-    try {
-      for (let change = this.#queue.shift(); change; change = this.#queue.shift()) {
-        this.#call(this.#changeListeners, change);
-      }
-    } finally {
-      this.#telling = false;
-    }
-  }
-
-  #call<T>(listeners: readonly ((value: T) => void)[], value: T): void {
-    for (const listener of listeners) {
-      try {
-        listener(value);
-      } catch (error) {
-        this.#log.error({ err: error }, 'a listener of the XMPP adapter failed');
-      }
-    }
+    for (const change of changes) this.#changes.tell(change);
   }
 }

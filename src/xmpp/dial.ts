@@ -4,8 +4,8 @@
 import { Resolver } from 'node:dns/promises';
 import type { Socket } from 'node:net';
 import { connect, isIP } from 'node:net';
-import type { ConnectionOptions } from 'node:tls';
-import { connect as connectTls } from 'node:tls';
+import type { ConnectionOptions, TLSSocket } from 'node:tls';
+import { checkServerIdentity, connect as connectTls } from 'node:tls';
 import type { Random } from '../clock.ts';
 import type { XmppConfig } from '../config.ts';
 
@@ -22,6 +22,11 @@ export interface SrvRecord {
   readonly priority: number;
   readonly weight: number;
 }
+/** DNS did not answer, or says that there is no such service. */
+export class DnsError extends Error {
+  override readonly name = 'DnsError';
+}
+
 /** Empty when there is none; rejects when DNS did not answer. */
 export type LookupSrv = (name: string, signal: AbortSignal) => Promise<readonly SrvRecord[]>;
 
@@ -34,22 +39,25 @@ export const lookupSrv: LookupSrv = async (name, signal) => {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENODATA' || code === 'ENOTFOUND') return [];
-    throw error;
+    throw new DnsError(`DNS: ${(error as Error).message}`, { cause: error });
   } finally {
     signal.removeEventListener('abort', cancel);
   }
 };
 
 export async function findTargets(
-  config: Pick<XmppConfig, 'server' | 'tls'>,
+  config: Pick<XmppConfig, 'server' | 'tls' | 'directTls'>,
   domain: string,
   lookup: LookupSrv,
   random: Random,
   signal: AbortSignal,
 ): Promise<readonly Target[]> {
-  if (config.server) return [{ ...config.server, directTls: false }];
+  if (config.server) return [{ ...config.server, directTls: config.directTls === true }];
+  const failed = (error: Error): never => {
+    throw error instanceof DnsError ? error : new DnsError(error.message, { cause: error });
+  };
   const [plain, direct] = await Promise.all([
-    lookup(`_xmpp-client._tcp.${domain}`, signal),
+    lookup(`_xmpp-client._tcp.${domain}`, signal).catch(failed),
     // A server that only has this one is rare: no answer to it must not cost us the other.
     config.tls === 'none' ? [] : lookup(`_xmpps-client._tcp.${domain}`, signal).catch(() => []),
   ]);
@@ -58,7 +66,7 @@ export async function findTargets(
   if (offered.length > 0) {
     return inOrder(offered, random).map(({ name, port, directTls }) => ({ host: name, port, directTls }));
   }
-  if (plain.length + direct.length > 0) throw new Error(`DNS says that ${domain} has no XMPP service for clients`);
+  if (plain.length + direct.length > 0) throw new DnsError(`DNS says that ${domain} has no XMPP service for clients`);
   // RFC 6120 §3.2.2: without SRV records, the domain itself.
   return [{ host: domain, port: 5222, directTls: false }];
 }
@@ -76,19 +84,43 @@ function inOrder<T extends SrvRecord>(records: readonly T[], random: Random): T[
 }
 
 /** What TLS to this link's server means: this link's authorities, the XMPP domain as the name (RFC 6120 §13.7.1.2). */
-export function tlsOptions(config: Pick<XmppConfig, 'ca'>, domain: string): ConnectionOptions {
+export function tlsOptions(config: Pick<XmppConfig, 'ca' | 'pins' | 'serverName'>, domain: string): ConnectionOptions {
+  const name = config.serverName ?? domain;
   return {
     // RFC 6066 §3: no server name for an address literal.
-    ...(isIP(domain) ? {} : { servername: domain }),
-    host: domain,
+    ...(isIP(name) ? {} : { servername: name }),
+    host: name,
     ...(config.ca === null ? {} : { ca: config.ca }),
     minVersion: 'TLSv1.2',
-    rejectUnauthorized: true,
+    // With a pin it is notPinned() that decides, before an octet of ours is sent.
+    rejectUnauthorized: config.pins === undefined,
   };
 }
 
+/** Why a TLS connection is not with the pinned server; null when it is, or when none is pinned. */
+export function notPinned(socket: TLSSocket, { pins }: Pick<XmppConfig, 'pins'>): Error | null {
+  if (pins === undefined) return null;
+  const shown = socket.getPeerX509Certificate()?.fingerprint256;
+  if (shown !== undefined && pins.includes(shown)) return null;
+  return Object.assign(new Error(`the certificate (SHA-256 ${shown ?? 'none'}) is not the pinned one`), {
+    code: 'ERR_PIN',
+  });
+}
+
+/** The certificate is checked against the XMPP domain, though another host is dialled (RFC 6120 §13.7.1.2). */
+function verifying({ host }: ConnectionOptions): ConnectionOptions {
+  return host === undefined
+    ? {}
+    : { checkServerIdentity: (_dialled, certificate) => checkServerIdentity(host, certificate) };
+}
+
 /** A connected socket; for `directTls` already inside TLS. Rejects when `signal` aborts. */
-export function dial(target: Target, tls: ConnectionOptions, signal: AbortSignal): Promise<Socket> {
+export function dial(
+  target: Target,
+  tls: ConnectionOptions,
+  signal: AbortSignal,
+  config: Pick<XmppConfig, 'pins'> = {},
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(new Error('given up'));
@@ -96,7 +128,7 @@ export function dial(target: Target, tls: ConnectionOptions, signal: AbortSignal
     }
     const address = { host: target.host, port: target.port };
     const socket: Socket = target.directTls
-      ? connectTls({ ...tls, ...address, ALPNProtocols: ['xmpp-client'] })
+      ? connectTls({ ...tls, ...address, ALPNProtocols: ['xmpp-client'], ...verifying(tls) })
       : connect({ ...address, noDelay: true, keepAlive: true });
     const settle = (error?: Error): void => {
       signal.removeEventListener('abort', onAbort);
@@ -111,6 +143,8 @@ export function dial(target: Target, tls: ConnectionOptions, signal: AbortSignal
     const onAbort = (): void => settle(new Error('given up'));
     signal.addEventListener('abort', onAbort, { once: true });
     socket.once('error', settle);
-    socket.once(target.directTls ? 'secureConnect' : 'connect', () => settle());
+    if (target.directTls)
+      socket.once('secureConnect', () => settle(notPinned(socket as TLSSocket, config) ?? undefined));
+    else socket.once('connect', () => settle());
   });
 }

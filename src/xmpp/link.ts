@@ -11,9 +11,9 @@ import type { Clock, Duration, Instant, Random } from '../clock.ts';
 import { minute, second } from '../clock.ts';
 import type { XmppConfig } from '../config.ts';
 import type { Log } from '../log.ts';
-import type { LinkStatus } from '../presence/watcher.ts';
+import type { LinkCause, LinkStatus } from '../presence/watcher.ts';
 import type { LookupSrv } from './dial.ts';
-import { dial, findTargets, lookupSrv, tlsOptions } from './dial.ts';
+import { DnsError, dial, findTargets, lookupSrv, tlsOptions } from './dial.ts';
 import type { Resumable, Session, StreamEnd } from './session.ts';
 import type { Element } from './stanza.ts';
 import { domainOf, XmppStream } from './stream.ts';
@@ -79,6 +79,10 @@ export class Link {
   /** Resumed sessions that ended at once, one after the other. */
   #badResumptions = 0;
   #failures = 0;
+  #downSince: Instant | null = null;
+  #sessions = 0;
+  #resumed = 0;
+  readonly #ended = new Map<LinkCause, number>();
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -87,7 +91,11 @@ export class Link {
   }
 
   status(): LinkStatus {
-    return this.#status;
+    return {
+      ...this.#status,
+      ...(this.#downSince === null ? {} : { downSince: this.#downSince }),
+      counts: { sessions: this.#sessions, resumed: this.#resumed, ended: Object.fromEntries(this.#ended) },
+    };
   }
 
   start(): void {
@@ -108,7 +116,7 @@ export class Link {
       const { clock } = this.#options;
       await Promise.race([stream.ended, clock.sleepUntil(clock.now() + this.#limits.stop, waited.signal)]);
       waited.abort();
-      stream.end('stopped', 'lost', 'gone');
+      stream.end('stopped', 'stopped', { session: 'gone' });
     }
     await this.#running;
     this.#stopping = null;
@@ -129,12 +137,13 @@ export class Link {
   async #run(stopped: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
     while (!stopped.aborted) {
-      this.#enter('connecting', this.#status.reason);
+      this.#enter('connecting', this.#status);
       const end = await this.#session(stopped);
       if (stopped.aborted) return;
       const pause = this.#pauseAfter(end);
-      this.#enter('down', end.reason);
-      log.warn({ reason: end.reason, resumable: end.resumable !== null, pause }, 'xmpp link down');
+      this.#ended.set(end.cause, (this.#ended.get(end.cause) ?? 0) + 1);
+      this.#enter('down', end);
+      log.warn({ reason: end.reason, cause: end.cause, resumable: end.resumable !== null, pause }, 'xmpp link down');
       await clock.sleepUntil(clock.now() + pause, stopped);
     }
   }
@@ -154,6 +163,8 @@ export class Link {
         up: (session) => {
           upAt = clock.now();
           over.abort();
+          this.#sessions += 1;
+          if (session.resumed) this.#resumed += 1;
           this.#enter('up');
           log.info({ jid: session.jid, resumed: session.resumed, acks: session.acks }, 'xmpp link up');
           events.up(session);
@@ -171,7 +182,7 @@ export class Link {
     stopped.addEventListener('abort', () => over.abort(), { once: true, signal: ended.signal });
     const within = clock.now() + this.#limits.attempt;
     clock.sleepUntil(within, over.signal).then(() => {
-      if (!over.signal.aborted) stream.end(`no session within ${this.#limits.attempt / second} s`);
+      if (!over.signal.aborted) stream.end(`no session within ${this.#limits.attempt / second} s`, 'no-session');
     });
     this.#connect(stream, AbortSignal.any([stopped, ended.signal]));
     this.#watchForSilence(stream, ended.signal);
@@ -200,19 +211,26 @@ export class Link {
           clock.sleepUntil(clock.now() + this.#limits.connect, done.signal).then(() => slow.abort());
         }
         try {
-          const socket = await dial(target, tlsOptions(config, domain), AbortSignal.any([given, slow.signal]));
+          const socket = await dial(target, tlsOptions(config, domain), AbortSignal.any([given, slow.signal]), config);
           if (given.aborted) socket.destroy();
           else stream.begin(socket, target.directTls);
           return;
         } catch (error) {
-          last = new Error(`${target.host}:${target.port}: ${(error as Error).message}`);
+          const { message, code } = error as NodeJS.ErrnoException;
+          last = Object.assign(new Error(`${target.host}:${target.port}: ${message}`), { code });
         } finally {
           done.abort();
         }
       }
       throw last;
     } catch (error) {
-      stream.end(`cannot connect: ${(error as Error).message}`);
+      const { message, code } = error as Error & { code?: string };
+      // With TLS from the first octet the handshake is part of connecting.
+      const tls = code !== undefined && /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|ERR_PIN)/.test(code);
+      const dns = error instanceof DnsError || code === 'ENOTFOUND' || code === 'EAI_AGAIN';
+      stream.end(`cannot connect: ${message}`, dns ? 'dns' : tls ? 'tls' : 'unreachable', {
+        kind: tls ? 'refused' : 'lost',
+      });
     }
   }
 
@@ -232,7 +250,7 @@ export class Link {
       this.#tell(() => events.askAlive());
       await clock.sleepUntil(askedAt + answerWithin, ended);
       if (!ended.aborted && stream.heardAt <= askedAt) {
-        stream.end(`the server has been silent for ${(clock.now() - stream.heardAt) / second} s`);
+        stream.end(`the server has been silent for ${(clock.now() - stream.heardAt) / second} s`, 'silent');
         return;
       }
       next = stream.heardAt + askAfter;
@@ -262,7 +280,7 @@ export class Link {
     return Math.max(leastPause, Math.round(this.#options.random() * ceiling));
   }
 
-  #enter(state: LinkStatus['state'], reason?: string): void {
+  #enter(state: LinkStatus['state'], why: { readonly reason?: string; readonly cause?: LinkCause } = {}): void {
     const legal: Record<LinkStatus['state'], readonly LinkStatus['state'][]> = {
       off: ['connecting'],
       connecting: ['up', 'down', 'off'],
@@ -271,7 +289,16 @@ export class Link {
     };
     const from = this.#status.state;
     if (!legal[from].includes(state)) throw new Error(`the link cannot go from ${from} to ${state}`);
-    this.#status = { state, since: this.#options.clock.now(), ...(reason === undefined ? {} : { reason }) };
+    const since = this.#options.clock.now();
+    if (state === 'up' || state === 'off') this.#downSince = null;
+    else this.#downSince ??= since;
+    const { reason, cause } = why;
+    this.#status = {
+      state,
+      since,
+      ...(reason === undefined ? {} : { reason }),
+      ...(cause === undefined ? {} : { cause }),
+    };
   }
 
   #tell(listener: () => void): void {

@@ -10,7 +10,9 @@ import { minute, second } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { BareJid } from '../presence/jid.ts';
 import { parseJid } from '../presence/jid.ts';
+import type { RoomEvents } from './duty-rooms.ts';
 import type { Iq, IqError } from './iq.ts';
+import { readPresence } from './presence-stanza.ts';
 import type { Element } from './stanza.ts';
 import { errorCondition, ns, xml } from './stanza.ts';
 
@@ -37,6 +39,7 @@ export class Rooms {
   readonly #send: (stanza: Element) => Promise<void>;
   readonly #nick: string;
   readonly #log: Log;
+  readonly #events: RoomEvents | null;
   readonly #rooms = new Map<BareJid, Room>();
   #up = false;
 
@@ -46,12 +49,14 @@ export class Rooms {
     send: (stanza: Element) => Promise<void>;
     nick: string;
     log: Log;
+    events?: RoomEvents;
   }) {
     this.#clock = options.clock;
     this.#iq = options.iq;
     this.#send = options.send;
     this.#nick = options.nick;
     this.#log = options.log;
+    this.#events = options.events ?? null;
   }
 
   join(rooms: readonly BareJid[]): void {
@@ -59,6 +64,7 @@ export class Rooms {
     for (const room of [...this.#rooms.values()]) {
       if (wanted.has(room.jid)) continue;
       this.#rooms.delete(room.jid);
+      this.#events?.left(room.jid, 'not wanted any more');
       if (this.#up && room.state !== 'out') {
         this.#post(xml('presence', { to: `${room.jid}/${room.nick}`, type: 'unavailable' }));
       }
@@ -101,7 +107,7 @@ export class Rooms {
     this.#up = true;
     if (resumed) return;
     for (const room of this.#rooms.values()) {
-      this.#leave(room, 0);
+      this.#leave(room, 0, 'a new session');
       room.nick = this.#nick;
       room.failures = 0;
       this.#enter(room);
@@ -115,7 +121,7 @@ export class Rooms {
   /** Our goodbye takes us out of every room: that they say so is not news. */
   stop(): void {
     this.#up = false;
-    for (const room of this.#rooms.values()) this.#leave(room, 0);
+    for (const room of this.#rooms.values()) this.#leave(room, 0, 'stopped');
   }
 
   /** To be called now and then: tries again, and checks. */
@@ -148,7 +154,7 @@ export class Rooms {
     const room = this.#rooms.get(jid);
     if (!room || !['not-acceptable', 'item-not-found', 'forbidden'].includes(condition)) return;
     this.#log.warn({ room: jid, condition }, 'the room refused a message; entering it anew');
-    this.#leave(room, 0);
+    this.#leave(room, 0, condition);
     this.#enter(room);
   }
 
@@ -166,8 +172,9 @@ export class Rooms {
     );
   }
 
-  #leave(room: Room, pause: Duration): void {
+  #leave(room: Room, pause: Duration, why: string): void {
     room.state = 'out';
+    this.#events?.left(room.jid, why);
     room.occupants.clear();
     room.dueAt = this.#clock.now() + pause;
   }
@@ -178,16 +185,29 @@ export class Rooms {
     const real = parseJid(item?.attrs.jid ?? '')?.bare ?? null;
     if (room.occupants.has(nick) || room.occupants.size < mostOccupants) room.occupants.set(nick, real);
     const codes = statusCodes(x);
-    if (!codes.has('110')) return;
+    if (!codes.has('110')) {
+      this.#tellOf(room, nick, real, stanza);
+      return;
+    }
     // XEP-0045 §7.2.2: self-presence comes last; 210: the service changed our nick.
     const entered = room.state !== 'in';
     room.nick = nick;
     room.state = 'in';
     room.failures = 0;
     room.dueAt = this.#clock.now() + checkEvery;
-    if (entered) this.#log.info({ room: room.jid, nick }, 'in the room');
+    if (entered) {
+      this.#log.info({ room: room.jid, nick }, 'in the room');
+      this.#events?.entered(room.jid);
+    }
     // XEP-0045 §10.1.2: a new room stays locked until its owner accepts the defaults.
     if (codes.has('201')) this.#unlock(room);
+  }
+
+  #tellOf(room: Room, nick: string, real: BareJid | null, stanza: Element): void {
+    const fact = readPresence(stanza, this.#clock.now());
+    if (fact?.kind !== 'available' || !room.occupants.has(nick)) return;
+    // XEP-0045 has no use for priorities: whoever sits there is there.
+    this.#events?.present(room.jid, nick, real, { ...fact.resource, priority: 0, name: nick });
   }
 
   #unlock(room: Room): void {
@@ -203,7 +223,10 @@ export class Rooms {
     const real = room.occupants.get(nick);
     room.occupants.delete(nick);
     const renamed = codes.has('303') ? x?.getChild('item')?.attrs.nick : undefined;
-    if (renamed !== undefined && real !== undefined) room.occupants.set(renamed, real);
+    if (renamed !== undefined && real !== undefined) {
+      room.occupants.set(renamed, real);
+      this.#events?.renamed(room.jid, nick, renamed);
+    } else this.#events?.absent(room.jid, nick);
     const ours = codes.has('110') || nick === room.nick;
     if (!ours || room.state === 'out') return;
     if (renamed !== undefined) {
@@ -214,7 +237,7 @@ export class Rooms {
     const why = [...codes].filter((code) => code !== '110').join(' ') || 'destroyed or left';
     const pause = codes.has('301') ? 60 * minute : codes.has('307') ? 5 * minute : 30 * second;
     this.#log.warn({ room: room.jid, why, pause }, 'out of the room; will enter it again');
-    this.#leave(room, pause);
+    this.#leave(room, pause, why);
   }
 
   #onError(room: Room, condition: string): void {
@@ -229,7 +252,7 @@ export class Rooms {
     room.nick = this.#nick;
     const pause = Math.min(60 * minute, 30 * second * 2 ** Math.min(room.failures, 10));
     this.#log.warn({ room: room.jid, condition, pause }, 'the room does not let us in');
-    this.#leave(room, pause);
+    this.#leave(room, pause, condition);
   }
 
   /** XEP-0410 §3. */
@@ -249,7 +272,7 @@ export class Rooms {
           return;
         }
         this.#log.warn({ room: room.jid, condition: error.condition }, 'no longer in the room; entering it anew');
-        this.#leave(room, 0);
+        this.#leave(room, 0, error.condition);
         if (this.#up && this.#rooms.get(room.jid) === room) this.#enter(room);
       })
       .finally(() => {

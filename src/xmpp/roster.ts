@@ -4,8 +4,11 @@
 // must not make a whole company answer subscription requests again. Who withdraws (`unsubscribed`) is not asked again
 // while we run: that person opted out.
 
+import type { Clock, Duration, Instant } from '../clock.ts';
+import { hour } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Subscription } from '../presence/cache.ts';
+import type { PresenceFault } from '../presence/fault.ts';
 import type { BareJid } from '../presence/jid.ts';
 import { parseJid } from '../presence/jid.ts';
 import type { Answer, Iq } from './iq.ts';
@@ -24,8 +27,13 @@ interface Item {
 }
 
 const mostPending = 1_000;
+/** People are on holiday; a day without an answer is worth a word to an operator. */
+const answerWithin: Duration = 24 * hour;
+/** Named in one fault. */
+const mostNamed = 10;
 
 export class Roster {
+  readonly #clock: Clock;
   readonly #iq: Iq;
   readonly #send: (stanza: Element) => Promise<void>;
   readonly #ownBare: BareJid;
@@ -35,16 +43,22 @@ export class Roster {
   #watched: ReadonlySet<BareJid> = new Set();
   /** Asked us while not watched: granted when they are. */
   readonly #pending = new Set<BareJid>();
-  readonly #optedOut = new Set<BareJid>();
+  readonly #optedOut = new Map<BareJid, Instant>();
+  /** Since when we know that they were asked and have not answered; not told by the server. */
+  readonly #askedSince = new Map<BareJid, Instant>();
+  readonly #toAsk = new Set<BareJid>();
+  #asking = false;
   #loaded = false;
 
   constructor(options: {
+    clock: Clock;
     iq: Iq;
     send: (stanza: Element) => Promise<void>;
     ownBare: BareJid;
     log: Log;
     events: RosterEvents;
   }) {
+    this.#clock = options.clock;
     this.#iq = options.iq;
     this.#send = options.send;
     this.#ownBare = options.ownBare;
@@ -62,6 +76,7 @@ export class Roster {
   /** A new session: what the former one knew is not known any more. */
   reset(): void {
     this.#loaded = false;
+    this.#toAsk.clear();
     this.#items.clear();
   }
 
@@ -84,7 +99,7 @@ export class Roster {
       case 'unsubscribed':
         // The roster push that comes with it tells the cache.
         if (jid && this.#watched.has(jid) && !this.#optedOut.has(jid)) {
-          this.#optedOut.add(jid);
+          this.#optedOut.set(jid, this.#clock.now());
           this.#log.warn({ jid }, 'took back or refused the subscription: their presence is not known any more');
         }
         return true;
@@ -97,6 +112,23 @@ export class Roster {
       default:
         return false;
     }
+  }
+
+  /** Who does not share their presence with us: refused, or silent for long. */
+  faults(now: Instant): readonly PresenceFault[] {
+    if (!this.#loaded) return [];
+    const shares = (jid: BareJid): boolean => {
+      const { subscription } = this.#items.get(jid) ?? { subscription: 'none' };
+      return subscription === 'to' || subscription === 'both';
+    };
+    const among = (people: ReadonlyMap<BareJid, Instant>, before: Instant): [BareJid, Instant][] =>
+      [...people].filter(([jid, since]) => this.#watched.has(jid) && since <= before && !shares(jid));
+    const refused = among(this.#optedOut, now);
+    const silent = among(this.#askedSince, now - answerWithin).filter(([jid]) => !this.#optedOut.has(jid));
+    return [
+      ...notShared('presence-refused', refused, 'refused to share their presence, or took it back'),
+      ...notShared('presence-not-answered', silent, 'have not answered whether they share their presence'),
+    ];
   }
 
   #onSubscribe(jid: BareJid): void {
@@ -128,6 +160,8 @@ export class Roster {
     const jid = parseJid(item.attrs.jid ?? '')?.bare;
     if (!jid) return undefined;
     const { subscription } = item.attrs;
+    if (item.attrs.ask !== 'subscribe') this.#askedSince.delete(jid);
+    else if (!this.#askedSince.has(jid)) this.#askedSince.set(jid, this.#clock.now());
     if (subscription === 'remove') this.#items.delete(jid);
     else this.#items.set(jid, { subscription: readSubscription(subscription), asked: item.attrs.ask === 'subscribe' });
     return jid;
@@ -146,8 +180,27 @@ export class Roster {
     if (this.#optedOut.has(jid) || jid === this.#ownBare) return;
     // Remembered at once, so that a second review before the push does not ask again.
     this.#items.set(jid, { subscription: item?.subscription ?? 'none', asked: true });
-    this.#log.info({ jid }, 'asking for their presence');
-    this.#post(xml('presence', { to: jid, type: 'subscribe' }));
+    this.#toAsk.add(jid);
+    this.#askAll();
+  }
+
+  /** One after the other: thousands at once would fill the way out, and what waits there for long is given up. */
+  async #askAll(): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
+    try {
+      for (const jid of this.#toAsk) {
+        this.#toAsk.delete(jid);
+        this.#log.info({ jid }, 'asking for their presence');
+        await this.#send(xml('presence', { to: jid, type: 'subscribe' }));
+      }
+    } catch (error) {
+      // The next session reviews the roster and asks again whom this one did not.
+      this.#toAsk.clear();
+      this.#log.debug({ err: error }, 'not everybody could be asked for their presence');
+    } finally {
+      this.#asking = false;
+    }
   }
 
   #grant(jid: BareJid): void {
@@ -158,6 +211,25 @@ export class Roster {
     // What does not go now is asked again with the next session.
     this.#send(stanza).catch((error: Error) => this.#log.debug({ err: error }, 'a subscription stanza was not sent'));
   }
+}
+
+function notShared(
+  id: string,
+  people: readonly (readonly [BareJid, Instant])[],
+  what: string,
+): readonly PresenceFault[] {
+  if (people.length === 0) return [];
+  const names = people.slice(0, mostNamed).map(([jid]) => jid);
+  const more = people.length > names.length ? ` and ${people.length - names.length} more` : '';
+  return [
+    {
+      id,
+      severity: 'warning',
+      since: Math.min(...people.map(([, since]) => since)),
+      text: `${names.join(', ')}${more} ${what}: whether they are there is not known`,
+      action: 'ask them to accept Pointsman in their client, or put them into a shared roster group with it',
+    },
+  ];
 }
 
 function readSubscription(text: string | undefined): Subscription {

@@ -1,5 +1,6 @@
 // What a stream tells the link about: its session, its end, and what outlives it.
 import type { QueuedStanza } from '@xmpp/client';
+import type { LinkCause } from '../presence/watcher.ts';
 import type { Element } from './stanza.ts';
 
 /** What a later stream needs to take up this session again (XEP-0198 §5). */
@@ -14,6 +15,7 @@ export interface Resumable {
 export interface StreamEnd {
   /** For people. */
   readonly reason: string;
+  readonly cause: LinkCause;
   /** `refused`: trying again soon would give the same answer. */
   readonly kind: 'lost' | 'refused';
   /** What may be resumed after this; null when the session is gone. */

@@ -7,27 +7,22 @@
 //   opening ─▶ tls ─▶ opening ─▶ finishing ─▶ up          any ─▶ ended
 //   (opening: features, SASL, bind; finishing: the session stands, the library has yet to finish its turn)
 import type { Socket } from 'node:net';
-import { StringDecoder } from 'node:string_decoder';
 import { connect as connectTls } from 'node:tls';
 import type { Client } from '@xmpp/client';
 import type { Clock } from '../clock.ts';
 import type { XmppConfig } from '../config.ts';
 import type { Log } from '../log.ts';
-import { tlsOptions } from './dial.ts';
+import type { LinkCause } from '../presence/watcher.ts';
+import { notPinned, tlsOptions } from './dial.ts';
 import { isStanza, makeClient } from './library.ts';
 import type { Scram } from './scram.ts';
 import type { Resumable, StreamEnd, StreamEvents } from './session.ts';
 import type { Element } from './stanza.ts';
 import { conditionOf, ns, xml } from './stanza.ts';
+import { TextReader } from './text-reader.ts';
 
 /** Larger than any honest stanza to us (a roster of 10 000 people is 0.9 MB), small enough to parse in a second. */
 const largestStanza = 2 * 1024 * 1024;
-
-/**
- * Characters given to the parser at a time: for every character of a text without end it searches the rest of what it
- * was given, so that 64 kB at a time cost 3 s of CPU for the largest stanza and 8 kB a tenth of that.
- */
-const parsedAtOnce = 8_192;
 
 type Phase = 'opening' | 'tls' | 'finishing' | 'up' | 'ended';
 
@@ -42,7 +37,7 @@ export class XmppStream {
   readonly #libraryOnElement: (element: Element) => void;
   readonly #former: Resumable | null;
   #resolveEnded: (end: StreamEnd) => void = () => undefined;
-  #decoder = new StringDecoder('utf8');
+  #reader = new TextReader();
   #phase: Phase = 'opening';
   #socket: Socket | null = null;
   #scram: Scram | null = null;
@@ -89,7 +84,7 @@ export class XmppStream {
     x.Socket = transport.prototype.Socket;
     x.Parser = transport.prototype.Parser;
     this.#attach(socket, secure);
-    x.open({ domain: this.#domain }).catch((error: Error) => this.end(error.message));
+    x.open({ domain: this.#domain }).catch((error: Error) => this.end(error.message, 'closed'));
   }
 
   /** Resolves when the kernel has taken it; the server's word for it is `acked`. */
@@ -110,16 +105,20 @@ export class XmppStream {
     // Nothing is resumed after a goodbye.
     this.#formerLives = false;
     if (this.#phase !== 'up') {
-      this.end('stopped');
+      this.end('stopped', 'stopped');
       return;
     }
     if (this.#acks) this.#write(xml('a', { xmlns: ns.sm, h: String(this.#inbound) }));
     this.#acks = false;
-    this.#client.write('</stream:stream>').catch((error: Error) => this.end(error.message));
+    this.#client.write('</stream:stream>').catch((error: Error) => this.end(error.message, 'closed'));
   }
 
   /** The only way a stream ends; calling it again changes nothing. */
-  end(reason: string, kind: StreamEnd['kind'] = 'lost', session: 'kept' | 'gone' = 'kept'): void {
+  end(
+    reason: string,
+    cause: LinkCause,
+    { kind = 'lost', session = 'kept' }: { kind?: StreamEnd['kind']; session?: 'kept' | 'gone' } = {},
+  ): void {
     if (this.#phase === 'ended') return;
     const wasUp = this.#phase === 'up';
     this.#phase = 'ended';
@@ -127,7 +126,7 @@ export class XmppStream {
     const resumable = session === 'gone' ? null : wasUp ? this.#resumable() : this.#formerLives ? this.#former : null;
     // Destroyed, not closed: closing waits for a peer that may be dead, and tells a living one to end the session.
     this.#socket?.destroy();
-    this.#resolveEnded({ reason, kind, resumable, wasUp });
+    this.#resolveEnded({ reason, cause, kind, resumable, wasUp });
   }
 
   #resumable(): Resumable | null {
@@ -158,9 +157,9 @@ export class XmppStream {
     x._onData = (data) => this.#onData(data);
     x._onElement = (element) => this.#onElement(element);
     x.on('error', (error: Error) => this.#onError(error));
-    x.on('disconnect', () => this.end('the connection was closed'));
+    x.on('disconnect', () => this.end('the connection was closed', 'closed'));
     // RFC 6120 §4.4: the server said goodbye, and with it the session is over.
-    x.on('close', () => this.end('the server closed the stream', 'lost', 'gone'));
+    x.on('close', () => this.end('the server closed the stream', 'closed', { session: 'gone' }));
     x.on('online', () => this.#onBound());
     x.streamManagement.on('resumed', () => this.#onResumed());
     x.streamManagement.on('ack', (stanza: Element) => this.#guarded('ack', () => this.#events.acked(stanza)));
@@ -168,7 +167,7 @@ export class XmppStream {
   }
 
   #write(element: Element): void {
-    this.#client.send(element).catch((error: Error) => this.end(error.message));
+    this.#client.send(element).catch((error: Error) => this.end(error.message, 'closed'));
   }
 
   #attach(socket: Socket, secure: boolean): void {
@@ -185,17 +184,15 @@ export class XmppStream {
     this.heardAt = this.#clock.now();
     this.#unparsed += data.length;
     if (this.#unparsed > largestStanza) {
-      this.end(`the server sent a stanza over ${largestStanza} octets`, 'lost', 'gone');
+      this.end(`the server sent a stanza over ${largestStanza} octets`, 'unreadable', { session: 'gone' });
       return;
     }
     try {
-      // A character may be split between two reads: the decoder keeps its first half.
-      const text = this.#decoder.write(data);
-      for (let from = 0; from < text.length && !this.#isEnded(); from += parsedAtOnce) {
-        this.#client.parser?.write(text.slice(from, from + parsedAtOnce));
+      for (const piece of this.#reader.pieces(data)) {
+        if (!this.#isEnded()) this.#client.parser?.write(piece);
       }
     } catch (error) {
-      this.end(`the server sent what cannot be read: ${(error as Error).message}`, 'lost', 'gone');
+      this.end(`the server sent what cannot be read: ${(error as Error).message}`, 'unreadable', { session: 'gone' });
     }
   }
 
@@ -208,7 +205,7 @@ export class XmppStream {
     this.#unparsed = 0;
     if (this.#phase === 'tls') {
       // RFC 6120 §5.4.3.3: nothing follows <proceed/> in the clear; what does was put there by somebody.
-      this.end('something was said between STARTTLS and TLS', 'lost', 'gone');
+      this.end('something was said between STARTTLS and TLS', 'tls', { session: 'gone' });
     } else if (element.is('error', ns.stream)) this.#onStreamError(element);
     else if (element.is('features', ns.stream)) this.#onFeatures(element);
     else if (element.getNS() === ns.tls) this.#onStartTls(element);
@@ -236,7 +233,11 @@ export class XmppStream {
         : `the server ended the stream: ${said}`;
     const refused = ['conflict', 'host-unknown', 'not-authorized', 'policy-violation', 'see-other-host'];
     // RFC 6120 §4.9.1.1: unrecoverable. Resuming would send again what may have caused it.
-    this.end(reason, refused.includes(condition) ? 'refused' : 'lost', 'gone');
+    const final = refused.includes(condition);
+    this.end(reason, condition === 'conflict' ? 'conflict' : final ? 'refused' : 'stream-error', {
+      kind: final ? 'refused' : 'lost',
+      session: 'gone',
+    });
   }
 
   #onFeatures(features: Element): void {
@@ -245,7 +246,9 @@ export class XmppStream {
         this.#write(xml('starttls', { xmlns: ns.tls }));
         return;
       }
-      this.end('the server offers no TLS, which is required: somebody may be in between', 'refused');
+      this.end('the server offers no TLS, which is required: somebody may be in between', 'no-tls', {
+        kind: 'refused',
+      });
       return;
     }
     // Ours is the TLS; and SASL2 of the servers at hand breaks their own stream.
@@ -254,13 +257,13 @@ export class XmppStream {
     );
     if (this.#authenticated) {
       if (features.getChild('bind', 'urn:ietf:params:xml:ns:xmpp-bind') === undefined) {
-        this.end('the server offers no resource binding', 'refused', 'gone');
+        this.end('the server offers no resource binding', 'refused', { kind: 'refused', session: 'gone' });
         return;
       }
       this.#offersAcks = features.getChild('sm', ns.sm) !== undefined;
       if (!this.#offersAcks) this.#formerLives = false;
     } else if (features.getChild('mechanisms', ns.sasl) === undefined) {
-      this.end('the server offers no way to log in', 'refused');
+      this.end('the server offers no way to log in', 'refused', { kind: 'refused' });
       return;
     }
     this.#libraryOnElement(features);
@@ -268,7 +271,7 @@ export class XmppStream {
 
   #onStartTls(element: Element): void {
     if (!element.is('proceed') || this.#isSecure() || this.#config.tls === 'none') {
-      this.end('the server refused STARTTLS', 'refused');
+      this.end('the server refused STARTTLS', 'no-tls', { kind: 'refused' });
       return;
     }
     this.#phase = 'tls';
@@ -280,16 +283,21 @@ export class XmppStream {
     const secure = connectTls({ ...tlsOptions(this.#config, this.#domain), socket: plain });
     this.#socket = secure;
     // A certificate is not better in half a second.
-    const failed = (error: Error): void => this.end(`TLS: ${error.message}`, 'refused');
-    const closed = (): void => this.end('the connection was closed while TLS began');
+    const failed = (error: Error): void => this.end(`TLS: ${error.message}`, 'tls', { kind: 'refused' });
+    const closed = (): void => this.end('the connection was closed while TLS began', 'tls');
     secure.on('error', failed).on('close', closed);
     secure.once('secureConnect', () => {
       if (this.#phase === 'ended') return;
+      const unpinned = notPinned(secure, this.#config);
+      if (unpinned) {
+        failed(unpinned);
+        return;
+      }
       secure.off('error', failed).off('close', closed);
       this.#phase = 'opening';
-      this.#decoder = new StringDecoder('utf8');
+      this.#reader = new TextReader();
       this.#attach(secure, true);
-      this.#client.restart().catch((error: Error) => this.end(error.message));
+      this.#client.restart().catch((error: Error) => this.end(error.message, 'closed'));
     });
   }
 
@@ -300,14 +308,15 @@ export class XmppStream {
       const temporary = condition === 'temporary-auth-failure';
       this.end(
         `the server refused our login as ${this.#config.jid}: ${condition}${text ? ` (${text.slice(0, 200)})` : ''}`,
-        temporary ? 'lost' : 'refused',
+        'login',
+        { kind: temporary ? 'lost' : 'refused' },
       );
       return;
     }
     if (element.is('success')) {
       // RFC 5802 §3: without it anybody could play the server.
       if (this.#scram && !this.#scram.serverProved(Buffer.from(element.text(), 'base64').toString())) {
-        this.end('the server did not prove that it knows our password', 'refused');
+        this.end('the server did not prove that it knows our password', 'login', { kind: 'refused' });
         return;
       }
       this.#authenticated = true;
@@ -322,7 +331,9 @@ export class XmppStream {
       // The library trusts it and fails on a count beyond its queue.
       if (!Number.isInteger(handled) || handled < sm.outbound || handled > sm.outbound + sm.outbound_q.length) {
         const sent = sm.outbound + sm.outbound_q.length;
-        this.end(`the server acknowledged ${element.attrs.h ?? 'nothing'} of ${sent} stanzas`, 'lost', 'gone');
+        this.end(`the server acknowledged ${element.attrs.h ?? 'nothing'} of ${sent} stanzas`, 'unreadable', {
+          session: 'gone',
+        });
         return;
       }
     }
@@ -365,7 +376,8 @@ export class XmppStream {
   }
 
   #onError(error: Error & { code?: string }): void {
-    this.end(error.code && !error.message.includes(error.code) ? `${error.message} (${error.code})` : error.message);
+    const text = error.code && !error.message.includes(error.code) ? `${error.message} (${error.code})` : error.message;
+    this.end(text, error.name === 'XMLError' ? 'unreadable' : 'closed');
   }
 
   /** A mistake in what handles one stanza must not cost the stream: it would come again after every resumption. */

@@ -1,4 +1,5 @@
 // The SQLite store: the contract, and what is SQLite's own: group commit, durability, files, faults.
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,6 +10,7 @@ import type { Worker } from 'node:worker_threads';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { minute } from '../../src/clock.ts';
+import { headOf } from '../../src/mail/content.ts';
 import { PointsmanError } from '../../src/mail/error.ts';
 import type { QueueId } from '../../src/mail/queue-id.ts';
 import { openSqliteStore, type SqliteStoreOptions } from '../../src/store/sqlite/open.ts';
@@ -114,7 +116,7 @@ describe('SQLite', () => {
         await using store = disposable(await open());
         await store.releaseLeases();
         for (const queueId of acknowledged) {
-          const content = await store.content(queueId);
+          const content = headOf(await store.content(queueId));
           expect(content.byteLength).toBe(10_240);
           expect(content.every((byte) => byte === content[0])).toBe(true);
         }
@@ -147,7 +149,7 @@ describe('SQLite', () => {
       expect((await store.counts()).deliveries.queued).toBe(kept + 1);
       expect(await store.listQueue({ limit: 100 })).toHaveLength(kept + 1);
       // Reading still works, and so does what makes room.
-      expect((await store.content(id('SMALL'))).byteLength).toBe(25);
+      expect(headOf(await store.content(id('SMALL'))).byteLength).toBe(25);
     });
   });
 
@@ -201,6 +203,7 @@ describe('SQLite', () => {
           (statSync(join(folder, name)).mode & 0o777).toString(8),
         ]);
         expect(Object.fromEntries(modes)).toEqual({
+          content: '700',
           'pointsman.db': '600',
           'pointsman.db-shm': '600',
           'pointsman.db-wal': '600',

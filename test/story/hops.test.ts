@@ -116,25 +116,5 @@ it('a clock that jumps ahead does not send twice what is on its way', async () =
   resolve();
   await story.event('forwarded', (event) => event.queueId === queueId);
   expect(shippedTo('far@elsewhere.example')).toBe(1);
-});
-
-it('what an escalation forwards goes before all mail that is due', async () => {
-  story.presence('alice', 'available');
-  story.presence('bob', 'available');
-  await story.mail('support@example.org');
-  await story.ships('alice@example.org');
-  await story.event('nudged');
-  const { promise, resolve } = Promise.withResolvers<void>();
-  story.hanging.set('default', promise);
-  await Promise.all(Array.from({ length: 230 }, () => story.mail('eve@example.org')));
-  await story.clock.advance(10 * minute);
-  await story.event('escalated');
-  const claimed = await story.store.claimDue({
-    kinds: ['attempt'],
-    now: story.clock.now(),
-    limit: 1,
-    leaseFor: minute,
-  });
-  expect(claimed).toMatchObject([{ kind: 'attempt', delivery: { forwardOf: 0, chosen: { person: 'bob' } } }]);
-  resolve();
+  expect(story.events.filter(({ event }) => event === 'deferred')).toEqual([]);
 });

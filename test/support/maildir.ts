@@ -16,11 +16,14 @@ export interface Mail {
 export class Maildir implements Disposable {
   readonly mails: Journal<Mail>;
   readonly #folder: string;
+  /** Its own folder, with new/ and cur/ in it. */
+  readonly path: string;
   readonly #known = new Set<string>();
   readonly #watcher: FSWatcher;
 
   private constructor(name: string, folder: string) {
     this.mails = new Journal(`Maildir of ${name}`);
+    this.path = folder;
     this.#folder = join(folder, 'new');
     this.#watcher = watch(this.#folder, () => void this.#look());
   }

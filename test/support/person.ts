@@ -3,7 +3,13 @@
 import { fileURLToPath } from 'node:url';
 import { Child } from './child.ts';
 import { Journal } from './journal.ts';
-import type { Prosody } from './prosody-server.ts';
+
+/** A server to log in to. */
+export interface Peer {
+  readonly domain: string;
+  readonly port: number;
+  readonly caFile: string;
+}
 
 export type Show = 'chat' | 'available' | 'away' | 'xa' | 'dnd';
 
@@ -31,11 +37,11 @@ export interface Heard {
 
 /** One Python process for all of them: two cores are not many. */
 export class People implements AsyncDisposable {
-  readonly #server: Prosody;
+  readonly #server: Peer;
   readonly #child: Child;
   readonly #people = new Map<string, Person>();
 
-  constructor(server: Prosody) {
+  constructor(server: Peer) {
     this.#server = server;
     const script = fileURLToPath(new URL('../live/peers/person.py', import.meta.url));
     this.#child = new Child('people', ['/usr/bin/python3', '-u', script]);
@@ -52,16 +58,19 @@ export class People implements AsyncDisposable {
     }
   }
 
-  person(name: string, password: string): Person {
+  /** `more`: another resource, or stream management, by which a cut line stays "available" for a while. */
+  person(name: string, password: string, more: { resource?: string; acks?: boolean; as?: string } = {}): Person {
     const login = {
       jid: `${name}@${this.#server.domain}`,
       password,
       host: '127.0.0.1',
       port: this.#server.port,
       ca: this.#server.caFile,
+      ...more,
     };
-    const person = new Person(name, login, (command) => this.#child.write(JSON.stringify({ as: name, ...command })));
-    this.#people.set(name, person);
+    const as = more.as ?? name;
+    const person = new Person(as, login, (command) => this.#child.write(JSON.stringify({ as, ...command })));
+    this.#people.set(as, person);
     return person;
   }
 
@@ -103,8 +112,23 @@ export class Person {
     this.#online = true;
   }
 
-  show(show: Show, more: { status?: string; priority?: number } = {}): void {
+  /** `idle`: since when (XEP-0319, ISO 8601); `to`: for one address only (RFC 6121 §4.6). */
+  show(show: Show, more: { status?: string; priority?: number; idle?: string; to?: string } = {}): void {
     this.#do({ do: 'show', show, ...more });
+  }
+
+  /** As it stands, whatever it is. */
+  raw(xml: string): void {
+    this.#do({ do: 'raw', xml });
+  }
+
+  /** So many changes of presence, as fast as they go; the last one is `last`. */
+  flood(count: number, last: Show): void {
+    this.#do({ do: 'flood', count, last });
+  }
+
+  unsubscribe(from: string): void {
+    this.#do({ do: 'refuse', jid: from });
   }
 
   say(to: string, body: string): void {
@@ -113,11 +137,6 @@ export class Person {
 
   shout(room: string, body: string): void {
     this.#do({ do: 'shout', room, body });
-  }
-
-  /** A stanza as it is. */
-  raw(xml: string): void {
-    this.#do({ do: 'raw', xml });
   }
 
   /** XEP-0050. */

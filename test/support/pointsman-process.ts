@@ -29,6 +29,8 @@ export interface PointsmanOptions {
   /** Text of the one rule file. */
   readonly rules: string;
   readonly xmpp?: { readonly server: Prosody; readonly account: string; readonly password: string };
+  /** More files beside pointsman.yaml, for our eyes alone. */
+  readonly files?: Readonly<Record<string, string>>;
   /** More of pointsman.yaml. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
@@ -72,12 +74,15 @@ export class PointsmanProcess implements AsyncDisposable {
           rate: '10kB',
         },
       }),
+      // What these tests do with presence is meant: nobody flaps, and nobody waits to see whether they do.
+      presence: { up: 'none', down: 'none' },
       log: { level: 'debug', pretty: 'false' },
       ...options.config,
     };
     await mkdir(at('rules'), { mode: 0o700 });
     await writeFile(at('pointsman.yaml'), stringify(config));
     await writeFile(at('xmpp-password'), `${xmpp?.password ?? ''}\n`, { mode: 0o600 });
+    for (const [name, text] of Object.entries(options.files ?? {})) await writeFile(at(name), text, { mode: 0o600 });
     const pointsman = new PointsmanProcess(options, folder);
     await pointsman.writeRules(options.rules);
     return pointsman;

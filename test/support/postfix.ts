@@ -127,10 +127,10 @@ function guardOf(master: number): ChildProcess {
 }
 
 /** The block of docs/operate/postfix.md marked `<!-- live: NAME -->`, with the test's ports for those of the page. */
-export function documented(name: string, ports: Readonly<Record<number, number>>): string {
-  const page = readFileSync(new URL('../../docs/operate/postfix.md', import.meta.url), 'utf8');
+export function documented(name: string, ports: Readonly<Record<number, number>>, pageName = 'postfix'): string {
+  const page = readFileSync(new URL(`../../docs/operate/${pageName}.md`, import.meta.url), 'utf8');
   const [, block] = new RegExp(`<!-- live: ${name} -->\\n\`\`\`\\n(.*?)\\n\`\`\``, 's').exec(page) ?? [];
-  if (block === undefined) throw new Error(`docs/operate/postfix.md has no block "${name}"`);
+  if (block === undefined) throw new Error(`docs/operate/${pageName}.md has no block "${name}"`);
   return `${block.replace(/\b\d{5}\b/g, (port) => String(ports[Number(port)] ?? port)).replaceAll('/etc/postfix', '$config')}\n`;
 }
 

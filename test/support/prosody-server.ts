@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeCertificates } from './certificate.ts';
 import { Child, run } from './child.ts';
 import { freePort, untilListening } from './free-port.ts';
 import { type TempFolder, tempFolder } from './temp-folder.ts';
@@ -11,8 +12,12 @@ export interface ProsodyOptions {
   readonly domain: string;
   /** Local part to password. */
   readonly accounts: Readonly<Record<string, string>>;
-  /** With the documented groups.txt everybody in it sees everybody. */
-  readonly sharedRoster?: boolean;
+  /** With the documented groups.txt everybody in it sees everybody; a list is who is in it instead. */
+  readonly sharedRoster?: boolean | readonly string[];
+  /** Without the documented limits on octets per second. */
+  readonly unlimited?: boolean;
+  /** More configuration, as it stands in the file before the hosts. */
+  readonly more?: string;
 }
 
 export class Prosody implements AsyncDisposable {
@@ -45,12 +50,16 @@ export class Prosody implements AsyncDisposable {
     return prosody;
   }
 
-  async #configure({ domain, accounts, sharedRoster = false }: ProsodyOptions): Promise<void> {
+  async #configure(options: ProsodyOptions): Promise<void> {
+    const { domain, accounts, sharedRoster = false } = options;
     const at = (...parts: string[]) => join(this.#folder.path, ...parts);
     await mkdir(at('data'));
     await makeCertificates(this.#folder.path, domain);
-    await writeFile(at('groups.txt'), sharedRoster ? documented('groups.txt') : '');
-    await writeFile(at('prosody.cfg.lua'), configuration(this.#folder.path, domain, this.port));
+    const listed = Array.isArray(sharedRoster)
+      ? `[Support]\n${sharedRoster.map((jid) => `${jid}=${jid}\n`).join('')}`
+      : documented('groups.txt');
+    await writeFile(at('groups.txt'), sharedRoster ? listed : '');
+    await writeFile(at('prosody.cfg.lua'), configuration(this.#folder.path, this.port, options));
     if (this.#user.user !== undefined) await run(['chown', '-R', `${this.#user.user}:`, this.#folder.path]);
     for (const [name, password] of Object.entries(accounts)) {
       await run(['prosodyctl', '--config', at('prosody.cfg.lua'), 'register', name, domain, password], this.#user);
@@ -111,56 +120,11 @@ function documented(name: string): string {
   return `${block}\n`;
 }
 
-async function makeCertificates(folder: string, domain: string): Promise<void> {
-  const at = (name: string) => join(folder, name);
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'] as const;
-  await run([
-    'openssl',
-    'req',
-    '-x509',
-    ...curve,
-    '-days',
-    '2',
-    '-subj',
-    '/CN=Test authority',
-    '-keyout',
-    at('ca.key'),
-    '-out',
-    at('ca.crt'),
-  ]);
-  await run([
-    'openssl',
-    'req',
-    ...curve,
-    '-subj',
-    `/CN=${domain}`,
-    '-keyout',
-    at('server.key'),
-    '-out',
-    at('server.csr'),
-  ]);
-  await writeFile(at('server.ext'), `subjectAltName=DNS:${domain},DNS:rooms.${domain}\n`);
-  await run([
-    'openssl',
-    'x509',
-    '-req',
-    '-in',
-    at('server.csr'),
-    '-CA',
-    at('ca.crt'),
-    '-CAkey',
-    at('ca.key'),
-    '-CAcreateserial',
-    '-days',
-    '2',
-    '-extfile',
-    at('server.ext'),
-    '-out',
-    at('server.crt'),
-  ]);
-}
-
-const configuration = (folder: string, domain: string, port: number) => `pidfile = "${folder}/pid"
+const configuration = (
+  folder: string,
+  port: number,
+  { domain, unlimited, more = '' }: ProsodyOptions,
+) => `pidfile = "${folder}/pid"
 data_path = "${folder}/data"
 log = { info = "${folder}/log" }
 interfaces = { "127.0.0.1" }
@@ -175,8 +139,9 @@ authentication = "internal_hashed"
 storage = "internal"
 c2s_require_encryption = true
 ${documented('modules').replace('/etc/prosody', folder)}
-${documented('limits')}
+${unlimited ? 'modules_disabled = { "s2s"; "limits" }' : documented('limits')}
 ${documented('smacks')}
+${more}
 VirtualHost "${domain}"
   ssl = { key = "${folder}/server.key"; certificate = "${folder}/server.crt" }
 ${documented('room').replaceAll('example.test', domain)}

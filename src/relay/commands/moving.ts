@@ -104,6 +104,7 @@ function handed(tracked: Tracked, by: Person, to: Person, now: number): Tracked 
   const before = tracked.owner;
   const words = before === by.name ? `has passed it to ${to.name}` : `${by.name} gave it to ${to.name}`;
   const tried = before === null ? others : { ...others, [before]: words };
-  const after = { ...tracked, revision: tracked.revision + 1, owner: to.name, ownedSince: now, tried };
+  // A word of the former owner's binds nobody else.
+  const after = { ...tracked, revision: tracked.revision + 1, owner: to.name, ownedSince: now, tried, pledge: null };
   return { ...after, nextStepAt: clockFor(after, now) };
 }

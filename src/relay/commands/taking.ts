@@ -9,6 +9,7 @@ import { acknowledge } from '../../tracking/acknowledge.ts';
 import { clockFor } from '../../tracking/advance.ts';
 import type { StoryEvent } from '../../tracking/event.ts';
 import { type Evidence, type Grade, grades } from '../../tracking/evidence.ts';
+import { promise as pledge } from '../../tracking/pledge.ts';
 import { isOpen, type Tracked } from '../../tracking/tracked.ts';
 import { bareRef, tellOthers } from '../escalating.ts';
 import { factsOf, noticeToRoom } from '../nudging.ts';
@@ -73,9 +74,10 @@ export function take(request: Request, found: Tracked): Promise<Answer> {
         return { text: p.noted(id), record: { evidence: [evidence], events } };
       case 'owned':
       case 'closed': {
-        // Whoever takes it gets the time of the step anew: "restart the clock on every move".
-        const after =
-          result.kind === 'owned' ? { ...result.tracked, nextStepAt: clockFor(result.tracked, now) } : result.tracked;
+        // Whoever takes it gets the time of the step anew: "restart the clock on every move"; where the policy gives an
+        // acknowledgement a life, that.
+        const restarts = result.kind === 'owned' && !result.tracked.pledge;
+        const after = restarts ? { ...result.tracked, nextStepAt: clockFor(result.tracked, now) } : result.tracked;
         const closed: StoryEvent[] = isOpen(after.state)
           ? []
           : [{ event: 'closed', at: now, ...refOf(after), state: after.state, by: person.name }];
@@ -103,15 +105,14 @@ export function promise(request: Request, found: Tracked, lasting: Duration): Pr
     const now = stage.clock.now();
     const id = tracked.shortId;
     if (tracked.state === 'waiting' || tracked.state === 'held') return { text: p.waiting(id) };
-    if (tracked.state !== 'tracked') return { text: p.late(id, standingOf(tracked, now, p)) };
     const others = tracked.owner !== person.name;
     if (others && (await isClaimed(stage, tracked))) return { text: p.has(id, tracked.owner ?? p.nobody) };
     if (others && hasMovedOn(request, tracked)) {
       return { text: p.movedOn(id, standingOf(tracked, now, p), 'claim') };
     }
     const { evidence, events } = proof(request, tracked, grades.promise);
-    const owned = others ? { owner: person.name, ownedSince: now } : {};
-    const after = postponed({ ...tracked, ...owned }, now + lasting);
+    const after = pledge(tracked, person.name, lasting, now);
+    if (!after) return { text: p.late(id, standingOf(tracked, now, p)) };
     const nudges = others ? await tellOthers(stage, after, person.name, person.name, room, now) : [];
     return {
       tracked: after,
@@ -139,7 +140,7 @@ export function snooze(request: Request, found: Tracked, lasting: Duration): Pro
   });
 }
 
-/** A promise only postpones: a step that is later anyway stays where it is, and where no clock runs none is started. */
+/** Quiet only postpones: a step that is later anyway stays where it is, and where no clock runs none is started. */
 function postponed(tracked: Tracked, until: number): Tracked {
   const nextStepAt = tracked.nextStepAt === null ? null : Math.max(tracked.nextStepAt, until);
   return { ...tracked, revision: tracked.revision + 1, nextStepAt };
@@ -163,6 +164,7 @@ export async function release(request: Request, found: Tracked): Promise<Answer>
       revision: tracked.revision + 1,
       owner: null,
       ownedSince: null,
+      pledge: null,
       tried: { ...tracked.tried, [person.name]: 'has released it' },
     };
     const after = { ...free, nextStepAt: clockFor(free, now) };

@@ -1,9 +1,11 @@
 // Group commit: everything that waits is run in one transaction, each verb in its own savepoint, so that one failing
-// verb is undone alone. Answers are given only after COMMIT has returned, which with synchronous=FULL means synced.
+// verb is undone alone. Answers are given only after COMMIT has returned, which with synchronous=FULL means synced. A
+// batch of nothing but leases and plain deliveries is committed without: the next synced commit carries it along.
 import type { Duration } from '../../clock.ts';
+import { mayWaitForSync, reads, type VerbName } from './company.ts';
 import { scheduleRetirement } from './messages.ts';
 import type { Sql } from './sql.ts';
-import { reads, type VerbName, verbs } from './verbs.ts';
+import { verbs } from './verbs.ts';
 import { type Answer, failureOf, isBeyondRepair } from './wire.ts';
 import { Stale, type Work } from './work.ts';
 
@@ -23,13 +25,20 @@ export interface BatchResult {
 export class BatchRunner {
   readonly #sql: Sql;
   readonly #keepContent: Duration;
+  readonly #remove: (file: string) => void;
+  /** Of this batch's verbs so far. */
+  readonly #gone: string[] = [];
   /** As committed. */
   readonly #counters = new Map<string, number>();
+  /** The connection is opened with FULL. */
+  #synced = true;
   /** Changes of this batch's verbs so far. */
   readonly #counted = new Map<string, number>();
 
-  constructor(sql: Sql, keepContent: Duration) {
+  /** `remove`: a content file whose row has gone for good. */
+  constructor(sql: Sql, keepContent: Duration, remove: (file: string) => void = () => undefined) {
     this.#sql = sql;
+    this.#remove = remove;
     this.#keepContent = keepContent;
     for (const row of sql.all<{ name: string; value: number }>('SELECT name, value FROM counters')) {
       this.#counters.set(row.name, row.value);
@@ -43,20 +52,24 @@ export class BatchRunner {
       return { answers, committed: 0, fatal: errors.find(isBeyondRepair) };
     }
     try {
+      this.#sync(!requests.every((request) => mayWaitForSync(request.verb, request.args)));
       this.#sql.run('BEGIN IMMEDIATE');
       const answers = requests.map((request) => this.#write(request));
       this.#writeCounters();
       this.#sql.run('COMMIT');
       this.#keepCounters();
+      for (const file of this.#gone) this.#remove(file);
       const committed = requests.filter((request) => !reads.has(request.verb)).length;
       return { answers, committed, fatal: undefined };
     } catch (error) {
       const fatal = this.#rollBack() ?? (isBeyondRepair(error) ? error : undefined);
       this.#counted.clear();
+      this.#gone.length = 0;
       if (fatal === undefined && requests.length > 1) return this.#oneByOne(requests);
       return { answers: requests.map((request) => failed(request, error)), committed: 0, fatal };
     } finally {
       this.#counted.clear();
+      this.#gone.length = 0;
     }
   }
 
@@ -111,6 +124,7 @@ export class BatchRunner {
       keepContent: this.#keepContent,
       counted: new Map(),
       ended: new Map(),
+      gone: [],
       valueOf: (counter) =>
         (this.#counters.get(counter) ?? 0) + (this.#counted.get(counter) ?? 0) + (work.counted.get(counter) ?? 0),
     };
@@ -119,7 +133,15 @@ export class BatchRunner {
     const value = perform(work, ...args);
     for (const [queueId, end] of work.ended) scheduleRetirement(work, queueId, end);
     for (const [name, by] of work.counted) this.#counted.set(name, (this.#counted.get(name) ?? 0) + by);
+    this.#gone.push(...work.gone);
     return value;
+  }
+
+  /** Of a connection on WAL: FULL syncs the log at each commit, NORMAL only before a checkpoint. */
+  #sync(needed: boolean): void {
+    if (needed === this.#synced) return;
+    this.#sql.exec(needed ? 'PRAGMA synchronous = FULL' : 'PRAGMA synchronous = NORMAL');
+    this.#synced = needed;
   }
 
   #writeCounters(): void {

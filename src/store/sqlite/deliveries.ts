@@ -11,8 +11,8 @@ import { count, ended, never, Stale, type Work, whole } from './work.ts';
 export function insertDelivery(work: Work, queueId: QueueId, delivery: NewDelivery): void {
   work.sql.run(
     `INSERT INTO deliveries (queue_id, seq, state, group_name, path, plan, attempts, forward_of, chosen_mailbox,
-       chosen_person, next_attempt_at)
-     VALUES (?, ?, 'queued', ?, ?, ?, 0, ?, ?, ?, ?)`,
+       chosen_person, final_dot_at, next_attempt_at)
+     VALUES (?, ?, 'queued', ?, ?, ?, 0, ?, ?, ?, ?, ?)`,
     queueId,
     delivery.seq,
     delivery.plan.kind === 'group' ? delivery.plan.group : null,
@@ -21,9 +21,11 @@ export function insertDelivery(work: Work, queueId: QueueId, delivery: NewDelive
     delivery.forwardOf,
     delivery.chosen?.mailbox ?? null,
     delivery.chosen?.person ?? null,
+    whole(delivery.finalDotAt ?? null),
     whole(delivery.firstAttemptAt),
   );
-  setTimer(work, 'attempt', { queueId, seq: delivery.seq }, delivery.firstAttemptAt);
+  const timer = { queueId, seq: delivery.seq, leasedUntil: delivery.leasedUntil ?? null };
+  setTimer(work, 'attempt', timer, delivery.firstAttemptAt);
   count(work, 'delivery queued', 1);
 }
 

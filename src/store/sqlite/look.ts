@@ -69,6 +69,29 @@ export function presenceHistory(work: Work, filter: Parameters<Store['presenceHi
     .map((row) => ({ jid: row.jid, at: row.at, presence: JSON.parse(row.presence) as PresenceRecord['presence'] }));
 }
 
+/** The last change of each up to and including `at`. */
+export function presenceAt(work: Work, at: number): PresenceRecord[] {
+  return work.sql
+    .all<{ jid: PresenceRecord['jid']; at: number; presence: string }>(
+      `SELECT jid, at, presence FROM presence_changes
+       WHERE id IN (SELECT max(id) FROM presence_changes WHERE at <= ? GROUP BY jid) ORDER BY jid`,
+      at,
+    )
+    .map((row) => ({ jid: row.jid, at: row.at, presence: JSON.parse(row.presence) as PresenceRecord['presence'] }));
+}
+
+/** Bounded, so that no other work waits long for it; who calls it does so again. */
+export function forgetPresence(work: Work, before: number): number {
+  const old = work.sql.all<{ id: number }>(
+    `SELECT id FROM presence_changes
+     WHERE at < ? AND id NOT IN (SELECT max(id) FROM presence_changes WHERE at < ? GROUP BY jid) LIMIT 10000`,
+    before,
+    before,
+  );
+  for (const { id } of old) work.sql.run('DELETE FROM presence_changes WHERE id = ?', id);
+  return old.length;
+}
+
 export function remember(work: Work, key: string, value: string): void {
   work.sql.run(
     'INSERT INTO memories (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',

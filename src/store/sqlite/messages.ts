@@ -1,5 +1,8 @@
 // Messages: accepting one, its content, and when that may go.
+
+import { basename } from 'node:path';
 import type { Instant } from '../../clock.ts';
+import { isFile } from '../../mail/content.ts';
 import { PointsmanError } from '../../mail/error.ts';
 import type { QueueId } from '../../mail/queue-id.ts';
 import { replies } from '../../mail/reply.ts';
@@ -24,15 +27,22 @@ export function accept(work: Work, acceptance: Acceptance): void {
     JSON.stringify(message.facts),
     message.trace,
   );
-  work.sql.run('INSERT INTO message_content (queue_id, content) VALUES (?, ?)', message.queueId, content);
+  const file = isFile(content) ? basename(content.path) : null;
+  const octets = isFile(content) ? new Uint8Array() : content;
+  work.sql.run('INSERT INTO message_content (queue_id, content, file) VALUES (?, ?, ?)', message.queueId, octets, file);
   for (const delivery of acceptance.deliveries) insertDelivery(work, message.queueId, delivery);
   for (const tracked of acceptance.tracked) insertTracked(work, tracked);
   for (const event of acceptance.events) appendEvent(work, event);
   if (acceptance.deliveries.length === 0) ended(work, message.queueId, message.acceptedAt);
 }
 
-export function content(work: Work, queueId: QueueId): Uint8Array {
-  const row = work.sql.get<{ content: Uint8Array }>('SELECT content FROM message_content WHERE queue_id = ?', queueId);
+/** Octets, or the name of the file they are in. */
+export function content(work: Work, queueId: QueueId): Uint8Array | { file: string; length: number } {
+  const row = work.sql.get<{ content: Uint8Array; file: string | null; size: number }>(
+    'SELECT content, file, size FROM message_content JOIN messages USING (queue_id) WHERE queue_id = ?',
+    queueId,
+  );
+  if (row && row.file !== null) return { file: row.file, length: row.size };
   if (!row) throw new PointsmanError(replies.localError, `the content of ${queueId} is not kept`);
   return row.content;
 }
@@ -71,5 +81,8 @@ export function reopen(work: Work, queueId: QueueId): void {
 /** Does nothing to a message that is not finished (any more): a forward added meanwhile still needs the content. */
 export function retireContent(work: Work, queueId: QueueId): void {
   dropTimer(work, 'retire', { queueId, seq: 0 });
-  if (finished(work, queueId)) work.sql.run('DELETE FROM message_content WHERE queue_id = ?', queueId);
+  if (!finished(work, queueId)) return;
+  const row = work.sql.get<{ file: string | null }>('SELECT file FROM message_content WHERE queue_id = ?', queueId);
+  if (row && row.file !== null) work.gone.push(row.file);
+  work.sql.run('DELETE FROM message_content WHERE queue_id = ?', queueId);
 }

@@ -1,13 +1,17 @@
 // The store on SQLite: a Store whose verbs are run by one worker thread, so that the network thread never waits for
 // the disk. Verbs are performed in the order in which they were called; reads too, so they see what was written before.
 import { mkdirSync } from 'node:fs';
+import { basename } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Duration } from '../../clock.ts';
+import { isFile } from '../../mail/content.ts';
 import { describeError, PointsmanError } from '../../mail/error.ts';
 import { replies } from '../../mail/reply.ts';
 import type { Acceptance, Consequences, Store } from '../store.ts';
-import type { VerbName } from './verbs.ts';
-import { errorFrom, type FromWorker, type Request, type WorkerOptions } from './wire.ts';
+import { mayWaitForCompany, type VerbName } from './company.ts';
+import { createContentWriter, readContentFile, removeContentFile } from './content-files.ts';
+import type { Result } from './verbs.ts';
+import { type Answer, errorFrom, type FromWorker, type Request, type Requests, type WorkerOptions } from './wire.ts';
 
 export interface SqliteStoreOptions {
   /** The state folder; created (0700) when missing. The database in it is `pointsman.db`. */
@@ -21,6 +25,18 @@ export interface SqliteStoreOptions {
   readonly onWarning?: (text: string) => void;
   /** Most pages (of 4 kB) the database may have; past that the store is full. */
   readonly maxPages?: number;
+}
+
+/**
+ * Plain deliveries have nobody waiting for them, so they go over with the next acceptance: most of what they write is on
+ * the pages that it writes too, and waking the worker costs as much as the work. A crash in between sends them again, as
+ * one between the next hop's reply and any commit does, and says so.
+ */
+const longestWait: Duration = 3;
+
+interface Gathered {
+  readonly request: Request;
+  readonly transfer: readonly ArrayBuffer[];
 }
 
 interface Pending {
@@ -43,17 +59,24 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       if (reports.length === 0) return link.call({ verb: name, args });
       const own = reports.map(ownContent);
       const also = { ...(args.at(-1) as Consequences), reports: own };
-      return link.call({ verb: name, args: [...args.slice(0, -1), also] }, own.map(bufferOf));
+      return link.call({ verb: name, args: [...args.slice(0, -1), also] }, own.flatMap(bufferOf));
     }) as Store[V];
   return {
     accept(acceptance) {
       const own = ownContent(acceptance);
-      return link.call({ verb: 'accept', args: [own] }, [bufferOf(own)]) as Promise<void>;
+      return link.call({ verb: 'accept', args: [own] }, bufferOf(own)) as Promise<void>;
     },
     claimDue: verb('claimDue'),
     nextDueAt: verb('nextDueAt'),
     releaseLeases: verb('releaseLeases'),
-    content: verb('content'),
+    async content(queueId) {
+      const found = (await link.call({ verb: 'content', args: [queueId] })) as Result<'content'>;
+      return found instanceof Uint8Array ? found : readContentFile(options.folder, found.file, found.length);
+    },
+    openContent: () => createContentWriter(options.folder),
+    async dropContent({ path }) {
+      if (!link.failed) removeContentFile(options.folder, basename(path));
+    },
     recordChoice: withReports('recordChoice'),
     recordFinalDot: verb('recordFinalDot'),
     settle: withReports('settle'),
@@ -64,10 +87,13 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     trackedByShortId: verb('trackedByShortId'),
     tracked: verb('tracked'),
     openTracked: verb('openTracked'),
+    soonestTracked: verb('soonestTracked'),
     trackedByMessageId: verb('trackedByMessageId'),
     history: verb('history'),
     recordPresence: verb('recordPresence'),
     presenceHistory: verb('presenceHistory'),
+    presenceAt: verb('presenceAt'),
+    forgetPresence: verb('forgetPresence'),
     retireContent: verb('retireContent'),
     retryNow: verb('retryNow'),
     intervene: verb('intervene'),
@@ -92,10 +118,12 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 }
 
 function ownContent(acceptance: Acceptance): Acceptance {
-  return { ...acceptance, content: new Uint8Array(acceptance.content) };
+  const { content } = acceptance;
+  // Of a file the name goes over, and none of its octets.
+  return { ...acceptance, content: isFile(content) ? { ...content, head: new Uint8Array() } : new Uint8Array(content) };
 }
 
-const bufferOf = (acceptance: Acceptance): ArrayBuffer => acceptance.content.buffer as ArrayBuffer;
+const bufferOf = ({ content }: Acceptance): ArrayBuffer[] => (isFile(content) ? [] : [content.buffer as ArrayBuffer]);
 
 class WorkerLink {
   readonly ready: Promise<void>;
@@ -103,6 +131,9 @@ class WorkerLink {
   readonly #exited: Promise<void>;
   readonly #options: SqliteStoreOptions;
   readonly #pending = new Map<number, Pending>();
+  readonly #gathered: Gathered[] = [];
+  #soon: NodeJS.Immediate | undefined;
+  #later: NodeJS.Timeout | undefined;
   #lastId = 0;
   #state: 'opening' | 'open' | 'closing' | 'closed' = 'opening';
   #fatal: Error | undefined;
@@ -158,6 +189,11 @@ class WorkerLink {
     return this.#post(request, transfer);
   }
 
+  /** What it was doing may or may not have been committed. */
+  get failed(): boolean {
+    return this.#fatal !== undefined;
+  }
+
   /** What was called before is done first. A second call waits for the same end. */
   async close(): Promise<void> {
     if (this.#state === 'open') {
@@ -172,10 +208,42 @@ class WorkerLink {
     return new Promise<unknown>((resolve, reject) => {
       this.#lastId += 1;
       const id = this.#lastId;
-      // First the post: what cannot be cloned throws here, and must not stay behind as pending.
-      this.#worker.postMessage({ ...request, id } satisfies Request, transfer);
       this.#pending.set(id, { verb: request.verb, resolve, reject });
+      this.#gathered.push({ request: { ...request, id }, transfer });
+      const mayWait = request.verb !== 'close' && 'args' in request && mayWaitForCompany(request.verb, request.args);
+      if (mayWait) this.#later ??= setTimeout(() => this.#send(), longestWait);
+      else this.#soon ??= setImmediate(() => this.#send());
     });
+  }
+
+  /** All that was called in one turn of the event loop goes over in one message. */
+  #send(): void {
+    clearTimeout(this.#later);
+    clearImmediate(this.#soon);
+    this.#later = undefined;
+    this.#soon = undefined;
+    const gathered = this.#gathered.splice(0);
+    if (gathered.length === 0) return;
+    try {
+      this.#postAll(gathered);
+    } catch (error) {
+      // What cannot be cloned is the fault of one call alone.
+      for (const each of gathered) {
+        try {
+          if (gathered.length === 1) throw error;
+          this.#postAll([each]);
+        } catch (reason) {
+          this.#answer({ kind: 'answers', answers: [refused(each.request, reason)], committed: 0 });
+        }
+      }
+    }
+  }
+
+  #postAll(gathered: readonly Gathered[]): void {
+    this.#worker.postMessage(
+      gathered.map(({ request }) => request) satisfies Requests,
+      gathered.flatMap(({ transfer }) => transfer),
+    );
   }
 
   #answer(message: FromWorker & { kind: 'answers' }): void {
@@ -198,6 +266,10 @@ class WorkerLink {
     this.#pending.clear();
     if (!opening) this.#options.onFatal?.(fatal);
   }
+}
+
+function refused({ id, verb }: Request, error: unknown): Answer {
+  return { id, ok: false, failure: { kind: 'local', message: `${verb}: ${describeError(error)}` } };
 }
 
 function gone(verb: string, fatal: Error): PointsmanError {

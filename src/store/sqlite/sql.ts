@@ -24,6 +24,11 @@ export class Sql {
     return this.#prepared(text).all(...values) as Row[];
   }
 
+  /** Not kept: for what is rare, or is done while it is prepared (PRAGMA synchronous). */
+  exec(text: string): void {
+    this.#database.exec(text);
+  }
+
   get inTransaction(): boolean {
     return this.#database.inTransaction;
   }

@@ -15,21 +15,22 @@ interface TimerRow {
   readonly claimable_at: Instant;
 }
 
-/** Sets or replaces; what was leased is leased no more. */
+/** Sets or replaces; what was leased is leased no more, unless so said. */
 export function setTimer(
   work: Work,
   kind: DueKind,
-  timer: { queueId: QueueId; seq: number; ref?: string },
+  timer: { queueId: QueueId; seq: number; ref?: string; leasedUntil?: Instant | null },
   dueAt: Instant,
 ): void {
   work.sql.run(
-    `INSERT INTO timers (kind, queue_id, seq, ref, due_at) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT (kind, queue_id, seq, ref) DO UPDATE SET due_at = excluded.due_at, lease_until = NULL`,
+    `INSERT INTO timers (kind, queue_id, seq, ref, due_at, lease_until) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (kind, queue_id, seq, ref) DO UPDATE SET due_at = excluded.due_at, lease_until = excluded.lease_until`,
     kind,
     timer.queueId,
     timer.seq,
     timer.ref ?? '',
     whole(dueAt),
+    whole(timer.leasedUntil ?? null),
   );
 }
 

@@ -17,6 +17,7 @@ export interface TrackedRow {
   readonly step_taken: number;
   readonly next_step_at: Instant | null;
   readonly tried: string;
+  readonly pledge: string | null;
   readonly accepted_at: Instant;
   readonly closed_at: Instant | null;
   readonly closed_by: string | null;
@@ -40,6 +41,7 @@ export const trackedFrom = (row: TrackedRow): Tracked => ({
   stepTaken: row.step_taken,
   nextStepAt: row.next_step_at,
   tried: JSON.parse(row.tried) as Tracked['tried'],
+  ...(row.pledge === null ? {} : { pledge: JSON.parse(row.pledge) as NonNullable<Tracked['pledge']> }),
   acceptedAt: row.accepted_at,
   closedAt: row.closed_at,
   closedBy: row.closed_by,

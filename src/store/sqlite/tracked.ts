@@ -33,9 +33,9 @@ export function insertTracked(work: Work, tracked: Tracked): void {
   }
   work.sql.run(
     `INSERT INTO tracked (state, revision, owner, owned_since, step, step_taken, next_step_at, tried, closed_at,
-       closed_by, queue_id, seq, short_id, group_name, plan, accepted_at, message_id, subject, sender, reverse_path,
+       closed_by, pledge, queue_id, seq, short_id, group_name, plan, accepted_at, message_id, subject, sender, reverse_path,
        address)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ...changing(tracked),
     tracked.queueId,
     tracked.seq,
@@ -73,7 +73,7 @@ export function changeTracked(work: Work, tracked: Tracked, at: Instant | undefi
   // What is the same for its whole life (plan, ids, texts) is not written again.
   work.sql.run(
     `UPDATE tracked SET state = ?, revision = ?, owner = ?, owned_since = ?, step = ?, step_taken = ?, next_step_at = ?,
-       tried = ?, closed_at = ?, closed_by = ? WHERE queue_id = ? AND seq = ?`,
+       tried = ?, closed_at = ?, closed_by = ?, pledge = ? WHERE queue_id = ? AND seq = ?`,
     ...changing(tracked),
     tracked.queueId,
     tracked.seq,
@@ -98,6 +98,8 @@ function changing(tracked: Tracked) {
     JSON.stringify(tracked.tried),
     tracked.closedAt,
     tracked.closedBy,
+    // A word holds while somebody is asked; whoever ends that ends it.
+    tracked.pledge && tracked.state === 'tracked' ? JSON.stringify(tracked.pledge) : null,
   ];
 }
 
@@ -132,6 +134,18 @@ export function openTracked(work: Work, filter: Parameters<Store['openTracked']>
     .all<TrackedRow>(
       `SELECT * FROM tracked WHERE ${conditions.join(' AND ')} ORDER BY accepted_at, queue_id, seq`,
       ...values,
+    )
+    .map(trackedFrom);
+}
+
+/** Along the timers' own index; a leased one counts by the end of its lease. */
+export function soonestTracked(work: Work, limit: number): readonly Tracked[] {
+  return work.sql
+    .all<TrackedRow>(
+      `SELECT tracked.* FROM timers JOIN tracked ON tracked.queue_id = timers.queue_id AND tracked.seq = timers.seq
+       WHERE timers.kind = 'step'
+       ORDER BY timers.kind, coalesce(timers.lease_until, timers.due_at), timers.queue_id, timers.seq LIMIT ?`,
+      limit,
     )
     .map(trackedFrom);
 }

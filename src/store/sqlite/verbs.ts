@@ -1,5 +1,6 @@
 // Every verb of the port as a function of one Work. Those in `reads` change nothing and need no transaction.
 import type { Consequences, Store } from '../store.ts';
+import type { VerbName } from './company.ts';
 import { applyConsequences } from './consequences.ts';
 import { choose, recordFinalDot, retryNow, settle, wakeHeld } from './deliveries.ts';
 import { announcedFault, changeFault, faults, openFault } from './faults.ts';
@@ -8,35 +9,22 @@ import * as look from './look.ts';
 import { accept, content, retireContent } from './messages.ts';
 import { settleNudge } from './nudges.ts';
 import { claimDue, nextDueAt, releaseLeases } from './timers.ts';
-import { listTracked, openTracked, trackedByMessageId, trackedByShortId, trackedOne } from './tracked.ts';
+import {
+  listTracked,
+  openTracked,
+  soonestTracked,
+  trackedByMessageId,
+  trackedByShortId,
+  trackedOne,
+} from './tracked.ts';
 import type { Work } from './work.ts';
 
-export type VerbName = Exclude<keyof Store, 'close'>;
 export type Arguments<V extends VerbName> = Parameters<Store[V]>;
-export type Result<V extends VerbName> = Awaited<ReturnType<Store[V]>>;
+/** The worker knows content in files by name only. */
+export type Result<V extends VerbName> = V extends 'content'
+  ? Uint8Array | { file: string; length: number }
+  : Awaited<ReturnType<Store[V]>>;
 type Verbs = { readonly [V in VerbName]: (work: Work, ...args: Arguments<V>) => Result<V> };
-
-export const reads: ReadonlySet<VerbName> = new Set<VerbName>([
-  'nextDueAt',
-  'content',
-  'trackedByShortId',
-  'tracked',
-  'openTracked',
-  'trackedByMessageId',
-  'history',
-  'presenceHistory',
-  'queuePage',
-  'listQueue',
-  'listTracked',
-  'message',
-  'events',
-  'evidence',
-  'decisions',
-  'nudges',
-  'counts',
-  'recall',
-  'faults',
-]);
 
 /** A change and its consequences: `stale` is thrown on the way, see work.ts. */
 function done(work: Work, also: Consequences): 'done' {
@@ -69,10 +57,13 @@ export const verbs: Verbs = {
   trackedByShortId,
   tracked: trackedOne,
   openTracked,
+  soonestTracked,
   trackedByMessageId,
   history: look.history,
   recordPresence: look.appendPresence,
   presenceHistory: look.presenceHistory,
+  presenceAt: look.presenceAt,
+  forgetPresence: look.forgetPresence,
   retireContent,
   retryNow,
   intervene,

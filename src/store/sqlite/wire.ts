@@ -2,7 +2,7 @@
 import { PointsmanError } from '../../mail/error.ts';
 import { replies } from '../../mail/reply.ts';
 import { ShortIdTaken } from '../store.ts';
-import type { VerbName } from './verbs.ts';
+import type { VerbName } from './company.ts';
 
 export interface WorkerOptions {
   readonly folder: string;
@@ -13,6 +13,9 @@ export interface WorkerOptions {
 export type Request =
   | { readonly id: number; readonly verb: VerbName; readonly args: readonly unknown[] }
   | { readonly id: number; readonly verb: 'close' };
+
+/** What was called in one turn of the network thread's event loop. */
+export type Requests = readonly Request[];
 
 export type Answer =
   | { readonly id: number; readonly ok: true; readonly value: unknown }

@@ -15,6 +15,8 @@ export interface Work {
   readonly counted: Map<string, number>;
   /** Messages of which something ended, and when. */
   readonly ended: Map<QueueId, Instant>;
+  /** Files that no row names any more, once this is committed. */
+  readonly gone: string[];
   /** The counter's value with everything before in this batch, and this verb. */
   valueOf(counter: Counter): number;
 }

@@ -4,9 +4,10 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from '
 import { describeError } from '../../mail/error.ts';
 import { sqliteMigrations } from '../migrations/sqlite.ts';
 import { BatchRunner, type VerbRequest } from './batch.ts';
+import { removeContentFile, sweepContentFiles } from './content-files.ts';
 import { type Opened, openDatabase } from './database.ts';
 import { Sql } from './sql.ts';
-import type { Answer, FromWorker, Request, WorkerOptions } from './wire.ts';
+import type { Answer, FromWorker, Requests, WorkerOptions } from './wire.ts';
 
 /** Bounds how long the first of a batch waits for the last, and the memory that their content takes. */
 const largestBatch = 256;
@@ -16,22 +17,23 @@ function serve(port: MessagePort, options: WorkerOptions): void {
   let runner: BatchRunner;
   try {
     opened = openDatabase(options.folder, sqliteMigrations, options);
-    runner = new BatchRunner(new Sql(opened.database), options.keepContent);
+    const sql = new Sql(opened.database);
+    sweepContentFiles(options.folder, sql);
+    runner = new BatchRunner(sql, options.keepContent, (file) => removeContentFile(options.folder, file));
   } catch (error) {
     tell(port, { kind: 'refused', message: describeError(error) });
     port.close();
     return;
   }
-  port.on('message', (first: Request) => {
+  port.on('message', (first: Requests) => {
     let closing: number | undefined;
     const batch: VerbRequest[] = [];
-    for (let request: Request | undefined = first; request; request = next(port)) {
-      if (request.verb === 'close') {
-        closing = request.id;
-        break;
+    for (let requests: Requests | undefined = first; requests; requests = next(port)) {
+      for (const request of requests) {
+        if (request.verb === 'close') closing = request.id;
+        else batch.push(request);
       }
-      batch.push(request);
-      if (batch.length >= largestBatch) break;
+      if (closing !== undefined || batch.length >= largestBatch) break;
     }
     if (batch.length > 0) {
       const { answers, committed, fatal } = runner.run(batch);
@@ -53,8 +55,8 @@ function serve(port: MessagePort, options: WorkerOptions): void {
   tell(port, { kind: 'ready', warnings: opened.warnings });
 }
 
-function next(port: MessagePort): Request | undefined {
-  return receiveMessageOnPort(port)?.message as Request | undefined;
+function next(port: MessagePort): Requests | undefined {
+  return receiveMessageOnPort(port)?.message as Requests | undefined;
 }
 
 function tell(port: MessagePort, message: FromWorker): void {

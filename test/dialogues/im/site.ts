@@ -128,6 +128,7 @@ export class ImSite implements AsyncDisposable {
       rules: { current: () => rules },
       watcher: this.xmpp,
       notifier: this.xmpp,
+      ours: null,
       transport: {
         ship: async (_hop, shipment, { onFinalDot }) => {
           await onFinalDot();

@@ -20,6 +20,7 @@ import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { expect } from 'vitest';
 import type { Client, Intake } from '../../../src/intake.ts';
+import { headOf } from '../../../src/mail/content.ts';
 import type { Envelope } from '../../../src/mail/envelope.ts';
 import { PointsmanError } from '../../../src/mail/error.ts';
 import type { QueueId } from '../../../src/mail/queue-id.ts';
@@ -91,7 +92,7 @@ function scriptedIntake(value: (name: string) => string | undefined, handed: Han
     admitRecipient: (_client, path) =>
       path.mailbox === value('refuse') ? { code: 550, enhanced: '5.1.1', text: 'No such recipient' } : undefined,
     accept: async (client, envelope, content) => {
-      handed.push({ client, envelope, content: Buffer.from(content) });
+      handed.push({ client, envelope, content: Buffer.from(headOf(content)) });
       const failure = value('accept');
       if (failure === 'fails temporarily') throw new PointsmanError(replies.storeFull, 'disk full at /secret/path');
       if (failure === 'fails permanently') throw new PointsmanError(replies.loop, 'hop count');

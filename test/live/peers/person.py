@@ -3,8 +3,11 @@
 lines on standard output. They use slixmpp, so that what Pointsman sends is judged by another library than its own.
 
 Commands, one object a line, "as" names the person:
-  login   {jid, password, host, port, ca, resource?}      -> {"event": "online"} or {"event": "refused", "why"}
-  show    {show: chat|available|away|xa|dnd, status?, priority?}
+  login   {jid, password, host, port, ca, resource?, acks?}    -> {"event": "online"} or {"event": "refused", "why"}
+  show    {show: chat|available|away|xa|dnd, status?, priority?, idle?, to?}
+  flood   {count, last}                                    so many changes of presence; the last show is `last`
+  raw     {xml}
+  refuse  {jid}                                            takes back the subscription of that address
   say     {to, body}                                       a chat message
   shout   {room, body}                                     to everybody in a room
   join    {room, nick}                                     -> {"event": "joined"}
@@ -20,7 +23,7 @@ import asyncio
 import json
 import logging
 import sys
-import xml.etree.ElementTree as ET
+from xml.etree import ElementTree
 
 import slixmpp
 
@@ -40,6 +43,8 @@ class Person(slixmpp.ClientXMPP):
         # Receipts (XEP-0184) are sent, as most clients do.
         for plugin in ("xep_0030", "xep_0045", "xep_0184", "xep_0199", "xep_0203"):
             self.register_plugin(plugin)
+        if command.get("acks"):
+            self.register_plugin("xep_0198")
         self.add_event_handler("session_start", self.begin)
         self.add_event_handler("failed_all_auth", lambda _: tell(name, "refused", why="authentication"))
         self.add_event_handler("connection_failed", lambda why: tell(name, "refused", why=str(why)))
@@ -69,11 +74,27 @@ class Person(slixmpp.ClientXMPP):
 
     def show(self, command):
         show = command["show"]
-        self.send_presence(
+        presence = self.make_presence(
             pshow=None if show == "available" else show,
             pstatus=command.get("status"),
             ppriority=command.get("priority"),
+            pto=command.get("to"),
         )
+        if command.get("idle"):
+            presence.xml.append(ElementTree.Element("{urn:xmpp:idle:1}idle", {"since": command["idle"]}))
+        presence.send()
+
+    def flood(self, command):
+        shows = ("away", "xa", "dnd", "chat")
+        for turn in range(command["count"] - 1):
+            self.send_raw(f"<presence><show>{shows[turn % 4]}</show></presence>")
+        self.show({"show": command["last"]})
+
+    def raw(self, command):
+        self.send_raw(command["xml"])
+
+    def refuse(self, command):
+        self.send_presence_subscription(pto=command["jid"], ptype="unsubscribed")
 
     def say(self, command):
         self.send_message(mto=command["to"], mbody=command["body"], mtype="chat")
@@ -88,20 +109,17 @@ class Person(slixmpp.ClientXMPP):
 
         asyncio.ensure_future(enter())
 
-    def raw(self, command):
-        self.send_raw(command["xml"])
-
     def command(self, command):
         ns = "{http://jabber.org/protocol/commands}"
         data = "{jabber:x:data}"
 
         async def run():
             iq = self.make_iq_set(ito=command["to"])
-            element = ET.SubElement(iq.xml, f"{ns}command", {"node": command["node"]})
+            element = ElementTree.SubElement(iq.xml, f"{ns}command", {"node": command["node"]})
             if command.get("values") is not None:
-                form = ET.SubElement(element, f"{data}x", {"type": "submit"})
+                form = ElementTree.SubElement(element, f"{data}x", {"type": "submit"})
                 for name, value in command["values"].items():
-                    ET.SubElement(ET.SubElement(form, f"{data}field", {"var": name}), f"{data}value").text = value
+                    ElementTree.SubElement(ElementTree.SubElement(form, f"{data}field", {"var": name}), f"{data}value").text = value
             result = (await iq.send()).xml.find(f"{ns}command")
             note = result.find(f"{ns}note")
             fields = [field.get("var") for field in result.iter(f"{data}field")]
@@ -115,13 +133,15 @@ class Person(slixmpp.ClientXMPP):
         self.disconnect()
 
     def vanish(self, _):
-        self.transport.abort()
+        # Without one the server was quicker.
+        if self.transport:
+            self.transport.abort()
 
 
 async def main():
     people = {}
     loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
+    reader = asyncio.StreamReader(limit=2**20)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
         command = json.loads(line)

@@ -49,6 +49,9 @@ describe('a good file', () => {
         reports: { languages: [] },
         xmpp: null,
         operators: null,
+        evidence: null,
+        imap: null,
+        presence: { up: 3_000, down: 20_000, rooms: [], readStatusIn: null, keep: 2_592_000_000 },
         log: { level: 'info', pretty: null },
       },
       problems: [],
@@ -78,6 +81,9 @@ xmpp:
   caFile: ca.pem
   nick: Points
   rate: 10kB
+evidence:
+  domain: Track.example.org
+  imap: { server: '[::1]:143', user: '{mail}*pm', passwordFile: imap.password }
 log: { level: debug, pretty: false }
 `;
     const { config, problems } = parseConfig(text, surroundings);
@@ -129,6 +135,18 @@ log: { level: debug, pretty: false }
         rate: 10_000,
       },
       operators: null,
+      evidence: { domain: 'track.example.org' },
+      imap: {
+        host: '::1',
+        port: 143,
+        tls: 'none',
+        ca: null,
+        user: '{mail}*pm',
+        password: 'secret of /etc/pointsman/imap.password',
+        folder: 'INBOX',
+        connections: 20,
+      },
+      presence: { up: 3_000, down: 20_000, rooms: [], readStatusIn: null, keep: 2_592_000_000 },
       log: { level: 'debug', pretty: false },
     });
     for (const part of [

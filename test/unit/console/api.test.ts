@@ -26,7 +26,7 @@ describe('control API', () => {
     ['/tracked?state=tracked&group=support', ['listTracked', { states: ['tracked'], group: 'support', limit: 100 }]],
     ['/tracked/k7mf', ['story', 'k7mf']],
     ['/explain/k7mf', ['explain', 'k7mf']],
-    ['/presence', ['presence']],
+    ['/presence', ['presence', {}]],
   ])('GET %s asks %j', async (path, call) => {
     const operations = fakeOperations();
     const response = await ask(operations, path);

@@ -3,7 +3,7 @@
 import type { Migration } from './migration.ts';
 
 export const faults: Migration = {
-  number: 3,
+  number: 5,
   name: 'faults',
   breaking: false,
   sql: `

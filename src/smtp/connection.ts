@@ -1,0 +1,185 @@
+// The wire of one connection to us: octets in, command lines and content out to whoever speaks the protocol
+// (session.ts), replies back. What is answered in one turn of the event loop leaves in one segment. One thing at a time:
+// while a command or a message is being dealt with, nothing more is read.
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
+import tls from 'node:tls';
+import type { Duration } from '../clock.ts';
+import { describeError } from '../mail/error.ts';
+import { ContentParser } from './content-parser.ts';
+
+/** After our last word the peer has this long to close its side. */
+const lingering: Duration = 10_000;
+
+// Session ids: one draw a process, then counted.
+const thisProcess = `${randomUUID().slice(0, 8)}-`;
+let count = 0;
+
+export interface Speaker {
+  /** Answers at once or later; `next` asks for the next line. */
+  onLine(line: Buffer, next: () => void): void;
+  /** Too long a line: there is no way back into step. */
+  onNonsense(reason: string): void;
+  /** Nothing came for the idle time. */
+  onIdle(): void;
+  /** For the log. */
+  onFailure(cause: string): void;
+  onClose(): void;
+}
+
+export class Connection {
+  readonly id = `${thisProcess}${(++count).toString(36)}`;
+  /** As the socket says, never what the peer says. */
+  readonly address: string;
+  readonly port: number;
+  #socket: Socket;
+  #parser: ContentParser;
+  readonly #speaker: Speaker;
+  readonly #idle: Duration;
+  #secure = false;
+  /** A handshake is under way: nothing can be said, and nobody is there to wait for. */
+  #upgrading = false;
+  #corked = false;
+  #ending = false;
+  #closed = false;
+  #lingers: NodeJS.Timeout | undefined;
+
+  constructor(socket: Socket, speaker: Speaker, idle: Duration) {
+    this.#socket = socket;
+    this.#speaker = speaker;
+    this.#idle = idle;
+    this.address = (socket.remoteAddress ?? '').replace(/^::ffff:(?=[\d.]+$)/i, '');
+    this.port = socket.remotePort ?? 0;
+    this.#parser = this.#newParser();
+    this.#listen();
+  }
+
+  get secure(): boolean {
+    return this.#secure;
+  }
+
+  /** Until the peer was told to go, or went. */
+  get open(): boolean {
+    return !this.#ending && !this.#closed;
+  }
+
+  get parser(): ContentParser {
+    return this.#parser;
+  }
+
+  /** Lines without their CRLF. */
+  say(text: string): void {
+    const socket = this.#socket;
+    if (this.#ending || this.#upgrading || socket.destroyed || !socket.writable) return;
+    if (!this.#corked) {
+      this.#corked = true;
+      socket.cork();
+      process.nextTick(() => {
+        this.#corked = false;
+        socket.uncork();
+      });
+    }
+    // Replies are ASCII but for what an Intake says of an address.
+    socket.write(`${text}\r\n`, /[^\x00-\x7f]/.test(text) ? 'utf8' : 'latin1');
+  }
+
+  /** When the peer reads its replies: one that pipelines and never reads must not fill our memory. */
+  whenRead(next: () => void): void {
+    const socket = this.#socket;
+    if (socket.writableNeedDrain && !socket.destroyed) socket.once('drain', next);
+    else next();
+  }
+
+  /** What was said is sent; nothing more is heard. `quit`: the peer said its last word first, and sends nothing more. */
+  end(quit = false): void {
+    if (this.#ending || this.#closed) return;
+    this.#ending = true;
+    this.#parser.close();
+    if (this.#upgrading) {
+      this.#socket.destroy();
+      return;
+    }
+    if (quit) {
+      this.#socket.destroySoon();
+      return;
+    }
+    this.#socket.end();
+    // Octets still on their way are read and thrown away, or closing would reset what we have just said.
+    this.#socket.resume();
+    this.#lingers = setTimeout(() => this.#socket.destroy(), lingering).unref();
+  }
+
+  /**
+   * RFC 3207 §6: whatever came in the clear behind STARTTLS is forgotten unread. Called in the turn in which its 220 was
+   * said; `secured` when TLS stands.
+   */
+  startTls(context: tls.SecureContext, secured: () => void): void {
+    const plain = this.#socket;
+    this.#parser.close();
+    this.#upgrading = true;
+    // The 220 must be on the wire before TLS takes the socket.
+    plain.uncork();
+    plain.removeAllListeners();
+    plain.setTimeout(0);
+    plain.on('error', (error) => this.#speaker.onFailure(describeError(error)));
+    const secure = new tls.TLSSocket(plain, { isServer: true, secureContext: context });
+    this.#socket = secure;
+    this.#parser = this.#newParser();
+    this.#listen();
+    // Not `on`: a TLS 1.2 peer may renegotiate.
+    secure.once('secure', () => {
+      this.#secure = true;
+      this.#upgrading = false;
+      secured();
+    });
+    plain.once('close', () => secure.destroy());
+    secure.once('close', () => plain.destroy());
+  }
+
+  #newParser(): ContentParser {
+    const parser = new ContentParser();
+    parser.oncommand = (line, next) => this.#speaker.onLine(line, next);
+    parser.onerror = (error) => this.#speaker.onNonsense(error.message);
+    return parser;
+  }
+
+  #listen(): void {
+    const socket = this.#socket;
+    const parser = this.#parser;
+    let waiting = false;
+    const done = (): void => {
+      if (!waiting) return;
+      waiting = false;
+      socket.resume();
+    };
+    socket.on('data', (chunk: Buffer) => {
+      if (this.#ending) return;
+      waiting = true;
+      parser.write(chunk, done);
+      if (waiting) socket.pause();
+    });
+    socket.on('error', (error) => {
+      // Many close without waiting for our last word.
+      if (!this.#ending) this.#speaker.onFailure(describeError(error));
+    });
+    // The peer has said its last word; what it had asked for is still answered.
+    socket.on('end', () => this.whenRead(() => this.#socket.end()));
+    socket.on('close', () => this.#close());
+    // Not as setTimeout's own listener, which hears of it only once.
+    socket.on('timeout', () => this.#speaker.onIdle());
+    socket.setTimeout(this.#idle);
+  }
+
+  /** The idle time begins anew. */
+  wait(): void {
+    this.#socket.setTimeout(this.#idle);
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#lingers);
+    this.#parser.close();
+    this.#speaker.onClose();
+  }
+}

@@ -1,0 +1,44 @@
+// Which verbs ask for what: a transaction, a sync of their own, or only to be done in the company of others.
+import type { Store } from '../store.ts';
+
+/** Content files are written and dropped beside the worker. */
+export type VerbName = Exclude<keyof Store, 'close' | 'openContent' | 'dropContent'>;
+
+/** They change nothing and need no transaction. */
+export const reads: ReadonlySet<VerbName> = new Set<VerbName>([
+  'nextDueAt',
+  'content',
+  'trackedByShortId',
+  'tracked',
+  'openTracked',
+  'soonestTracked',
+  'trackedByMessageId',
+  'history',
+  'presenceHistory',
+  'presenceAt',
+  'queuePage',
+  'listQueue',
+  'listTracked',
+  'message',
+  'events',
+  'evidence',
+  'decisions',
+  'nudges',
+  'counts',
+  'recall',
+  'faults',
+]);
+
+/** What a power cut may take back without anything being lost or unknown: see Store.settle. */
+export function mayWaitForSync(verb: VerbName, args: readonly unknown[]): boolean {
+  return verb === 'claimDue' || reads.has(verb) || mayWaitForCompany(verb, args);
+}
+
+/** A settlement of plain deliveries, with nothing but events. */
+export function mayWaitForCompany(verb: VerbName, args: readonly unknown[]): boolean {
+  if (verb !== 'settle') return false;
+  const [settlements, { events: _, ...also }] = args as Parameters<Store['settle']>;
+  return (
+    settlements.every(({ to }) => to === 'delivered') && Object.values(also).every((some) => (some?.length ?? 0) === 0)
+  );
+}

@@ -1,0 +1,39 @@
+// An authority of the test's own, and a server certificate by it for a domain and its rooms.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from './child.ts';
+
+const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'] as const;
+
+/** Writes ca.crt, server.key and server.crt into the folder; `names` beside the domain and `rooms.` of it. */
+export async function makeCertificates(folder: string, domain: string, names: readonly string[] = []): Promise<void> {
+  const at = (name: string) => join(folder, name);
+  const authority = ['-days', '2', '-subj', '/CN=Test authority', '-keyout', at('ca.key'), '-out', at('ca.crt')];
+  await run(['openssl', 'req', '-x509', ...curve, ...authority]);
+  await run([
+    'openssl',
+    'req',
+    ...curve,
+    '-subj',
+    `/CN=${domain}`,
+    '-keyout',
+    at('server.key'),
+    '-out',
+    at('server.csr'),
+  ]);
+  const all = [domain, `rooms.${domain}`, ...names].map((name) => `DNS:${name}`);
+  await writeFile(at('server.ext'), `subjectAltName=${all.join(',')}\n`);
+  const signing = ['-CA', at('ca.crt'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '2'];
+  await run([
+    'openssl',
+    'x509',
+    '-req',
+    '-in',
+    at('server.csr'),
+    ...signing,
+    '-extfile',
+    at('server.ext'),
+    '-out',
+    at('server.crt'),
+  ]);
+}
