@@ -1,6 +1,7 @@
 // Taking and keeping: ack, claim, yes; a promise (`10m`), snooze; release. Every change is computed from what is stored
 // and written only if nobody was quicker (compare-and-set): of any number who claim at once, one wins, and the others
 // find on their second look who has it.
+
 import type { Duration } from '../../clock.ts';
 import { confirmText } from '../../notify/nudge.ts';
 import { oneLine } from '../../notify/text.ts';
@@ -11,6 +12,7 @@ import type { StoryEvent } from '../../tracking/event.ts';
 import { type Evidence, type Grade, grades } from '../../tracking/evidence.ts';
 import { promise as pledge } from '../../tracking/pledge.ts';
 import { isOpen, type Tracked } from '../../tracking/tracked.ts';
+import { roomFor } from '../choosing.ts';
 import { bareRef, tellOthers } from '../escalating.ts';
 import { factsOf, noticeToRoom } from '../nudging.ts';
 import { casTries, tellAll } from '../parts.ts';
@@ -42,6 +44,7 @@ export async function change(
     }
     if ((await stage.store.advance(step.tracked, step.also)) === 'stale') continue;
     stage.ledger.moved(before, step.tracked);
+    if (step.tracked.state !== 'tracked' || step.tracked.owner !== before.owner) await roomFor(stage, before.owner);
     tellAll(stage, step.also.events);
     stage.wake();
     return step.text;
