@@ -1,9 +1,13 @@
-/* The MTA's side, as fast as it goes: a thread for each connection, as an MTA has a process for each, blocking, with one
- * write for a macro and its command, as Postfix writes them.
+/* The MTA's side, as fast as it goes: a thread for each connection, as an MTA has a process for each, blocking.
  *
- *   load milter ADDRESS CONNECTIONS TRANSACTIONS keep|reconnect OCTETS RECIPIENT
+ *   load postfix ADDRESS CONNECTIONS TRANSACTIONS keep|reconnect OCTETS RECIPIENT
+ *   load commands ADDRESS CONNECTIONS TRANSACTIONS keep|reconnect OCTETS RECIPIENT
  *   load socketmap ADDRESS CONNECTIONS QUESTIONS - - KEY
  *   load idle ADDRESS CONNECTIONS - - - -        stands there negotiated and introduced until its input ends
+ *
+ * `postfix` writes as Postfix does (milter8.c): through a buffer of 4096 octets, which is written when it is full, when
+ * an answer is waited for, and when smtpd hands the connection to cleanup after DATA; and it says its macros again
+ * before each header and each piece of the body. `commands` writes each command by itself, macros only where they change.
  *
  * ADDRESS is unix:/path or 127.0.0.1:port. A milter is offered everything of version 6; what it does not want is not
  * sent, and where it said that it answers nothing, nothing is waited for. Prints one JSON object; `edits` counts the
@@ -25,24 +29,32 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { most_connections = 2000, most_groups = 64, header_fields = 12 };
+enum { most_connections = 2000, most_groups = 64, most_ids = 64, most_pieces = 4096, header_fields = 12, buffer = 4096 };
 
 static const char *address, *recipient;
 static long transactions, taken;
-static int reconnecting;
+static int reconnecting, buffered;
 static size_t body_octets;
 
-/* One write: where it is in the buffer, and the bits that leave it out or leave out its answer. */
+/* A command with its macros: where it is in the text, and the bits that leave it out or leave out its answer. */
 struct group { size_t from, length; uint32_t not_sent, not_answered; };
+/* One write: up to where in the octets to be sent, and whether an answer follows. */
+struct piece { size_t to; int answered; };
 
 struct connection {
   pthread_t thread;
   int socket;
   uint32_t agreed;
-  char *out;
-  size_t used, id_at[24];
-  int ids, first_of_message, groups;
+  /* All that could be said, as packets. */
+  char *text;
+  size_t used, id_at[most_ids];
+  int ids, first_of_message, handed_over, groups;
   struct group group[most_groups];
+  /* What of it is said under what was agreed, and in which writes; first of the connection, then of a message. */
+  char *out;
+  size_t number_at[most_ids];
+  int numbers, introduction, pieces;
+  struct piece piece[most_pieces];
   unsigned char in[65536];
   size_t in_from, in_to;
   long done, bad, edits;
@@ -141,23 +153,23 @@ static void put(struct connection *c, char code, const char *raw, size_t raw_len
   size_t start = c->used;
   const char *text;
   va_list texts;
-  c->out[start + 4] = code;
+  c->text[start + 4] = code;
   c->used += 5;
-  if (raw_length > 0) memcpy(c->out + c->used, raw, raw_length);
+  if (raw_length > 0) memcpy(c->text + c->used, raw, raw_length);
   c->used += raw_length;
   va_start(texts, raw_length);
   while ((text = va_arg(texts, const char *))) {
     const char *number = strstr(text, "%d");
     if (number) {
       c->id_at[c->ids++] = c->used + (number - text);
-      c->used += sprintf(c->out + c->used, "%.*s0000000000%s", (int)(number - text), text, number + 2) + 1;
+      c->used += sprintf(c->text + c->used, "%.*s0000000000%s", (int)(number - text), text, number + 2) + 1;
     } else {
-      c->used += sprintf(c->out + c->used, "%s", text) + 1;
+      c->used += sprintf(c->text + c->used, "%s", text) + 1;
     }
   }
   va_end(texts);
   uint32_t length = htonl(c->used - start - 4);
-  memcpy(c->out + start, &length, 4);
+  memcpy(c->text + start, &length, 4);
 }
 
 /* All that an MTA says of a connection and one message, once; for each message only its number changes. */
@@ -165,7 +177,9 @@ static void prepare(struct connection *c) {
   static const char *names[] = { "From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type" };
   char to[256], name[32];
   snprintf(to, sizeof to, "<%s>", recipient);
-  c->out = malloc(body_octets + body_octets / 65535 * 5 + 16384);
+  size_t room = body_octets + body_octets / 65535 * 64 + 16384;
+  c->text = malloc(room);
+  c->out = malloc(room);
   begin(c, 0x1, 0x1000);
   put(c, 'D', "C", 1, "j", "mx.test", "{daemon_name}", "mx.test", "{client_addr}", "127.0.0.1", NULL);
   put(c, 'C', "client.test\0004\x12\x34", 15, "127.0.0.1", NULL);
@@ -187,8 +201,10 @@ static void prepare(struct connection *c) {
   put(c, 'D', "T", 1, "i", "Q%d", NULL);
   put(c, 'T', NULL, 0, NULL);
   end(c);
+  c->handed_over = c->groups;
   for (int field = 0; field < header_fields; field += 1) {
     begin(c, 0x20, 0x80);
+    if (buffered) put(c, 'D', "L", 1, "i", "Q%d", NULL);
     snprintf(name, sizeof name, field < 7 ? "%s" : "X-Field-%.0s%d", field < 7 ? names[field] : "", field);
     put(c, 'L', NULL, 0, name, field == 4 ? " <%d@source.test>" : field == 0 ? " A Sender <a@source.test>"
       : " a value of about the length that the values of header fields have in real mail", NULL);
@@ -203,6 +219,7 @@ static void prepare(struct connection *c) {
     char *octets = malloc(piece);
     for (size_t at = 0; at < piece; at += 1) octets[at] = at % 80 == 78 ? '\r' : at % 80 == 79 ? '\n' : 'x';
     begin(c, 0x10, 0x80000);
+    if (buffered) put(c, 'D', "B", 1, "i", "Q%d", NULL);
     put(c, 'B', octets, piece, NULL);
     end(c);
     free(octets);
@@ -214,13 +231,40 @@ static void prepare(struct connection *c) {
   end(c);
 }
 
+static void add_piece(struct connection *c, size_t to, int answered) {
+  if (c->pieces == most_pieces) die("pieces");
+  c->piece[c->pieces++] = (struct piece){ to, answered };
+}
+
+/* Under what was agreed: what is sent, and where one write ends and the next begins. */
+static void arrange(struct connection *c) {
+  size_t length = 0, written = 0;
+  c->pieces = c->numbers = 0;
+  for (int at = 0; at < c->groups; at += 1) {
+    struct group *g = &c->group[at];
+    int answered = !(c->agreed & g->not_answered);
+    if (at == c->first_of_message || at == c->handed_over) {
+      if (length > written) add_piece(c, written = length, 0);
+      if (at == c->first_of_message) c->introduction = c->pieces;
+    }
+    if (c->agreed & g->not_sent) continue;
+    memcpy(c->out + length, c->text + g->from, g->length);
+    for (int id = 0; id < c->ids; id += 1)
+      if (c->id_at[id] >= g->from && c->id_at[id] < g->from + g->length)
+        c->number_at[c->numbers++] = c->id_at[id] - g->from + length;
+    length += g->length;
+    while (buffered && length - written > buffer) add_piece(c, written += buffer, 0);
+    if (!buffered || answered) add_piece(c, written = length, answered);
+  }
+}
+
 /* 0, or what was said instead of "go on". */
 static int say(struct connection *c, int from, int to) {
+  size_t begin = from == 0 ? 0 : c->piece[from - 1].to;
   for (int at = from; at < to; at += 1) {
-    struct group *g = &c->group[at];
-    if (c->agreed & g->not_sent) continue;
-    if (send_all(c->socket, c->out + g->from, g->length)) return -1;
-    if (c->agreed & g->not_answered) continue;
+    if (send_all(c->socket, c->out + begin, c->piece[at].to - begin)) return -1;
+    begin = c->piece[at].to;
+    if (!c->piece[at].answered) continue;
     int said = verdict(c);
     if (said != 'c' && said != 'a') return said;
   }
@@ -235,8 +279,12 @@ static void introduce(struct connection *c) {
   c->in_from = c->in_to = 0;
   if (send_all(c->socket, offer, 17) || packet(c, &payload) != 'O') die("negotiation");
   memcpy(&agreed, payload + 8, 4);
-  c->agreed = ntohl(agreed);
-  if (say(c, 0, c->first_of_message)) die("introduction");
+  agreed = ntohl(agreed);
+  if (c->pieces == 0 || agreed != c->agreed) {
+    c->agreed = agreed;
+    arrange(c);
+  }
+  if (say(c, 0, c->introduction)) die("introduction");
 }
 
 static void leave(struct connection *c) {
@@ -255,8 +303,8 @@ static void *speak(void *argument) {
     if (!there) introduce(c);
     there = 1;
     snprintf(digits, sizeof digits, "%010ld", number % 10000000000L);
-    for (int at = 0; at < c->ids; at += 1) memcpy(c->out + c->id_at[at], digits, 10);
-    int said = say(c, c->first_of_message, c->groups);
+    for (int at = 0; at < c->numbers; at += 1) memcpy(c->out + c->number_at[at], digits, 10);
+    int said = say(c, c->introduction, c->pieces);
     if (said != 0) c->bad += 1;
     if (said < 0) { close(c->socket); there = 0; }
     else if (reconnecting) { leave(c); there = 0; }
@@ -294,11 +342,12 @@ static int by_size(const void *one, const void *other) {
 }
 
 int main(int count, char **words) {
-  if (count != 8) return fprintf(stderr, "load milter|socketmap|idle ADDRESS CONNECTIONS TRANSACTIONS keep|reconnect OCTETS RECIPIENT\n"), 2;
+  if (count != 8) return fprintf(stderr, "load postfix|commands|socketmap|idle ADDRESS CONNECTIONS TRANSACTIONS keep|reconnect OCTETS RECIPIENT\n"), 2;
   int connections = atoi(words[3]);
   static struct connection *all[most_connections];
   address = words[2];
   transactions = atol(words[4]);
+  buffered = !strcmp(words[1], "postfix");
   reconnecting = !strcmp(words[5], "reconnect");
   body_octets = atol(words[6]);
   recipient = words[7];

@@ -56,7 +56,7 @@ async function end(child: ChildProcess): Promise<void> {
   const ended = once(child, 'exit');
   child.kill('SIGTERM');
   // libmilter waits for its connections.
-  const late = setTimeout(() => child.kill('SIGKILL'), 5_000);
+  const late = setTimeout(() => child.kill('SIGKILL'), 30_000);
   await ended;
   clearTimeout(late);
 }
