@@ -83,12 +83,23 @@ export function confirmText(facts: NudgeFacts, p: Phrases = phrasesIn(facts.lang
   return p.yours(facts.shortId, subjectOf(facts));
 }
 
-/** Several that became due together for one person, as one message: their first lines. */
-export function bundleText(texts: readonly string[], language: Language | undefined): string {
-  const shown = texts.slice(0, 5).map((text) => oneLine(text.split('\n')[0] ?? '', 150));
-  const more = texts.length > shown.length ? [phrasesIn(language ?? 'en').more(texts.length - shown.length)] : [];
+/** Several that became due together, as one message: their first lines. */
+export function bundleText(texts: readonly string[], language: Language | undefined, to: 'person' | 'room'): string {
   const words = templatesIn(language);
-  return [words.bundle(texts.length), ...shown, ...more, words.bundleAnswer].join('\n');
+  const head = to === 'person' ? words.bundle(texts.length) : words.roomBundle(texts.length);
+  return [head, ...firstLines(texts, language), words.bundleAnswer].join('\n');
+}
+
+/** Several pieces of news at once; each says what it is about in its first line. */
+export function newsText(texts: readonly string[], language: Language | undefined): string {
+  return firstLines(texts, language).join('\n');
+}
+
+function firstLines(texts: readonly string[], language: Language | undefined): string[] {
+  const shown = texts.slice(0, 5).map((text) => oneLine(text.split('\n')[0] ?? '', 150));
+  return texts.length > shown.length
+    ? [...shown, phrasesIn(language ?? 'en').more(texts.length - shown.length)]
+    : shown;
 }
 
 /** Before the first nudge a person ever gets. */

@@ -19,6 +19,7 @@ const en = {
   taken: (id: string, by: string) => `#${id} is taken by ${by}. Nothing is left to do for others.`,
   itWas: (subject: string) => `It was: ${subject}`,
   bundle: (count: number) => `${count} mails for you, in your mailbox:`,
+  roomBundle: (count: number) => `${count} mails that nobody has taken:`,
   bundleAnswer: 'Answer: ack ID, pass ID, list or help.',
   excerpt: (text: string) => `It begins: ${text}`,
   greeting: (hostname: string) => [
@@ -63,6 +64,7 @@ const de: Templates = {
   taken: (id, by) => `#${id} hat ${by} übernommen. Für andere ist nichts mehr zu tun.`,
   itWas: (subject) => `Es war: ${subject}`,
   bundle: (count) => `${count} Mails für dich, in deinem Postfach:`,
+  roomBundle: (count) => `${count} Mails, die niemand übernommen hat:`,
   bundleAnswer: 'Antworte: ack KENNUNG, pass KENNUNG, liste oder hilfe.',
   excerpt: (text) => `Sie beginnt: ${text}`,
   greeting: (hostname) => [

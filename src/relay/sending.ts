@@ -1,10 +1,11 @@
-// Sending what is due to be said. One person hears at most a few things a minute; what becomes due together, or has to
-// wait, goes as one message. What is no longer true is not sent. After a gap in which notes went out of date, one line
+// Sending what is due to be said, at the pace of notify/pacing.ts: what becomes due together, or has to wait for a round,
+// goes as one message. What is no longer true is not sent. After a gap in which notes went out of date, one line
 // says so. Every nudge is settled in the store: sent, again later, or stale.
-import { type Duration, type Instant, minute, second } from '../clock.ts';
+import { type Instant, minute, second } from '../clock.ts';
 import { describeError } from '../mail/error.ts';
 import type { MoreOfMessage } from '../notify/notifier.ts';
-import { bundleText, greeting } from '../notify/nudge.ts';
+import { bundleText, greeting, newsText } from '../notify/nudge.ts';
+import { Pacing } from '../notify/pacing.ts';
 import { clockTime, phrasesIn } from '../notify/phrases.ts';
 import type { BareJid } from '../presence/jid.ts';
 import type { Nudge } from '../store/store.ts';
@@ -13,8 +14,6 @@ import type { Tracked } from '../tracking/tracked.ts';
 import { deliveryOfStanza, languageOf } from './nudging.ts';
 import { type Stage, tellAll } from './parts.ts';
 
-/** Of messages to one person or room. */
-export const perMinute = 8;
 /** From how many on those for one person go as one message. */
 const bundleFrom = 3;
 
@@ -25,50 +24,45 @@ export interface Sending {
   seenAgain(jid: BareJid): Promise<void>;
 }
 
+interface Wanted {
+  readonly nudge: Nudge;
+  readonly tracked: Tracked | null;
+}
+
 interface Gap {
   readonly since: Instant;
   dropped: number;
 }
 
 export function createSending(stage: Stage): Sending {
-  const times = new Map<string, Instant[]>();
+  const pacing = new Pacing();
   const gaps = new Map<BareJid, Gap>();
 
-  /** How long until the next may go to them; counts it when it may go now. */
-  function pace(to: string): Duration {
-    const now = stage.clock.now();
-    const recent = (times.get(to) ?? []).filter((at) => now - at < minute);
-    const [oldest] = recent;
-    if (recent.length >= perMinute && oldest !== undefined) return oldest + minute - now;
-    recent.push(now);
-    times.set(to, recent);
-    if (times.size > 10_000) times.clear();
-    return 0;
-  }
-
   async function sendTo(to: Nudge['to'], nudges: readonly Nudge[]): Promise<void> {
-    const wanted: { nudge: Nudge; tracked: Tracked | null }[] = [];
+    const wanted: Wanted[] = [];
     for (const nudge of nudges) {
       const tracked = await stage.store.tracked({ queueId: nudge.queueId, seq: nudge.seq });
       if (await stillWanted(nudge, tracked)) wanted.push({ nudge, tracked });
     }
     const [first] = wanted;
     if (!first) return;
-    const wait = pace(addressee(first.nudge));
-    if (wait > 0) {
-      const dueAt = stage.clock.now() + wait;
-      for (const { nudge } of wanted) await later(nudge, dueAt);
-      return;
-    }
+    const pace = pacing.ask(addressee(first.nudge), stage.clock.now(), wanted.length);
+    const now = pace.may === 'wait' ? await held(wanted, pace.until) : wanted;
+    if (now.length === 0) return;
     stage.reach('nudge-claimed');
-    const asked = wanted.filter(({ nudge }) => nudge.kind === 'nudge');
-    if (to.kind === 'room' || asked.length < bundleFrom) {
-      for (const { nudge, tracked } of wanted) await sendOne(nudge, tracked);
-      return;
-    }
-    const others = wanted.filter(({ nudge }) => nudge.kind !== 'nudge');
-    await sendBundle(asked);
-    for (const { nudge, tracked } of others) await sendOne(nudge, tracked);
+    const asked = now.filter(({ nudge }) => nudge.kind === 'nudge');
+    const news = now.filter(({ nudge }) => nudge.kind !== 'nudge');
+    const together = pace.may !== 'one by one';
+    if (asked.length >= (together ? 2 : bundleFrom) && (together || to.kind === 'person')) await sendBundle(asked);
+    else for (const { nudge, tracked } of asked) await sendOne(nudge, tracked);
+    if (together && news.length > 1) await sendNews(news);
+    else for (const { nudge, tracked } of news) await sendOne(nudge, tracked);
+  }
+
+  /** Puts off what can wait until then. Returns what would be out of date then: no pacing may lose a note. */
+  async function held(wanted: readonly Wanted[], until: Instant): Promise<readonly Wanted[]> {
+    for (const { nudge } of wanted) if (until < nudge.staleAt) await later(nudge, until);
+    return wanted.filter(({ nudge }) => until >= nudge.staleAt);
   }
 
   async function stillWanted(nudge: Nudge, tracked: Tracked | null): Promise<boolean> {
@@ -98,16 +92,30 @@ export function createSending(stage: Stage): Sending {
     await dispatch([nudge], nudge.text, nudge.id, more, tracked);
   }
 
-  async function sendBundle(asked: readonly { nudge: Nudge; tracked: Tracked | null }[]): Promise<void> {
+  async function sendBundle(asked: readonly Wanted[]): Promise<void> {
     const [first] = asked;
     if (!first) return;
     const language = first.tracked ? languageOf(stage, first.tracked.plan.group) : 'en';
     const text = bundleText(
       asked.map(({ nudge }) => nudge.text),
       language,
+      first.nudge.to.kind,
     );
     const nudges = asked.map(({ nudge }) => nudge);
     await dispatch(nudges, text, `bundle.${first.nudge.id}`, {}, first.tracked);
+  }
+
+  /** What has changed, line by line. It takes no nudge's place: it speaks of several. */
+  async function sendNews(news: readonly Wanted[]): Promise<void> {
+    const [first] = news;
+    if (!first) return;
+    const language = first.tracked ? languageOf(stage, first.tracked.plan.group) : 'en';
+    const nudges = news.map(({ nudge }) => nudge);
+    const text = newsText(
+      nudges.map((nudge) => nudge.text),
+      language,
+    );
+    await dispatch(nudges, text, `news.${first.nudge.id}`, {}, first.tracked);
   }
 
   /** A notice to somebody who was nudged about the same mail takes the nudge's place (XEP-0308), so it is not acted on. */
@@ -151,6 +159,7 @@ export function createSending(stage: Stage): Sending {
     }
     stage.reach('nudge-sent');
     const at = stage.clock.now();
+    pacing.said(addressee(first), at);
     for (const nudge of nudges) {
       const events = sentEvents(nudge, at);
       await stage.store.settleNudge(nudge.id, { to: 'sent', at }, { events });
