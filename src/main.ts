@@ -17,6 +17,7 @@ import { createApi } from './console/api.ts';
 import { createHealth } from './console/health.ts';
 import { createMetrics } from './console/metrics.ts';
 import { controlSocketIn, type Listening, serveControl, serveHealth } from './console/server.ts';
+import { openTokens } from './console/tokens.ts';
 import { openDoors } from './doors.ts';
 import { type FaultPoint, noFaults, windows } from './fault-point.ts';
 import { createMailboxes } from './imap/adapter.ts';
@@ -103,6 +104,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     });
     undo.push(() => store.close());
     const markKeys = openMarkKeys(config.state);
+    const tokens = openTokens(config.state, (text) => log.error({}, text));
     const freed = await store.releaseLeases();
     if (freed > 0) log.info({ leases: freed }, 'taking up what was in hand when the last process ended');
     const xmpp = config.xmpp ? createXmpp(config.xmpp, { clock, random, log, version }) : null;
@@ -190,7 +192,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     );
     undo.push(async () => watch.close());
 
-    const control = await serveControl(controlSocketIn(config.state), createApi(operations, log));
+    const control = await serveControl(controlSocketIn(config.state), createApi(operations, log, { tokens, clock }));
     undo.push(() => control.close());
     relay.start();
     undo.push(() => relay.drain());
@@ -204,7 +206,8 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     undo.push(() => frontDoor.close());
     const doors = await openDoors(config, relay, { clock, log });
     undo.push(() => doors.close());
-    const health = await serveHealth(config.http, createHealth(operations, metrics, clock, log));
+    const { hosts } = config.http;
+    const health = await serveHealth(config.http, createHealth({ operations, metrics, tokens, hosts, clock, log }));
     undo.push(() => health.close());
     log.info(
       { smtp: smtp.map(({ host, port }) => `${host}:${port}`), doors: doors.at, rules: rules.current().version },
