@@ -19,7 +19,7 @@ import { createMetrics } from './console/metrics.ts';
 import { controlSocketIn, type Listening, serveControl, serveHealth } from './console/server.ts';
 import { openTokens } from './console/tokens.ts';
 import { openDoors } from './doors.ts';
-import { type FaultPoint, noFaults, windows } from './fault-point.ts';
+import { type FaultPoint, faultPointFrom, noFaults } from './fault-point.ts';
 import { createMailboxes } from './imap/adapter.ts';
 import { createLog, type Log, logStory } from './log.ts';
 import { describeError } from './mail/error.ts';
@@ -325,19 +325,6 @@ function followRules(
   const steps = [...rules.policies.values()].flatMap((policy) => policy.steps);
   const named = steps.flatMap(({ to: target }) => (target.kind === 'room' ? [target.room] : []));
   to.notifier?.join([...new Set([...named, ...to.rooms])]);
-}
-
-/** `POINTSMAN_KILL_AT=chosen:3`: dies by SIGKILL the third time that window is reached. For tests of crashes alone. */
-function faultPointFrom(setting: string | undefined): FaultPoint {
-  const parts = /^([a-z-]+):(\d+)$/.exec(setting ?? '');
-  const window = windows.find((each) => each === parts?.[1]);
-  if (!window) return noFaults;
-  let left = Number(parts?.[2]);
-  return (reached) => {
-    if (reached !== window) return;
-    left -= 1;
-    if (left === 0) process.kill(process.pid, 'SIGKILL');
-  };
 }
 
 async function serve(options: { config: string }, terminal: Terminal): Promise<number> {
