@@ -17,8 +17,9 @@ import { createApi } from './console/api.ts';
 import { createHealth } from './console/health.ts';
 import { createMetrics } from './console/metrics.ts';
 import { controlSocketIn, type Listening, serveControl, serveHealth } from './console/server.ts';
+import { openTokens } from './console/tokens.ts';
 import { openDoors } from './doors.ts';
-import { type FaultPoint, noFaults, windows } from './fault-point.ts';
+import { type FaultPoint, faultPointFrom, noFaults } from './fault-point.ts';
 import { createMailboxes } from './imap/adapter.ts';
 import { createLog, type Log, logStory } from './log.ts';
 import { describeError } from './mail/error.ts';
@@ -29,6 +30,7 @@ import type { Operations } from './operations.ts';
 import type { BareJid } from './presence/jid.ts';
 import { nobodyWatches, type Watcher } from './presence/watcher.ts';
 import { createPresenceDesk, type PresenceDesk } from './presence-desk.ts';
+import { createProbe } from './probe.ts';
 import { createRelay } from './relay.ts';
 import { checkDoors } from './routing/doors.ts';
 import { loadSettledRules, watchRules } from './routing/load.ts';
@@ -41,6 +43,7 @@ import { createTransport } from './smtp/transport.ts';
 import { openSqliteStore } from './store/sqlite/open.ts';
 import type { Store } from './store/store.ts';
 import type { StoryEvent } from './tracking/event.ts';
+import { createWebhook } from './webhook.ts';
 import { createXmpp } from './xmpp/adapter.ts';
 
 export const version: string = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
@@ -101,6 +104,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     });
     undo.push(() => store.close());
     const markKeys = openMarkKeys(config.state);
+    const tokens = openTokens(config.state, (text) => log.error({}, text));
     const freed = await store.releaseLeases();
     if (freed > 0) log.info({ leases: freed }, 'taking up what was in hand when the last process ended');
     const xmpp = config.xmpp ? createXmpp(config.xmpp, { clock, random, log, version }) : null;
@@ -147,6 +151,9 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       tell,
       reach: options.reach ?? noFaults,
       ...(markKey === undefined ? {} : { markKey }),
+      operators: config.operators,
+      ...(config.operators?.webhook ? { webhook: createWebhook(config.operators.webhook) } : {}),
+      probe: createProbe({ state: config.state, ca: config.xmpp?.ca ?? null, rules, clock }),
     });
     const frontDoor = createFrontDoor({
       listen: config.listen,
@@ -171,7 +178,9 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       clock,
       version,
     });
-    const follow = (current: Rules) => followRules(current, { desk: watcher, notifier: xmpp, rooms, readStatusIn });
+    const joined = [...rooms, ...(config.operators?.room ? [config.operators.room] : [])];
+    const follow = (current: Rules) =>
+      followRules(current, { desk: watcher, notifier: xmpp, rooms: joined, readStatusIn });
     follow(rules.current());
     rules.onChange(follow);
 
@@ -183,7 +192,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     );
     undo.push(async () => watch.close());
 
-    const control = await serveControl(controlSocketIn(config.state), createApi(operations, log));
+    const control = await serveControl(controlSocketIn(config.state), createApi(operations, log, { tokens, clock }));
     undo.push(() => control.close());
     relay.start();
     undo.push(() => relay.drain());
@@ -197,7 +206,8 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     undo.push(() => frontDoor.close());
     const doors = await openDoors(config, relay, { clock, log });
     undo.push(() => doors.close());
-    const health = await serveHealth(config.http, createHealth(operations, metrics, clock, log));
+    const { hosts } = config.http;
+    const health = await serveHealth(config.http, createHealth({ operations, metrics, tokens, hosts, clock, log }));
     undo.push(() => health.close());
     log.info(
       { smtp: smtp.map(({ host, port }) => `${host}:${port}`), doors: doors.at, rules: rules.current().version },
@@ -301,7 +311,7 @@ function reloadAndLog(rules: RuleBook, log: Log, because: string): void {
   );
 }
 
-/** Everybody the rules name is watched, every room they name is joined, and every duty room. */
+/** Everybody the rules name is watched, every room they name is joined, every duty room and the operators'. */
 function followRules(
   rules: Rules,
   to: {
@@ -315,19 +325,6 @@ function followRules(
   const steps = [...rules.policies.values()].flatMap((policy) => policy.steps);
   const named = steps.flatMap(({ to: target }) => (target.kind === 'room' ? [target.room] : []));
   to.notifier?.join([...new Set([...named, ...to.rooms])]);
-}
-
-/** `POINTSMAN_KILL_AT=chosen:3`: dies by SIGKILL the third time that window is reached. For tests of crashes alone. */
-function faultPointFrom(setting: string | undefined): FaultPoint {
-  const parts = /^([a-z-]+):(\d+)$/.exec(setting ?? '');
-  const window = windows.find((each) => each === parts?.[1]);
-  if (!window) return noFaults;
-  let left = Number(parts?.[2]);
-  return (reached) => {
-    if (reached !== window) return;
-    left -= 1;
-    if (left === 0) process.kill(process.pid, 'SIGKILL');
-  };
 }
 
 async function serve(options: { config: string }, terminal: Terminal): Promise<number> {

@@ -18,6 +18,8 @@ import {
   integer,
   list,
   located,
+  mailbox,
+  name,
   oneOf,
   oneOrMore,
   optional,
@@ -185,6 +187,12 @@ const loopbackOnly: Schema<Endpoint> = scalar('a loopback address and port such 
   return endpoint;
 });
 
+const http = addressOr(
+  loopbackOnly,
+  fields('the http port', { address: optional(loopbackOnly), hosts: optional(oneOrMore(domain)) }),
+  (address) => ({ address, hosts: undefined }),
+);
+
 const fingerprint: Schema<string> = scalar('the SHA-256 fingerprint of a certificate', (value) => {
   const hex = value.replace(/^sha-?256[:=\s]\s*/i, '').replace(/[:\s]/g, '');
   if (!/^[0-9a-f]{64}$/i.test(hex))
@@ -293,7 +301,7 @@ export const configFileSchema = fields('the configuration', {
   state: required(text('the path of a folder')),
   rules: required(text('the path of a folder')),
   listen: optional(counted(list(listen, `a list of listeners, each ${expectsListen}`))),
-  http: optional(loopbackOnly),
+  http: optional(http),
   peers: optional(counted(list(peer, `a list of peers, each ${expectsNetwork}`))),
   domains: optional(list(domain, 'a list of domains')),
   nextHops: required(
@@ -332,6 +340,20 @@ export const configFileSchema = fields('the configuration', {
     }),
   ),
   xmpp: optional(xmpp),
+  operators: optional(
+    fields('the operators', {
+      room: optional(bareJid),
+      people: optional(list(name, 'a list of names of people')),
+      group: optional(name),
+      mailbox: optional(mailbox),
+      webhook: optional(
+        scalar('the URL of a program that takes POST requests', (value) =>
+          /^https?:\/\/[^\s@]+$/.test(value) && URL.canParse(value) ? value : undefined,
+        ),
+      ),
+      subject: optional(bool),
+    }),
+  ),
   evidence: optional(fields('evidence', { domain: optional(domain), imap: optional(imap) })),
   presence: optional(
     fields('presence', {
