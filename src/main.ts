@@ -19,7 +19,7 @@ import { createMetrics } from './console/metrics.ts';
 import { controlSocketIn, type Listening, serveControl, serveHealth } from './console/server.ts';
 import { openTokens } from './console/tokens.ts';
 import { openDoors } from './doors.ts';
-import { type FaultPoint, noFaults, windows } from './fault-point.ts';
+import { type FaultPoint, faultPointFrom, noFaults } from './fault-point.ts';
 import { createMailboxes } from './imap/adapter.ts';
 import { createLog, type Log, logStory } from './log.ts';
 import { describeError } from './mail/error.ts';
@@ -30,6 +30,7 @@ import type { Operations } from './operations.ts';
 import type { BareJid } from './presence/jid.ts';
 import { nobodyWatches, type Watcher } from './presence/watcher.ts';
 import { createPresenceDesk, type PresenceDesk } from './presence-desk.ts';
+import { createProbe } from './probe.ts';
 import { createRelay } from './relay.ts';
 import { checkDoors } from './routing/doors.ts';
 import { loadSettledRules, watchRules } from './routing/load.ts';
@@ -42,6 +43,7 @@ import { createTransport } from './smtp/transport.ts';
 import { openSqliteStore } from './store/sqlite/open.ts';
 import type { Store } from './store/store.ts';
 import type { StoryEvent } from './tracking/event.ts';
+import { createWebhook } from './webhook.ts';
 import { createXmpp } from './xmpp/adapter.ts';
 
 export const version: string = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
@@ -149,6 +151,9 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       tell,
       reach: options.reach ?? noFaults,
       ...(markKey === undefined ? {} : { markKey }),
+      operators: config.operators,
+      ...(config.operators?.webhook ? { webhook: createWebhook(config.operators.webhook) } : {}),
+      probe: createProbe({ state: config.state, ca: config.xmpp?.ca ?? null, rules, clock }),
     });
     const frontDoor = createFrontDoor({
       listen: config.listen,
@@ -173,7 +178,9 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       clock,
       version,
     });
-    const follow = (current: Rules) => followRules(current, { desk: watcher, notifier: xmpp, rooms, readStatusIn });
+    const joined = [...rooms, ...(config.operators?.room ? [config.operators.room] : [])];
+    const follow = (current: Rules) =>
+      followRules(current, { desk: watcher, notifier: xmpp, rooms: joined, readStatusIn });
     follow(rules.current());
     rules.onChange(follow);
 
@@ -304,7 +311,7 @@ function reloadAndLog(rules: RuleBook, log: Log, because: string): void {
   );
 }
 
-/** Everybody the rules name is watched, every room they name is joined, and every duty room. */
+/** Everybody the rules name is watched, every room they name is joined, every duty room and the operators'. */
 function followRules(
   rules: Rules,
   to: {
@@ -318,19 +325,6 @@ function followRules(
   const steps = [...rules.policies.values()].flatMap((policy) => policy.steps);
   const named = steps.flatMap(({ to: target }) => (target.kind === 'room' ? [target.room] : []));
   to.notifier?.join([...new Set([...named, ...to.rooms])]);
-}
-
-/** `POINTSMAN_KILL_AT=chosen:3`: dies by SIGKILL the third time that window is reached. For tests of crashes alone. */
-function faultPointFrom(setting: string | undefined): FaultPoint {
-  const parts = /^([a-z-]+):(\d+)$/.exec(setting ?? '');
-  const window = windows.find((each) => each === parts?.[1]);
-  if (!window) return noFaults;
-  let left = Number(parts?.[2]);
-  return (reached) => {
-    if (reached !== window) return;
-    left -= 1;
-    if (left === 0) process.kill(process.pid, 'SIGKILL');
-  };
 }
 
 async function serve(options: { config: string }, terminal: Terminal): Promise<number> {
