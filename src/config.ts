@@ -26,6 +26,8 @@ export interface Config {
   readonly listen: readonly { readonly host: string; readonly port: number; readonly carriesMembers: boolean }[];
   /** /healthz, /readyz and /metrics; loopback only. */
   readonly http: { readonly host: string; readonly port: number };
+  /** Pages for browsers; absent: none. */
+  readonly console?: ConsoleConfig;
   /** Who may relay. Empty: nobody. CIDR or single addresses. */
   readonly peers: readonly {
     readonly network: string;
@@ -77,6 +79,13 @@ export interface Config {
     readonly level: 'debug' | 'info' | 'warn' | 'error' /** null: pretty on a terminal */;
     readonly pretty: boolean | null;
   };
+}
+
+export interface ConsoleConfig {
+  readonly host: string;
+  readonly port: number;
+  /** Where browsers reach it: `https://pointsman.example.org`; none: at the address it listens on. */
+  readonly urls: readonly string[];
 }
 
 export interface ImapConfig {

@@ -16,7 +16,9 @@ import type { Config } from './config.ts';
 import { createApi } from './console/api.ts';
 import { createHealth } from './console/health.ts';
 import { createMetrics } from './console/metrics.ts';
+import { openConsole } from './console/open.ts';
 import { controlSocketIn, type Listening, serveControl, serveHealth } from './console/server.ts';
+import type { Play } from './console/web/play.ts';
 import { openDoors } from './doors.ts';
 import { type FaultPoint, noFaults, windows } from './fault-point.ts';
 import { createMailboxes } from './imap/adapter.ts';
@@ -56,11 +58,15 @@ export interface StartOptions {
   readonly onFatal?: (error: Error) => void;
   /** The sandbox's sample rules may lie in a checkout that others may write. */
   readonly anyRuleMode?: boolean;
+  /** The sandbox's people, for its console; then nobody signs in there. */
+  readonly play?: Play;
 }
 
 export interface Pointsman {
   readonly smtp: readonly { readonly host: string; readonly port: number }[];
   readonly http: { readonly host: string; readonly port: number };
+  /** Where browsers look; null: nowhere. */
+  readonly console: string | null;
   readonly operations: Operations;
   readonly rules: RuleBook;
   readonly watcher: Watcher;
@@ -117,8 +123,10 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const mailboxes = config.imap ? createMailboxes(config.imap, { clock, random, log }) : null;
     const transport = createTransport({ hostname: config.hostname, log, clock });
     undo.push(() => transport.close());
+    let touchConsole = (): void => undefined;
     const tell = (event: StoryEvent) => {
       metrics.observe(event);
+      touchConsole();
       logStory(log, event);
       options.onEvent?.(event);
     };
@@ -199,6 +207,14 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     undo.push(() => doors.close());
     const health = await serveHealth(config.http, createHealth(operations, metrics, clock, log));
     undo.push(() => health.close());
+    const pages = config.console
+      ? await openConsole(config.console, { operations, clock, wall: systemClock, log, play: options.play ?? null })
+      : null;
+    undo.push(async () => pages?.close());
+    if (pages) {
+      touchConsole = pages.touch;
+      rules.onChange(pages.touch);
+    }
     log.info(
       { smtp: smtp.map(({ host, port }) => `${host}:${port}`), doors: doors.at, rules: rules.current().version },
       'ready',
@@ -214,10 +230,12 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       store,
       control,
       health,
+      pages,
     });
     return {
       smtp,
       http: { host: config.http.host, port: health.port },
+      console: pages?.url ?? null,
       operations,
       rules,
       watcher,
@@ -247,6 +265,7 @@ function stopper(running: {
   store: { close(): Promise<void> };
   control: Listening;
   health: Listening;
+  pages: Listening | null;
 }): () => Promise<void> {
   let stopped: Promise<void> | null = null;
   const stop = async () => {
@@ -256,6 +275,7 @@ function stopper(running: {
     running.desk.stop();
     await running.xmpp?.stop();
     await running.transport.close();
+    await running.pages?.close();
     await running.control.close();
     await running.health.close();
     await running.store.close();

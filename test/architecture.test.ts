@@ -102,7 +102,7 @@ const layers: readonly Layer[] = [
   {
     name: 'console',
     files: /^src\/console\//,
-    imports: ports,
+    imports: [...ports, 'config', 'rehearsal', 'rule files'],
     packages: ['hono', '@hono/node-server', 'prom-client'],
     builtin: true,
   },

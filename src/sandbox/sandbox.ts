@@ -7,6 +7,7 @@
 //   mail-sink.ts   where all mail ends                storyteller.ts, telling.ts what is printed for people
 //   welcome.ts     what is said first                 json-lines.ts              what is printed for programs
 //   scenery.ts     the stand-ins                      narration.ts               who is told what happens
+//   fast-clock.ts  time, as ever or faster            play.ts                    what viewers of its console may do
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -15,6 +16,7 @@ import type { SandboxOptions } from '../cli/program.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
+import type { Play } from '../console/web/play.ts';
 import type { Log } from '../log.ts';
 import { describeError } from '../mail/error.ts';
 import type { Operations } from '../operations.ts';
@@ -27,10 +29,12 @@ import { type Cast, castOf } from './cast.ts';
 import { sandboxConfig, usualOrAny, usualPorts } from './config.ts';
 import { Director, Mailer } from './director.ts';
 import { programmeOf, strangersDomain } from './episodes.ts';
+import { FastClock } from './fast-clock.ts';
 import type { Ready } from './json-lines.ts';
 import { Messages } from './messages.ts';
 import { narrateForPeople, narrateForPrograms } from './narration.ts';
 import { People, splitJid } from './people.ts';
+import { playFor } from './play.ts';
 import type { Reaction } from './reaction.ts';
 import { everybodyKnown, peoplesPassword, type Scenery, setUp, type Undo } from './scenery.ts';
 import { Storyteller } from './storyteller.ts';
@@ -39,6 +43,7 @@ import { Storyteller } from './storyteller.ts';
 export interface Started {
   readonly smtp: readonly { readonly host: string; readonly port: number }[];
   readonly http: { readonly host: string; readonly port: number };
+  readonly console: string | null;
   readonly operations: Operations;
   readonly watcher: Watcher;
   stop(): Promise<void>;
@@ -52,6 +57,8 @@ export interface SandboxDeps {
       readonly onEvent: (event: StoryEvent) => void;
       readonly onFatal: (error: Error) => void;
       readonly anyRuleMode: true;
+      readonly clock: Clock;
+      readonly play: Play;
     },
   ) => Promise<Started>;
   readonly clock: Clock;
@@ -98,7 +105,7 @@ class SandboxFailed extends Error {
   override readonly name = 'SandboxFailed';
 }
 
-interface Play {
+interface Staging {
   readonly options: SandboxOptions;
   readonly deps: SandboxDeps;
   readonly rules: Rules;
@@ -111,9 +118,11 @@ interface Play {
 }
 
 /** Starts everything in the order in which it needs each other, and stays until the end is asked for. */
-async function play({ options, deps, rules, folder, scratch, undo, ended }: Play): Promise<void> {
-  const { clock, terminal } = deps;
+async function play({ options, deps, rules, folder, scratch, undo, ended }: Staging): Promise<void> {
+  const { terminal } = deps;
   const { signal } = ended;
+  // One time for all, so that what is made faster is made faster together.
+  const clock = new FastClock(deps.clock);
   const fail = (what: string) => (error: unknown) => {
     if (!signal.aborted) ended.abort(new SandboxFailed(`${what}: ${describeError(error)}`, { cause: error }));
   };
@@ -172,6 +181,8 @@ async function play({ options, deps, rules, folder, scratch, undo, ended }: Play
   const config = await configFor(cast, scenery, folder, scratch);
   const pointsman = await deps.start(config, {
     log: scenery.log,
+    clock,
+    play: playFor({ cast, people, director, clock, send, bot: config.xmpp?.jid ?? '' }),
     anyRuleMode: true,
     onFatal: fail('the store has failed'),
     onEvent(event) {
@@ -195,7 +206,8 @@ async function play({ options, deps, rules, folder, scratch, undo, ended }: Play
     command: 'npx pointsman',
   });
   director.run().catch(fail('the play has failed'));
-  await clock.sleepUntil(options.for === null ? Number.POSITIVE_INFINITY : clock.now() + options.for, signal);
+  const end = options.for === null ? Number.POSITIVE_INFINITY : deps.clock.now() + options.for;
+  await deps.clock.sleepUntil(end, signal);
   if (signal.reason instanceof SandboxFailed) throw signal.reason;
   await narration.end();
 }
@@ -206,13 +218,19 @@ async function configFor(cast: Cast, scenery: Scenery, rules: string, folder: st
     rules,
     smtpPort: await usualOrAny(usualPorts.smtp),
     httpPort: await usualOrAny(usualPorts.http),
+    consolePort: await usualOrAny(usualPorts.console),
     sink: scenery.sinkAt,
     xmpp: { ...scenery.xmppAt, password: scenery.botPassword },
     strangers: [strangersDomain],
   });
 }
 
-function readyFacts({ smtp, http }: Started, { sink, sinkAt, xmppAt }: Scenery, cast: Cast, rules: Rules): Ready {
+function readyFacts(
+  { smtp, http, console: pages }: Started,
+  { sink, sinkAt, xmppAt }: Scenery,
+  cast: Cast,
+  rules: Rules,
+): Ready {
   const [front] = smtp;
   if (!front) throw new Error('Pointsman listens nowhere');
   const hasAccount = (name: string) => cast.players.some((player) => player.name === name);
@@ -220,6 +238,7 @@ function readyFacts({ smtp, http }: Started, { sink, sinkAt, xmppAt }: Scenery, 
     smtp: { host: front.host, port: front.port },
     xmpp: { ...xmppAt, domain: cast.domain },
     http: { url: `http://${http.host}:${http.port}` },
+    console: { url: pages ?? '' },
     sink: { ...sinkAt, maildir: sink.maildir },
     groups: cast.groups.map(({ address, members }) => ({ address, members })),
     people: [...rules.people.values()].map(({ name, jid, mail }) => ({
