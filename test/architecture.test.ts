@@ -35,7 +35,7 @@ const layers: readonly Layer[] = [
   {
     name: 'ports',
     files:
-      /^src\/(intake|transport|mailboxes|operations|fault-point|store\/(store|short-id-taken)|presence\/watcher|notify\/notifier)\.ts$/,
+      /^src\/(intake|transport|mailboxes|operations|fault-point|store\/(store|recorded|short-id-taken)|presence\/watcher|notify\/notifier)\.ts$/,
     imports: pure,
   },
   // Parsing the configuration is pure; reading it from the disk is an edge.

@@ -16,7 +16,9 @@ import type { GroupName, PersonName } from '../routing/rules.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { Evidence } from '../tracking/evidence.ts';
 import type { Tracked, TrackState } from '../tracking/tracked.ts';
+import type { Recorded } from './recorded.ts';
 
+export type { Recorded } from './recorded.ts';
 export { ShortIdTaken } from './short-id-taken.ts';
 
 export interface DeliveryRef {
@@ -201,24 +203,6 @@ export interface History {
     readonly since: Instant;
     readonly until: Instant;
   })[];
-}
-
-/** One message as it was recorded, for going over a span of time again under other rules. */
-export interface Recorded {
-  readonly facts: MailFacts;
-  /** Of the sender's own recipients. */
-  readonly deliveries: readonly {
-    readonly seq: number;
-    readonly address: Mailbox;
-    readonly plan: Pick<Plan, 'kind'> & { readonly group?: GroupName };
-    /** Where it first went; null when nothing was decided (passed through, refused). */
-    readonly person: PersonName | null;
-    readonly mailbox: Mailbox | null;
-    readonly choice: Choice['kind'] | null;
-    readonly because: readonly string[];
-    /** When and by whom it was taken care of; null when it never was, or is not tracked. */
-    readonly closed: { readonly at: Instant; readonly state: TrackState; readonly ownedSince: Instant | null } | null;
-  }[];
 }
 
 export interface Store {
