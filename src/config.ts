@@ -5,7 +5,7 @@ import type { Duration } from './clock.ts';
 import { configFileSchema, defaults, isLoopback } from './config/config-file.ts';
 import { checkDoors, type LookupConfig, lookupOf, type MilterConfig, milterOf } from './config/doors.ts';
 import { nextHopsOf } from './config/next-hops.ts';
-import { type ConfigSurroundings, certificatesIn, passwordOf } from './config/secrets.ts';
+import { type ConfigSurroundings, certificatesIn, passwordOf, type TlsFiles, tlsOf } from './config/secrets.ts';
 import type { Mailbox } from './mail/path.ts';
 import type { Language } from './mail/report-text.ts';
 import type { BareJid } from './presence/jid.ts';
@@ -24,6 +24,8 @@ export interface Config {
   /** Absolute path of the rules folder. */
   readonly rules: string;
   readonly listen: readonly { readonly host: string; readonly port: number; readonly carriesMembers: boolean }[];
+  /** Absolute paths, PEM: the certificate that STARTTLS shows, and its key. Absent: STARTTLS is not offered. */
+  readonly tls?: TlsFiles;
   /** /healthz, /readyz and /metrics; loopback only. */
   readonly http: { readonly host: string; readonly port: number };
   /** Who may relay. Empty: nobody. CIDR or single addresses. */
@@ -154,6 +156,7 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
     listen: (read.listen?.value ?? [{ value: { address: defaults.listen, carries: undefined } }]).flatMap(
       ({ value }) => (value.address ? [{ ...value.address, carriesMembers: value.carries === 'members' }] : []),
     ),
+    ...tlsOf(read.tls, surroundings, report),
     http: read.http ?? defaults.http,
     peers: (read.peers?.value ?? []).flatMap(({ address, carries, lineEnds }) =>
       address === undefined

@@ -10,7 +10,7 @@ import { runProgram } from './cli/program.ts';
 import { loadConfig } from './cli/setup.ts';
 import { processTerminal, type Terminal } from './cli/terminal.ts';
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts';
-import { checkStateFolder } from './config/load.ts';
+import { checkStateFolder, readTlsFiles } from './config/load.ts';
 import { openMarkKeys } from './config/mark-keys.ts';
 import type { Config } from './config.ts';
 import { createApi } from './console/api.ts';
@@ -18,7 +18,7 @@ import { createHealth } from './console/health.ts';
 import { createMetrics } from './console/metrics.ts';
 import { controlSocketIn, type Listening, serveControl, serveHealth } from './console/server.ts';
 import { openDoors } from './doors.ts';
-import { type FaultPoint, noFaults, windows } from './fault-point.ts';
+import { type FaultPoint, faultPointFrom, noFaults } from './fault-point.ts';
 import { createMailboxes } from './imap/adapter.ts';
 import { createLog, type Log, logStory } from './log.ts';
 import { describeError } from './mail/error.ts';
@@ -34,7 +34,8 @@ import { checkDoors } from './routing/doors.ts';
 import { loadSettledRules, watchRules } from './routing/load.ts';
 import { formatProblem } from './routing/problem.ts';
 import type { Problem, Rules } from './routing/rules.ts';
-import { createRuleBook, type RuleBook } from './rule-book.ts';
+import { createRuleBook, type RuleBook, reloadAndLog } from './rule-book.ts';
+import { type Certificate, openCertificate } from './smtp/certificate.ts';
 import { composeReport } from './smtp/report.ts';
 import { createFrontDoor, type FrontDoor } from './smtp/server.ts';
 import { createTransport } from './smtp/transport.ts';
@@ -122,6 +123,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       logStory(log, event);
       options.onEvent?.(event);
     };
+    const certificate = config.tls ? certificateOf(config.tls, { clock, log }) : null;
     const markKey = config.milter ? await ownKey(store, 'mark key', 'base64url') : undefined;
     const ours = config.evidence
       ? ourAddresses(Buffer.from(await ownKey(store, 'evidence key', 'base64'), 'base64'), config.evidence.domain)
@@ -156,18 +158,25 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       peers: config.peers,
       log,
       clock,
+      ...(certificate ? { tls: certificate } : {}),
     });
     let draining = false;
+    const reload = async () => {
+      const wrong = certificate?.renew() ?? null;
+      const read = await rules.reload();
+      return wrong === null ? read : { ...read, problems: [...read.problems, certificateProblem(config, wrong)] };
+    };
     const operations = createOperations({
       store,
       watcher,
       desk: watcher,
       rules,
       relay,
-      reload: () => rules.reload(),
+      reload,
       copiesAddress: ours?.copies ?? null,
       rotateMarkKey: () => markKeys.rotate(),
       hindrances: () => (draining ? ['it is shutting down'] : []),
+      troubles: () => [certificate?.problem() ?? []].flat(),
       clock,
       version,
     });
@@ -178,10 +187,14 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     // Saved files are taken up by themselves; where the system cannot watch, SIGHUP and "pointsman reload" remain.
     const watch = watchRules(
       config.rules,
-      () => reloadAndLog(rules, log, 'the rule files have changed'),
+      () => reloadAndLog({ rules, reload: () => rules.reload() }, log, 'the rule files have changed'),
       (error) => log.warn({ err: error }, 'the rules folder is not watched any more; "pointsman reload" reads it'),
     );
     undo.push(async () => watch.close());
+
+    const watching = new AbortController();
+    undo.push(async () => watching.abort());
+    void certificate?.watch(watching.signal);
 
     const control = await serveControl(controlSocketIn(config.state), createApi(operations, log));
     undo.push(() => control.close());
@@ -221,10 +234,11 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       operations,
       rules,
       watcher,
-      reload: () => rules.reload(),
+      reload,
       stop() {
         draining = true;
         watch.close();
+        watching.abort();
         return stop();
       },
     };
@@ -266,6 +280,20 @@ function stopper(running: {
   };
 }
 
+/** @throws RefusedToStart: at the start there is no last good one. */
+function certificateOf(files: NonNullable<Config['tls']>, parts: { clock: Clock; log: Log }): Certificate {
+  try {
+    return openCertificate(() => readTlsFiles(files), parts);
+  } catch (error) {
+    const place = { file: files.certFile, line: 1, column: 1 };
+    throw new RefusedToStart([{ severity: 'error', place, message: describeError(error) }]);
+  }
+}
+
+function certificateProblem({ tls }: Config, message: string): Problem {
+  return { severity: 'warning', place: { file: tls?.certFile ?? '', line: 1, column: 1 }, message };
+}
+
 /** A key of our own: made once, and it never leaves the state folder, whose files are ours alone. */
 async function ownKey(store: Store, name: string, encoding: 'base64' | 'base64url'): Promise<string> {
   const known = await store.recall(name);
@@ -288,19 +316,6 @@ async function openRules(config: Config, options: StartOptions): Promise<RuleBoo
   return createRuleBook(first.rules, first.problems, load);
 }
 
-function reloadAndLog(rules: RuleBook, log: Log, because: string): void {
-  const before = rules.current().version;
-  rules.reload().then(
-    ({ version: inForce, problems }) => {
-      if (inForce === before && !rules.rejected()) return log.debug({ rules: inForce, because }, 'the same rules');
-      for (const problem of problems)
-        log[problem.severity === 'error' ? 'error' : 'warn']({ problem: formatProblem(problem) }, 'rules reloaded');
-      log.info({ rules: inForce, because }, rules.rejected() ? 'the last good rules stay in force' : 'rules in force');
-    },
-    (error: unknown) => log.error({ err: error }, 'the rules could not be read; the last good ones stay in force'),
-  );
-}
-
 /** Everybody the rules name is watched, every room they name is joined, and every duty room. */
 function followRules(
   rules: Rules,
@@ -315,19 +330,6 @@ function followRules(
   const steps = [...rules.policies.values()].flatMap((policy) => policy.steps);
   const named = steps.flatMap(({ to: target }) => (target.kind === 'room' ? [target.room] : []));
   to.notifier?.join([...new Set([...named, ...to.rooms])]);
-}
-
-/** `POINTSMAN_KILL_AT=chosen:3`: dies by SIGKILL the third time that window is reached. For tests of crashes alone. */
-function faultPointFrom(setting: string | undefined): FaultPoint {
-  const parts = /^([a-z-]+):(\d+)$/.exec(setting ?? '');
-  const window = windows.find((each) => each === parts?.[1]);
-  if (!window) return noFaults;
-  let left = Number(parts?.[2]);
-  return (reached) => {
-    if (reached !== window) return;
-    left -= 1;
-    if (left === 0) process.kill(process.pid, 'SIGKILL');
-  };
 }
 
 async function serve(options: { config: string }, terminal: Terminal): Promise<number> {
@@ -351,7 +353,7 @@ async function serve(options: { config: string }, terminal: Terminal): Promise<n
     return error instanceof RefusedToStart ? exitCodes.configuration : exitCodes.problem;
   }
   process.on('SIGHUP', () => {
-    reloadAndLog(pointsman.rules, log, 'SIGHUP');
+    reloadAndLog(pointsman, log, 'SIGHUP');
   });
   const died = await Promise.race([signalled(), fatal.promise]);
   log.info({}, died ? 'ending: the store has failed' : 'draining');

@@ -48,6 +48,8 @@ export interface OperateOptions {
   reload(): Promise<{ readonly version: string; readonly problems: readonly Problem[] }>;
   /** Further reasons for not being ready (draining), for people; none when all is well. */
   readonly hindrances?: () => readonly string[];
+  /** What somebody should see to though mail flows, for people. */
+  readonly troubles?: () => readonly string[];
   /** See Operations.copiesAddress. */
   readonly copiesAddress?: string | null;
   readonly clock: Clock;
@@ -102,6 +104,7 @@ export function createOperations(options: OperateOptions): Operations {
         : [
             `XMPP is ${link.state} for ${formatDuration(clock.now() - link.since)}${link.reason ? `: ${link.reason}` : ''}; presence is unknown, mail goes to fallbacks`,
           ]),
+      ...(options.troubles?.() ?? []),
     ];
     return {
       version: options.version,

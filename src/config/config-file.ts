@@ -248,6 +248,10 @@ const socketAddress: Schema<SocketAddress> = scalar(expectsSocket, (value) => {
 });
 const sockets = located(oneOrMore(socketAddress));
 
+const tls = fields('tls', {
+  certFile: required(located(text('the path of a file'))),
+  keyFile: required(located(text('the path of a file'))),
+});
 const milter = fields('the milter', {
   listen: required(sockets),
   onFailure: optional(oneOf(['tempfail', 'accept'])),
@@ -293,6 +297,7 @@ export const configFileSchema = fields('the configuration', {
   state: required(text('the path of a folder')),
   rules: required(text('the path of a folder')),
   listen: optional(counted(list(listen, `a list of listeners, each ${expectsListen}`))),
+  tls: optional(tls),
   http: optional(loopbackOnly),
   peers: optional(counted(list(peer, `a list of peers, each ${expectsNetwork}`))),
   domains: optional(list(domain, 'a list of domains')),

@@ -13,11 +13,10 @@ import { type Forwarded, parseMail, parseRcpt, parseXforward } from './command.t
 import { Connection, type Speaker } from './connection.ts';
 import type { Content, ContentLimits } from './content-parser.ts';
 import type { Hall, Transaction } from './hall.ts';
-import { helloReply, isSame, keywords, named, nameOf, printable, refusals } from './phrases.ts';
+import { helloReply, heloName, isSame, keywords, named, nameOf, printable, refusals } from './phrases.ts';
 
 type Done = () => void;
 const maxErrors = 10;
-const longestHelo = 255; // RFC 1035 §2.3.4
 
 export class Session implements Speaker {
   readonly #hall: Hall;
@@ -28,6 +27,7 @@ export class Session implements Speaker {
   readonly #onEnd: () => void;
   #refusal: Reply | undefined;
   #helo = '';
+  #plain = false; // said HELO, not EHLO
   #forwarded: Forwarded | undefined;
   #transaction: Transaction | undefined;
   #phase: 'commands' | 'content' | 'accepting' = 'commands';
@@ -156,13 +156,14 @@ export class Session implements Speaker {
   }
 
   #hello(verb: 'EHLO' | 'HELO', line: Buffer): void {
-    const [, name = '', ...more] = line.toString('utf8').trim().split(/\s+/);
-    if (name === '' || more.length > 0 || name.length > longestHelo || /[\x00-\x1f\x7f]/.test(name)) {
+    const name = heloName(line);
+    if (name === undefined) {
       this.#reply({ code: 501, text: `${verb} wants one host name` });
       return;
     }
     this.#reset();
     this.#helo = name;
+    this.#plain = verb === 'HELO';
     const offers = { size: this.#hall.size, starttls: this.#offersTls(), xforward: this.#refusal === undefined };
     this.#wire.say(helloReply(this.#hall.hostname, verb === 'EHLO' ? keywords(offers) : []));
   }
@@ -243,13 +244,10 @@ export class Session implements Speaker {
 
   #data(text: string, next: Done): void {
     const transaction = this.#transaction;
-    if (!transaction || transaction.forwardPaths.length === 0) {
-      this.#refuse(transaction ? replies.noRecipients : (this.#refusal ?? replies.badSequence));
-      next();
-      return;
-    }
-    if (/\S\s+\S/.test(text)) {
-      this.#refuse({ ...replies.badSyntax, text: 'DATA takes no argument' });
+    if (!transaction || transaction.forwardPaths.length === 0 || /\S\s+\S/.test(text)) {
+      if (!transaction) this.#refuse(this.#refusal ?? replies.badSequence);
+      else if (transaction.forwardPaths.length === 0) this.#refuse(replies.noRecipients);
+      else this.#refuse({ ...replies.badSyntax, text: 'DATA takes no argument' });
       next();
       return;
     }
@@ -352,6 +350,7 @@ export class Session implements Speaker {
       port: this.#wire.port,
       helo: this.#helo,
       tls: this.#wire.secure,
+      ...(this.#plain ? { plain: true } : {}),
       carriesMembers: this.#carriesMembers || this.#hall.carriesMembers(address),
       ...(this.#forwarded ? { forwardedFor: nameOf(this.#forwarded) } : {}),
     };

@@ -393,6 +393,26 @@ nextHops:
     expect(problemsOf(text, { readSecret: () => ({ value }) })).toEqual([`pointsman.yaml:5:41: error: "p" ${words}`]);
   });
 
+  test('our own certificate: both files, and what is in them', () => {
+    const key = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n';
+    const readSecret = () => ({ value: key });
+    const text = `${needed}tls: { certFile: tls/cert.pem, keyFile: tls/key.pem }\n`;
+    expect(parseConfig(text, { ...surroundings, readSecret }).config?.tls).toEqual({
+      certFile: '/etc/pointsman/tls/cert.pem',
+      keyFile: '/etc/pointsman/tls/key.pem',
+    });
+    expect(parseConfig(needed, surroundings).config?.tls).toBeUndefined();
+    const wrong = (tls: string, secret: string) =>
+      problemsOf(`${needed}tls: ${tls}\n`, { readSecret: () => ({ value: secret }) });
+    expect(wrong('{ certFile: c.pem }', key)).toEqual([expect.stringMatching(/keyFile/)]);
+    expect(wrong('{ certFile: c.pem, keyFile: k.pem }', key.replaceAll('PRIVATE', 'ENCRYPTED PRIVATE'))).toEqual([
+      'pointsman.yaml:5:34: error: "k.pem" holds no private key in PEM form without a password',
+    ]);
+    expect(wrong('{ certFile: missing, keyFile: k.pem }', key)).toEqual([
+      'pointsman.yaml:5:18: error: "missing" cannot be read: ENOENT',
+    ]);
+  });
+
   test('a secret is in no problem', () => {
     const text = `${needed}${account('passwordFile: p, password: hunter2, passwort: hunter2')}\n`;
     const shown = problemsOf(text, { readSecret: () => ({ value: 'hunter2\nhunter2' }) }).join('\n');

@@ -18,6 +18,7 @@ import {
   type FrontDoorOptions,
 } from '../../../src/smtp/server.ts';
 import { Peer } from '../../dialogues/smtp/dialogue.ts';
+import { shows } from '../../support/certificate.ts';
 import { TestClock } from '../../support/clock.ts';
 
 const queueId = '0123456789ABC' as QueueId;
@@ -339,7 +340,7 @@ test('STARTTLS is offered with a certificate of our own, and forgets what was sa
     clients.push(client);
     return queueId;
   };
-  const { port } = await start({ tls: pair, intake: { ...takeAll, accept } });
+  const { port } = await start({ tls: shows(pair), intake: { ...takeAll, accept } });
   const socket = net.connect({ port, host: '127.0.0.1' });
   const plain = reader(socket);
   await plain();
