@@ -26,8 +26,13 @@ export interface Config {
   readonly listen: readonly { readonly host: string; readonly port: number; readonly carriesMembers: boolean }[];
   /** Absolute paths, PEM: the certificate that STARTTLS shows, and its key. Absent: STARTTLS is not offered. */
   readonly tls?: TlsFiles;
-  /** /healthz, /readyz and /metrics; loopback only. */
-  readonly http: { readonly host: string; readonly port: number };
+  /** /healthz, /readyz and /metrics, and with a token /api/v1/route; loopback only. */
+  readonly http: {
+    readonly host: string;
+    readonly port: number;
+    /** Lower-case names that a proxy before it is asked for; those of the loopback are always ours. */
+    readonly hosts: readonly string[];
+  };
   /** Who may relay. Empty: nobody. CIDR or single addresses. */
   readonly peers: readonly {
     readonly network: string;
@@ -157,7 +162,7 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
       ({ value }) => (value.address ? [{ ...value.address, carriesMembers: value.carries === 'members' }] : []),
     ),
     ...tlsOf(read.tls, surroundings, report),
-    http: read.http ?? defaults.http,
+    http: { ...(read.http?.address ?? defaults.http), hosts: read.http?.hosts ?? [] },
     peers: (read.peers?.value ?? []).flatMap(({ address, carries, lineEnds }) =>
       address === undefined
         ? []

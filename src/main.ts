@@ -17,18 +17,17 @@ import { createApi } from './console/api.ts';
 import { createHealth } from './console/health.ts';
 import { createMetrics } from './console/metrics.ts';
 import { controlSocketIn, type Listening, serveControl, serveHealth } from './console/server.ts';
+import { openTokens } from './console/tokens.ts';
 import { openDoors } from './doors.ts';
 import { type FaultPoint, faultPointFrom, noFaults } from './fault-point.ts';
 import { createMailboxes } from './imap/adapter.ts';
 import { createLog, type Log, logStory } from './log.ts';
 import { describeError } from './mail/error.ts';
 import { ourAddresses } from './mail/our-address.ts';
-import type { Notifier } from './notify/notifier.ts';
 import { createOperations } from './operate.ts';
 import type { Operations } from './operations.ts';
-import type { BareJid } from './presence/jid.ts';
 import { nobodyWatches, type Watcher } from './presence/watcher.ts';
-import { createPresenceDesk, type PresenceDesk } from './presence-desk.ts';
+import { createPresenceDesk, followRules } from './presence-desk.ts';
 import { createRelay } from './relay.ts';
 import { checkDoors } from './routing/doors.ts';
 import { loadSettledRules, watchRules } from './routing/load.ts';
@@ -102,6 +101,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     });
     undo.push(() => store.close());
     const markKeys = openMarkKeys(config.state);
+    const tokens = openTokens(config.state, (text) => log.error({}, text));
     const freed = await store.releaseLeases();
     if (freed > 0) log.info({ leases: freed }, 'taking up what was in hand when the last process ended');
     const xmpp = config.xmpp ? createXmpp(config.xmpp, { clock, random, log, version }) : null;
@@ -196,7 +196,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     undo.push(async () => watching.abort());
     void certificate?.watch(watching.signal);
 
-    const control = await serveControl(controlSocketIn(config.state), createApi(operations, log));
+    const control = await serveControl(controlSocketIn(config.state), createApi(operations, log, { tokens, clock }));
     undo.push(() => control.close());
     relay.start();
     undo.push(() => relay.drain());
@@ -210,7 +210,8 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     undo.push(() => frontDoor.close());
     const doors = await openDoors(config, relay, { clock, log });
     undo.push(() => doors.close());
-    const health = await serveHealth(config.http, createHealth(operations, metrics, clock, log));
+    const { hosts } = config.http;
+    const health = await serveHealth(config.http, createHealth({ operations, metrics, tokens, hosts, clock, log }));
     undo.push(() => health.close());
     log.info(
       { smtp: smtp.map(({ host, port }) => `${host}:${port}`), doors: doors.at, rules: rules.current().version },
@@ -314,22 +315,6 @@ async function openRules(config: Config, options: StartOptions): Promise<RuleBoo
   for (const problem of first.problems)
     options.log.warn({ problem: formatProblem(problem) }, 'the rules could be better');
   return createRuleBook(first.rules, first.problems, load);
-}
-
-/** Everybody the rules name is watched, every room they name is joined, and every duty room. */
-function followRules(
-  rules: Rules,
-  to: {
-    readonly desk: PresenceDesk;
-    readonly notifier: Notifier | null;
-    readonly rooms: readonly BareJid[];
-    readonly readStatusIn: string | null;
-  },
-): void {
-  to.desk.follow([...rules.people.values()].map(({ name, jid }) => ({ name, jid, readStatusIn: to.readStatusIn })));
-  const steps = [...rules.policies.values()].flatMap((policy) => policy.steps);
-  const named = steps.flatMap(({ to: target }) => (target.kind === 'room' ? [target.room] : []));
-  to.notifier?.join([...new Set([...named, ...to.rooms])]);
 }
 
 async function serve(options: { config: string }, terminal: Terminal): Promise<number> {

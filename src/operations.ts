@@ -93,6 +93,15 @@ export type AckOutcome =
     }
   | { readonly kind: 'unknown' };
 
+/** What may be told of a token; the token itself was told once, when it was made. */
+export interface TokenView {
+  readonly name: string;
+  readonly scopes: readonly string[];
+  readonly createdAt: Instant;
+  /** Null: until it is revoked. */
+  readonly until: Instant | null;
+}
+
 /** What was asked cannot be done as things stand; the message says why, for people. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError';

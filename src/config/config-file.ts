@@ -185,6 +185,12 @@ const loopbackOnly: Schema<Endpoint> = scalar('a loopback address and port such 
   return endpoint;
 });
 
+const http = addressOr(
+  loopbackOnly,
+  fields('the http port', { address: optional(loopbackOnly), hosts: optional(oneOrMore(domain)) }),
+  (address) => ({ address, hosts: undefined }),
+);
+
 const fingerprint: Schema<string> = scalar('the SHA-256 fingerprint of a certificate', (value) => {
   const hex = value.replace(/^sha-?256[:=\s]\s*/i, '').replace(/[:\s]/g, '');
   if (!/^[0-9a-f]{64}$/i.test(hex))
@@ -298,7 +304,7 @@ export const configFileSchema = fields('the configuration', {
   rules: required(text('the path of a folder')),
   listen: optional(counted(list(listen, `a list of listeners, each ${expectsListen}`))),
   tls: optional(tls),
-  http: optional(loopbackOnly),
+  http: optional(http),
   peers: optional(counted(list(peer, `a list of peers, each ${expectsNetwork}`))),
   domains: optional(list(domain, 'a list of domains')),
   nextHops: required(

@@ -48,7 +48,7 @@ export function sandboxConfig(cast: Cast, around: Surroundings): Config {
       { host: loopback, port: around.smtpPort, carriesMembers: false },
       { host: loopback, port: 0, carriesMembers: true },
     ],
-    http: { host: loopback, port: around.httpPort },
+    http: { host: loopback, port: around.httpPort, hosts: [] },
     peers: [{ network: '127.0.0.0/8', carriesMembers: false }],
     domains: [...new Set([...cast.mailDomains, ...around.strangers])],
     nextHops: {

@@ -30,7 +30,7 @@ describe('a good file', () => {
         state: '/var/lib/pointsman',
         rules: '/etc/pointsman/rules',
         listen: [{ host: '127.0.0.1', port: 2525, carriesMembers: false }],
-        http: { host: '127.0.0.1', port: 8025 },
+        http: { host: '127.0.0.1', port: 8025, hosts: [] },
         peers: [],
         domains: [],
         nextHops: {
@@ -98,7 +98,7 @@ log: { level: debug, pretty: false }
         { host: '10.0.0.5', port: 25, carriesMembers: true },
         { host: 'localhost', port: 0, carriesMembers: false },
       ],
-      http: { host: '::1', port: 0 },
+      http: { host: '::1', port: 0, hosts: [] },
       peers: [
         { network: '127.0.0.1', carriesMembers: false },
         { network: '10.0.0.0/8', carriesMembers: true },
