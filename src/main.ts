@@ -15,6 +15,7 @@ import { openMarkKeys } from './config/mark-keys.ts';
 import type { Config } from './config.ts';
 import { createApi } from './console/api.ts';
 import { createHealth } from './console/health.ts';
+import { measured } from './console/measured.ts';
 import { createMetrics } from './console/metrics.ts';
 import { controlSocketIn, type Listening, serveControl, serveHealth } from './console/server.ts';
 import { openTokens } from './console/tokens.ts';
@@ -90,7 +91,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     if (open) throw new RefusedToStart([open]);
     const rules = await openRules(config, options);
     const metrics = createMetrics();
-    const store = await openSqliteStore({
+    const sqlite = await openSqliteStore({
       folder: config.state,
       keepContent: config.queue.keepContent,
       onWarning: (text) => log.warn({}, text),
@@ -99,7 +100,8 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
         options.onFatal?.(error);
       },
     });
-    undo.push(() => store.close());
+    undo.push(() => sqlite.close());
+    const { store, timed } = measured(sqlite, metrics, clock);
     const markKeys = openMarkKeys(config.state);
     const tokens = openTokens(config.state, (text) => log.error({}, text));
     const freed = await store.releaseLeases();
@@ -116,7 +118,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     });
     xmpp?.watchRooms(rooms);
     const mailboxes = config.imap ? createMailboxes(config.imap, { clock, random, log }) : null;
-    const transport = createTransport({ hostname: config.hostname, log, clock });
+    const transport = timed(createTransport({ hostname: config.hostname, log, clock }));
     undo.push(() => transport.close());
     const tell = (event: StoryEvent) => {
       metrics.observe(event);
@@ -158,6 +160,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       peers: config.peers,
       log,
       clock,
+      onEvent: (event) => metrics.observeDoor(event),
       ...(certificate ? { tls: certificate } : {}),
     });
     let draining = false;
@@ -176,7 +179,8 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       copiesAddress: ours?.copies ?? null,
       rotateMarkKey: () => markKeys.rotate(),
       hindrances: () => (draining ? ['it is shutting down'] : []),
-      troubles: () => [certificate?.problem() ?? []].flat(),
+      door: frontDoor,
+      certificate,
       clock,
       version,
     });

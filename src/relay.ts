@@ -18,7 +18,7 @@ import { readFacts } from './mail/header.ts';
 import type { Mailbox } from './mail/path.ts';
 import { newQueueId, type QueueId } from './mail/queue-id.ts';
 import { replies } from './mail/reply.ts';
-import type { AckOutcome } from './operations.ts';
+import type { AckOutcome, RelayState } from './operations.ts';
 import type { BareJid } from './presence/jid.ts';
 import type { PresenceChange } from './presence/presence.ts';
 import { admitRecipient, dropFile, isPostmaster, keepSafe, peersOf } from './relay/accepting.ts';
@@ -60,6 +60,8 @@ export interface Relay extends Intake {
   nextHopOf(mailbox: Mailbox): string;
   /** Something was made due from outside (an operator's retry). */
   wake(): void;
+  /** For metrics and people. */
+  state(): RelayState;
   /** For doors that advise an MTA. */
   readonly advisor: Advisor;
   /** For doors that answer lookups. */
@@ -99,6 +101,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const answering = createAnswering(stage);
   const rates = new RateLimits(stage.config.limits);
   const room = new Room({ ...stage, ...stage.config.limits });
+  const { nextHops } = parts.config;
+  const hopNames = [...new Set([nextHops.default, ...nextHops.byDomain.values()].map(({ name }) => name))];
   const cutOff = new AbortController();
   const stopping = new AbortController();
 
@@ -259,6 +263,11 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     requeue: (queueId, to, by) => requeue(stage, queueId, to, by),
     nextHopOf: (mailbox) => hopFor(stage.config.nextHops, mailbox).name,
     wake,
+    state: () => ({
+      hops: hopNames.map((name) => stage.hops.status(name)),
+      inHand: attempts?.inHand() ?? 0,
+      full: room.full,
+    }),
     load: (person) => ({ open: stage.ledger.open(person), lastAssignedAt: stage.ledger.lastAssignedAt(person) }),
 
     start() {

@@ -49,7 +49,10 @@ export interface Limits {
 /** For counters. Labels: `admitted`, `refused`, `busy`; the reply's code. */
 export type FrontDoorEvent =
   | { readonly kind: 'connection'; readonly outcome: 'admitted' | 'refused' | 'busy' }
-  | { readonly kind: 'message'; readonly reply: Reply };
+  /** The reply to content, and how long after its end. */
+  | { readonly kind: 'message'; readonly reply: Reply; readonly took: Duration }
+  /** Any negative reply. */
+  | { readonly kind: 'refusal'; readonly reply: Reply };
 
 export interface FrontDoor {
   /** Where it listens; the port is the real one where the configuration says 0. Rejects when an address is taken. */
@@ -159,8 +162,12 @@ class SmtpFrontDoor implements FrontDoor, Hall {
     this.#held -= octets;
   }
 
-  onMessage(reply: Reply): void {
-    this.#tell({ kind: 'message', reply });
+  onMessage(reply: Reply, took: Duration): void {
+    this.#tell({ kind: 'message', reply, took });
+  }
+
+  onRefusal(reply: Reply): void {
+    this.#tell({ kind: 'refusal', reply });
   }
 
   /** Nobody is admitted by a mistake of ours, and nobody is told that he may never come. */

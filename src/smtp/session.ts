@@ -252,13 +252,12 @@ export class Session implements Speaker {
       return;
     }
     this.#phase = 'content';
-    const { size } = this.#hall;
     this.#wire.parser.startContent(
       {
-        limit: size,
+        limit: this.#hall.size,
         normalize: this.#hall.normalizes(this.address),
         // A client that did not ask for SIZE gets its 552 at the end; one that does not stop is cut off.
-        cutOff: 2 * size + 1_048_576,
+        cutOff: 2 * this.#hall.size + 1_048_576,
         reserve: (octets) => this.#reserve(octets),
         ...this.#spill(),
       },
@@ -271,10 +270,11 @@ export class Session implements Speaker {
   /** The client handed over everything: whatever happens now, it gets a reply, and a 250 only after the Intake's. */
   async #accept(transaction: Transaction, content: Content, resume: Done): Promise<void> {
     this.#phase = 'accepting';
+    const ended = this.#hall.clock.now();
     const reply = await this.#hand(transaction, content);
-    this.#hall.onMessage(reply);
     this.#phase = 'commands';
     this.#lastCommandAt = this.#hall.clock.now();
+    this.#hall.onMessage(reply, this.#lastCommandAt - ended);
     this.#errors = 0;
     this.#reply(reply);
     this.#reset();
@@ -339,7 +339,7 @@ export class Session implements Speaker {
 
   #cutOff(): void {
     this.#hall.log.warn({ session: this.#wire.id, peer: this.address }, 'peer keeps sending: cut off');
-    this.#hall.onMessage(replies.tooBig);
+    this.#hall.onRefusal(replies.tooBig);
     this.#goodbye(formatReply(named(replies.tooBig, this.#wire.id)));
   }
 
@@ -358,6 +358,7 @@ export class Session implements Speaker {
 
   /** RFC 5321 §3.8: 421 is the last word. */
   #reply(reply: Reply): void {
+    if (reply.code >= 400) this.#hall.onRefusal(reply);
     if (reply.code === 421) this.#goodbye(formatReply(reply));
     else this.#wire.say(printable(formatReply(reply)));
   }

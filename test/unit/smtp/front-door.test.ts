@@ -209,7 +209,7 @@ describe('content', () => {
     expect(await peer.reply()).toMatch(/^552 5\.3\.4 /);
     expect(await peer.line()).toBe('(closed)');
     expect(door.connections).toBe(0);
-    expect(events.at(-1)).toMatchObject({ kind: 'message', reply: { code: 552 } });
+    expect(events.at(-1)).toMatchObject({ kind: 'refusal', reply: { code: 552 } });
   });
 
   test('of all connections together has a bound', async () => {
