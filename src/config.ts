@@ -75,6 +75,8 @@ export interface Config {
   /** Of the text of reports; none: as the mail suggests. */
   readonly reports: { readonly languages: readonly Language[] };
   readonly xmpp: XmppConfig | null;
+  /** Who is told of faults. Null: the log alone is. */
+  readonly operators: OperatorsConfig | null;
   /** Where reports and copies of members' mail are addressed to; null: none are asked for. */
   readonly evidence: { readonly domain: string } | null;
   /** Where members' mailboxes are looked into; null: nowhere. */
@@ -84,6 +86,19 @@ export interface Config {
     readonly level: 'debug' | 'info' | 'warn' | 'error' /** null: pretty on a terminal */;
     readonly pretty: boolean | null;
   };
+}
+
+export interface OperatorsConfig {
+  readonly room: BareJid | null;
+  /** Names of people in the rules. */
+  readonly people: readonly string[];
+  /** The first of its members who is eligible is told. */
+  readonly group: string | null;
+  /** Told when no instant message goes. */
+  readonly mailbox: Mailbox | null;
+  readonly webhook: string | null;
+  /** Whether the room's subject is the list of what is open. */
+  readonly subject: boolean;
 }
 
 export interface ImapConfig {
@@ -189,6 +204,7 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
     },
     reports: { languages: [...new Set(read.reports?.languages ?? [])] },
     xmpp: read.xmpp ? xmppOf(read.xmpp, surroundings, report) : null,
+    operators: read.operators ? operatorsOf(read.operators) : null,
     evidence: read.evidence?.domain === undefined ? null : { domain: read.evidence.domain },
     imap: read.evidence?.imap ? imapOf(read.evidence.imap, surroundings, report) : null,
     presence: presenceOf(read),
@@ -227,6 +243,11 @@ function checkQueue(queue: Config['queue'], place: Place | undefined, report: Re
   if (place === undefined) return;
   if (queue.firstRetry > queue.longestRetry) report.error(place, '"firstRetry" is longer than "longestRetry"');
   if (queue.longestRetry > queue.lifetime) report.error(place, '"longestRetry" is longer than "lifetime"');
+}
+
+function operatorsOf(entry: NonNullable<ConfigFile['operators']>): OperatorsConfig {
+  const { room = null, people = [], group = null, mailbox = null, webhook = null, subject = false } = entry;
+  return { room, people, group, mailbox, webhook, subject };
 }
 
 type ImapEntry = NonNullable<NonNullable<ConfigFile['evidence']>['imap']>;

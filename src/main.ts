@@ -29,6 +29,7 @@ import { createOperations } from './operate.ts';
 import type { Operations } from './operations.ts';
 import { nobodyWatches, type Watcher } from './presence/watcher.ts';
 import { createPresenceDesk, followRules } from './presence-desk.ts';
+import { createProbe } from './probe.ts';
 import { createRelay } from './relay.ts';
 import { checkDoors } from './routing/doors.ts';
 import { loadSettledRules, watchRules } from './routing/load.ts';
@@ -42,6 +43,7 @@ import { createTransport } from './smtp/transport.ts';
 import { openSqliteStore } from './store/sqlite/open.ts';
 import type { Store } from './store/store.ts';
 import type { StoryEvent } from './tracking/event.ts';
+import { createWebhook } from './webhook.ts';
 import { createXmpp } from './xmpp/adapter.ts';
 
 export const version: string = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
@@ -151,6 +153,9 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       tell,
       reach: options.reach ?? noFaults,
       ...(markKey === undefined ? {} : { markKey }),
+      operators: config.operators,
+      ...(config.operators?.webhook ? { webhook: createWebhook(config.operators.webhook) } : {}),
+      probe: createProbe({ state: config.state, ca: config.xmpp?.ca ?? null, rules, clock }),
     });
     const frontDoor = createFrontDoor({
       listen: config.listen,
@@ -184,7 +189,9 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       clock,
       version,
     });
-    const follow = (current: Rules) => followRules(current, { desk: watcher, notifier: xmpp, rooms, readStatusIn });
+    const joined = [...rooms, ...(config.operators?.room ? [config.operators.room] : [])];
+    const follow = (current: Rules) =>
+      followRules(current, { desk: watcher, notifier: xmpp, rooms: joined, readStatusIn });
     follow(rules.current());
     rules.onChange(follow);
 

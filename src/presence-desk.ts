@@ -159,7 +159,7 @@ export async function createPresenceDesk(options: DeskOptions): Promise<Presence
   };
 }
 
-/** Everybody the rules name is watched, every room they name is joined, and every duty room. */
+/** Everybody the rules name is watched, every room they name is joined, every duty room and the operators'. */
 export function followRules(
   rules: Rules,
   to: {

@@ -18,6 +18,8 @@ import {
   integer,
   list,
   located,
+  mailbox,
+  name,
   oneOf,
   oneOrMore,
   optional,
@@ -343,6 +345,20 @@ export const configFileSchema = fields('the configuration', {
     }),
   ),
   xmpp: optional(xmpp),
+  operators: optional(
+    fields('the operators', {
+      room: optional(bareJid),
+      people: optional(list(name, 'a list of names of people')),
+      group: optional(name),
+      mailbox: optional(mailbox),
+      webhook: optional(
+        scalar('the URL of a program that takes POST requests', (value) =>
+          /^https?:\/\/[^\s@]+$/.test(value) && URL.canParse(value) ? value : undefined,
+        ),
+      ),
+      subject: optional(bool),
+    }),
+  ),
   evidence: optional(fields('evidence', { domain: optional(domain), imap: optional(imap) })),
   presence: optional(
     fields('presence', {

@@ -12,7 +12,7 @@ import type { Group, GroupName, PersonName, Rules } from '../routing/rules.ts';
 import type { Consequences, Delivery, Message, NewDecision } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { Tracked } from '../tracking/tracked.ts';
-import { casTries, type Stage, tellAll } from './parts.ts';
+import { awayNow, casTries, type Stage, tellAll } from './parts.ts';
 
 export interface Work {
   readonly message: Message;
@@ -130,7 +130,8 @@ async function chooseMember(stage: Stage, work: Work, plan: GroupPlan): Promise<
     const lastHandler = await lastHandlerOf(stage, plan, message);
     const now = stage.clock.now();
     stage.ledger.retract(ref);
-    const snapshot = snapshotFor(stage, work, plan, now, tracked?.tried ?? {}, lastHandler);
+    const excluded = { ...awayNow(stage, now), ...tracked?.tried };
+    const snapshot = snapshotFor(stage, work, plan, now, excluded, lastHandler);
     const choice = untilRefusal(stage, message, choose(plan, snapshot), now);
     const decision = decided(stage, ref, delivery.attempts > 0 ? 'retry' : 'dispatch', plan, snapshot, choice);
     if (choice.kind === 'hold') {

@@ -61,6 +61,7 @@ export function buildGroup(
     fallback,
     ...(chain ? { chain } : {}),
     ...(value.mode === 'observe' ? { mode: value.mode } : {}),
+    ...(value.language === undefined ? {} : { language: value.language }),
     policy: policyOf(value.policy, names, policies),
     place,
   });

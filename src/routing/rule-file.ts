@@ -1,8 +1,10 @@
 // The rule language: what one rule file may say, with the words of the reference page beside each key. Names are not
 // looked up here: they may be in another file. Sections may stand in any order and in any file; only the order of
 // routes (and of files) counts. This is the one source of the parser, the JSON Schema and docs/reference/rules.md.
+
 import { day, hour, second } from '../clock.ts';
 import { matchSchema } from './match-schema.ts';
+import { languages } from './rules.ts';
 import {
   bareJid,
   bool,
@@ -218,6 +220,7 @@ export const groupSchema = fields(
       orNone(reference),
       doc('What happens while nobody reads it, or `none`.', 'standard', '`none`, with a warning'),
     ),
+    language: optional(oneOf(languages), doc('Of the instant messages about its mail.', 'de', '`en`')),
   },
   { member: 'unknown key "member": a group has "members", a list of names of people' },
 );

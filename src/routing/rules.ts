@@ -122,6 +122,10 @@ export type Link =
   | { readonly kind: 'refuse'; readonly reply: Reply }
   | { readonly kind: 'to'; readonly fallback: Fallback };
 
+/** What Pointsman speaks. */
+export const languages = ['en', 'de'] as const;
+export type Language = (typeof languages)[number];
+
 export interface Group extends Selection {
   readonly name: GroupName;
   readonly addresses: readonly Mailbox[];
@@ -139,6 +143,8 @@ export interface Group extends Selection {
   readonly hold: Duration | null;
   readonly fallback: Fallback;
   readonly policy: Policy | null;
+  /** In which its members are told; English when not said. */
+  readonly language?: Language;
   readonly place: Place;
 }
 

@@ -79,6 +79,7 @@ export function sandboxConfig(cast: Cast, around: Surroundings): Config {
       nick: cast.bot,
       rate: 50_000,
     },
+    operators: null,
     // The sandbox plays in seconds what takes minutes elsewhere: nobody flaps in it, and nobody waits.
     presence: { up: 0, down: 0, rooms: [], readStatusIn: null, keep: day },
     log: { level: 'info', pretty: false },

@@ -50,6 +50,7 @@ describe('a good file', () => {
         limits: { messages: null, recipients: null, most: 1_000_000, leastFree: 100_000_000 },
         reports: { languages: [] },
         xmpp: null,
+        operators: null,
         evidence: null,
         imap: null,
         presence: { up: 3_000, down: 20_000, rooms: [], readStatusIn: null, keep: 2_592_000_000 },
@@ -137,6 +138,7 @@ log: { level: debug, pretty: false }
         nick: 'Points',
         rate: 10_000,
       },
+      operators: null,
       evidence: { domain: 'track.example.org' },
       imap: {
         host: '::1',
