@@ -4,7 +4,6 @@ import ipaddr from 'ipaddr.js';
 import { type Duration, day, hour, minute, parseDuration, second } from '../clock.ts';
 import { isDomain, parseMailbox } from '../mail/path.ts';
 import { languages } from '../mail/report-text.ts';
-import { dampingTimes } from '../presence/damping.ts';
 import { parseJid } from '../presence/jid.ts';
 import { isZone } from '../presence/zone.ts';
 import type { Place } from '../routing/rules.ts';
@@ -30,6 +29,8 @@ import {
   scalar,
   text,
 } from '../routing/schema.ts';
+
+export { defaults } from './defaults.ts';
 
 export interface Endpoint {
   readonly host: string;
@@ -376,29 +377,3 @@ export const configFileSchema = fields('the configuration', {
     }),
   ),
 });
-
-export const defaults = {
-  listen: { host: '127.0.0.1', port: 2525 },
-  http: { host: '127.0.0.1', port: 8025 },
-  size: 50_000_000,
-  // RFC 5321 §4.5.4.1: give up after at least 4 to 5 days.
-  presence: { ...dampingTimes, keep: 30 * day },
-  queue: {
-    lifetime: 5 * day,
-    firstRetry: 5 * minute,
-    longestRetry: 4 * hour,
-    keepContent: 7 * day,
-    reportLifetime: 2 * day,
-    delayNotice: (4 * hour) as Duration | null,
-  },
-  limits: { waiting: 1_000_000, freeSpace: 100_000_000 },
-  maxConnections: 10,
-  milter: { onFailure: 'tempfail' },
-  // As long as Postfix may ask several times for one message.
-  steady: 5 * second,
-  imapConnections: 20,
-  resource: 'pointsman',
-  nick: 'Pointsman',
-  // Prosody's mod_limits lets a client without a table of its own send 3,000 octets a second.
-  rate: 2_000,
-} as const;
