@@ -6,6 +6,7 @@ import type { MailFacts } from '../mail/facts.ts';
 import type { Mailbox } from '../mail/path.ts';
 import type { BareJid } from '../presence/jid.ts';
 import type { Presence } from '../presence/presence.ts';
+import type { GroupPlan, Plan } from '../routing/plan.ts';
 import type { PersonName, Rules } from '../routing/rules.ts';
 import type { Trigger } from '../tracking/event.ts';
 import type { Behaviour, Load, Outcome } from './happening.ts';
@@ -20,7 +21,7 @@ export interface RecordedMail {
     readonly person: PersonName | null;
     readonly mailbox: Mailbox | null;
     readonly choice: 'member' | 'hold' | 'fallback' | null;
-    readonly plan?: { readonly kind: 'group' | 'pass' | 'reject'; readonly mode?: 'auto' | 'observe' };
+    readonly plan?: Pick<Plan, 'kind'> & Pick<GroupPlan, 'mode'>;
     readonly also?: readonly PersonName[];
     readonly of?: string;
     readonly refusal?: { readonly code: number; readonly text: string };

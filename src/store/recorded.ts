@@ -3,7 +3,7 @@ import type { Instant } from '../clock.ts';
 import type { MailFacts } from '../mail/facts.ts';
 import type { Mailbox } from '../mail/path.ts';
 import type { Choice } from '../routing/choose.ts';
-import type { Plan } from '../routing/plan.ts';
+import type { GroupPlan, Plan } from '../routing/plan.ts';
 import type { GroupName, PersonName } from '../routing/rules.ts';
 import type { Trigger } from '../tracking/event.ts';
 import type { TrackState } from '../tracking/tracked.ts';
@@ -14,7 +14,7 @@ export interface Recorded {
   readonly deliveries: readonly {
     readonly seq: number;
     readonly address: Mailbox;
-    readonly plan: Pick<Plan, 'kind'> & { readonly group?: GroupName; readonly mode?: 'auto' | 'observe' };
+    readonly plan: Pick<Plan, 'kind'> & Pick<GroupPlan, 'mode'> & { readonly group?: GroupName };
     /** Where it first went; null when nothing was decided (passed through, or held still). */
     readonly person: PersonName | null;
     readonly mailbox: Mailbox | null;

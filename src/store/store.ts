@@ -16,8 +16,10 @@ import type { GroupName, PersonName } from '../routing/rules.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { Evidence } from '../tracking/evidence.ts';
 import type { Tracked, TrackState } from '../tracking/tracked.ts';
+import type { Fault, NewFault } from './fault.ts';
 import type { Recorded } from './recorded.ts';
 
+export type { Fault, NewFault } from './fault.ts';
 export type { Recorded } from './recorded.ts';
 export { ShortIdTaken } from './short-id-taken.ts';
 
@@ -327,6 +329,14 @@ export interface Store {
     oldestQueuedAt: Instant | null;
     pendingNudges: number;
   }>;
+
+  // Faults
+  /** Opens it, or counts it once more when it is open already. */
+  openFault(fault: NewFault): Promise<Fault>;
+  /** Owner and clearing, by compare-and-set on the revision. */
+  changeFault(fault: Fault): Promise<Written>;
+  announcedFault(number: number, revision: number): Promise<void>;
+  faults(which: 'open' | 'untold' | 'all'): Promise<readonly Fault[]>;
 
   /** Small facts of ours that outlive a restart: whom we greeted, keys. */
   remember(key: string, value: string): Promise<void>;
