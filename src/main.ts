@@ -193,7 +193,10 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const follow = (current: Rules) =>
       followRules(current, { desk: watcher, notifier: xmpp, rooms: joined, readStatusIn });
     follow(rules.current());
-    rules.onChange(follow);
+    rules.onChange((current) => {
+      follow(current);
+      relay.rulesChanged();
+    });
 
     // Saved files are taken up by themselves; where the system cannot watch, SIGHUP and "pointsman reload" remain.
     const watch = watchRules(
