@@ -95,11 +95,14 @@ function considered({ because, considered }: Choice): string[] {
   return [...because, ...considered.map(({ person, verdict, reason }) => `${person} ${verdict}: ${reason}`)];
 }
 
-export async function rulesFor(context: Context, options: Target & { readonly rules?: string }): Promise<Rules> {
+export async function rulesFor(
+  context: Context,
+  options: Target & { readonly rules?: string; readonly anyRuleMode?: boolean },
+): Promise<Rules> {
   const loaded =
     options.rules === undefined
       ? await loadSetup(findConfig(context, options.config))
-      : await loadRules(resolve(context.folder, options.rules));
+      : await loadRules(resolve(context.folder, options.rules), options.anyRuleMode ? { anyMode: true } : {});
   if (loaded.rules) return loaded.rules;
   throw wrong('the rules are wrong', loaded.problems);
 }

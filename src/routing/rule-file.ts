@@ -4,7 +4,7 @@
 
 import { day, hour, second } from '../clock.ts';
 import { matchSchema } from './match-schema.ts';
-import { languages } from './rules.ts';
+import { languages, modes } from './rules.ts';
 import {
   bareJid,
   bool,
@@ -155,7 +155,18 @@ const fallbacks: Schema<Fallbacks> = {
   },
 };
 
-const mode = oneOf(['auto', 'observe']);
+const mode = oneOf(modes);
+
+export const proposeSchema = fields('who picks', {
+  to: optional(
+    oneOrMore(reference),
+    doc('Who is asked, by instant message.', '[carol]', 'everybody who is an `operator`'),
+  ),
+  within: optional(
+    duration(10 * second, hour),
+    doc('How long they have; then the first of the ranking gets it.', '5m', '2m'),
+  ),
+});
 
 export const groupSchema = fields(
   'a group',
@@ -211,11 +222,12 @@ export const groupSchema = fields(
     mode: optional(
       mode,
       doc(
-        '`observe`: mail passes unchanged and untracked; what would have been chosen is recorded, see [from observe to auto](../cookbook/observe.md).',
+        '`observe`: mail passes unchanged and untracked; what would have been chosen is recorded, see [from observe to auto](../cookbook/observe.md). `propose`: an operator is shown the ranking and picks, see [who picks](#who-picks).',
         'observe',
         '`auto`',
       ),
     ),
+    propose: optional(proposeSchema, doc('For `mode: propose`: who is asked, and for how long.', '{ within: 5m }')),
     policy: optional(
       orNone(reference),
       doc('What happens while nobody reads it, or `none`.', 'standard', '`none`, with a warning'),

@@ -141,20 +141,24 @@ export function recorded(work: Work, filter: Parameters<Store['recorded']>[0]): 
   );
   return messages.map((message) => ({
     facts: JSON.parse(message.facts) as Recorded['facts'],
-    deliveries: work.sql
-      .all<RecordedRow>(
-        `SELECT d.seq, d.path, d.plan, t.closed_at, t.state AS tracked_state, t.owned_since,
-           (SELECT e.choice FROM decisions e WHERE e.queue_id = d.queue_id AND e.seq = d.seq
-            AND json_extract(e.choice, '$.kind') <> 'hold' ORDER BY e.at, e.id LIMIT 1) AS choice
-         FROM deliveries d LEFT JOIN tracked t ON t.queue_id = d.queue_id AND t.seq = d.seq
-         WHERE d.queue_id = ? AND d.forward_of IS NULL
-         UNION ALL SELECT seq, path, plan, NULL, NULL, NULL, NULL FROM passed_deliveries WHERE queue_id = ?
-         ORDER BY 1`,
-        message.queue_id,
-        message.queue_id,
-      )
-      .map(recordedDelivery),
+    deliveries: recordedDeliveries(work, message.queue_id),
   }));
+}
+
+function recordedDeliveries(work: Work, queueId: QueueId): Recorded['deliveries'] {
+  const story = events(work, queueId).filter(({ event }) => event === 'forwarded' || event === 'escalated');
+  const rows = work.sql.all<RecordedRow>(
+    `SELECT d.seq, d.path, d.plan, t.closed_at, t.state AS tracked_state, t.owned_since,
+       (SELECT e.choice FROM decisions e WHERE e.queue_id = d.queue_id AND e.seq = d.seq
+        AND json_extract(e.choice, '$.kind') <> 'hold' ORDER BY e.at, e.id LIMIT 1) AS choice
+     FROM deliveries d LEFT JOIN tracked t ON t.queue_id = d.queue_id AND t.seq = d.seq
+     WHERE d.queue_id = ? AND d.forward_of IS NULL
+     UNION ALL SELECT seq, path, plan, NULL, NULL, NULL, NULL FROM passed_deliveries WHERE queue_id = ?
+     ORDER BY 1`,
+    queueId,
+    queueId,
+  );
+  return rows.map((row) => recordedDelivery(row, story));
 }
 
 interface RecordedRow {
@@ -167,18 +171,34 @@ interface RecordedRow {
   readonly owned_since: number | null;
 }
 
-function recordedDelivery(row: RecordedRow): Recorded['deliveries'][number] {
+function recordedDelivery(row: RecordedRow, story: readonly StoryEvent[]): Recorded['deliveries'][number] {
+  const given = story.find((one) => one.event === 'forwarded' && one.seq === row.seq);
+  const moves = story.flatMap((one) =>
+    one.event === 'escalated' && one.seq === row.seq
+      ? [{ at: one.at, trigger: one.trigger, ...(one.from === undefined ? {} : { from: one.from }), to: one.to }]
+      : [],
+  );
   const plan = JSON.parse(row.plan) as Plan;
   const choice = row.choice === null ? null : (JSON.parse(row.choice) as Choice);
   const where = choice === null || choice.kind === 'hold' ? null : choice;
   return {
     seq: row.seq,
     address: (JSON.parse(row.path) as { mailbox: Recorded['deliveries'][number]['address'] }).mailbox,
-    plan: plan.kind === 'group' ? { kind: plan.kind, group: plan.group } : { kind: plan.kind },
+    plan:
+      plan.kind === 'group'
+        ? { kind: plan.kind, group: plan.group, ...(plan.mode ? { mode: plan.mode } : {}) }
+        : { kind: plan.kind },
     person: where?.person ?? null,
     mailbox: where?.mailbox ?? null,
     choice: choice?.kind ?? null,
+    ...(where?.also ? { also: where.also.map(({ person }) => person) } : {}),
+    ...(where?.kind === 'member' && where.group !== undefined ? { of: where.group } : {}),
+    ...(where?.kind === 'fallback' && where.refusal
+      ? { refusal: { code: where.refusal.code, text: where.refusal.text } }
+      : {}),
     because: [...plan.because, ...(choice?.because ?? [])],
+    ...(given ? { givenAt: given.at } : {}),
+    ...(moves.length > 0 ? { moves } : {}),
     closed:
       row.closed_at === null || row.tracked_state === null
         ? null

@@ -92,6 +92,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       return written === 'stale' ? 'stale' : 'done';
     },
     wakeHeld: verb('wakeHeld'),
+    replan: verb('replan'),
     advance: withReports('advance'),
     record: withReports('record'),
     settleNudge: withReports('settleNudge'),

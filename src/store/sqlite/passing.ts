@@ -175,7 +175,8 @@ function mentioned(passing: Passing, verb: VerbName, args: readonly unknown[]): 
     case 'retireContent':
       return [args[0] as QueueId];
     case 'recordChoice':
-      return [(args as Parameters<Store['recordChoice']>)[0].queueId];
+    case 'replan':
+      return [(args as Parameters<Store['recordChoice'] | Store['replan']>)[0].queueId];
     case 'recordFinalDot':
       return (args as Parameters<Store['recordFinalDot']>)[0].map(({ queueId }) => queueId);
     case 'settle': {

@@ -9,6 +9,7 @@ import * as look from './look.ts';
 import { accept, content, retireContent } from './messages.ts';
 import { settleNudge } from './nudges.ts';
 import { acceptPassing, type Delivered, type Parcel, settleDelivered, type Told } from './passing.ts';
+import { replan } from './replan.ts';
 import { claimDue, nextDueAt, releaseLeases } from './timers.ts';
 import {
   listTracked,
@@ -63,6 +64,10 @@ export const verbs: Verbs = {
   },
   settleDelivered,
   wakeHeld,
+  replan(work, change, also) {
+    replan(work, change);
+    return done(work, also);
+  },
   advance: (work, tracked, also) => done(work, { ...also, tracked: [tracked, ...(also.tracked ?? [])] }),
   record: done,
   settleNudge(work, id, outcome, also) {

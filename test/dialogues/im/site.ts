@@ -14,6 +14,7 @@ import type { OperatorTargets } from '../../../src/relay/faults/announcing.ts';
 import type { Finding } from '../../../src/relay/parts.ts';
 import { createRelay, type Relay } from '../../../src/relay.ts';
 import { parseRules } from '../../../src/routing/parse.ts';
+import type { Rules } from '../../../src/routing/rules.ts';
 import { createXmppServer, type Element, type XmppServer } from '../../../src/sandbox/xmpp-server/xmpp-server.ts';
 import { composeReport } from '../../../src/smtp/report.ts';
 import { openSqliteStore } from '../../../src/store/sqlite/open.ts';
@@ -83,12 +84,38 @@ export class ImSite implements AsyncDisposable {
   }
 
   async #open(): Promise<void> {
-    const { rules: text, people, operators } = this.#options;
+    const { rules: text, people } = this.#options;
     const loaded = parseRules([{ name: 'rules/test.yaml', text }]);
     const { rules } = loaded;
     if (!rules) throw new Error(loaded.problems.map(({ message }) => message).join('\n'));
     this.#address = await this.server.start();
     this.store = await openSqliteStore({ folder: this.#folder, keepContent: hour });
+    await this.#boot(rules);
+    const eve = await this.login('eve');
+    await eve.join('eve');
+    for (const name of people) await (await this.login(name)).join(name);
+    await this.#known(people);
+    eve.seen = eve.got.length;
+  }
+
+  #known(people: readonly string[]): Promise<void> {
+    return this.until('everybody known', () =>
+      people.every((name) => this.xmpp.presenceOf(expectBareJid(`${name}@${domain}`)).state === 'available'),
+    );
+  }
+
+  /** The program ends and starts again: what it knows is in the store. */
+  async restart(): Promise<void> {
+    await this.relay.drain();
+    await this.xmpp.stop();
+    await this.store.releaseLeases();
+    const { rules } = parseRules([{ name: 'rules/test.yaml', text: this.#options.rules }]);
+    if (rules) await this.#boot(rules);
+    await this.#known(this.#options.people);
+  }
+
+  async #boot(rules: Rules): Promise<void> {
+    const { operators } = this.#options;
     this.xmpp = createXmpp(
       {
         jid: expectBareJid(bot),
@@ -156,13 +183,6 @@ export class ImSite implements AsyncDisposable {
     this.xmpp.join([expectBareJid(room)]);
     this.xmpp.start();
     await this.until('the bot in the room', () => this.server.rooms().some(({ occupants }) => occupants.length > 0));
-    const eve = await this.login('eve');
-    await eve.join('eve');
-    for (const name of people) await (await this.login(name)).join(name);
-    await this.until('everybody known', () =>
-      people.every((name) => this.xmpp.presenceOf(expectBareJid(`${name}@${domain}`)).state === 'available'),
-    );
-    eve.seen = eve.got.length;
   }
 
   async login(name: string, resource = 'desk'): Promise<Client> {

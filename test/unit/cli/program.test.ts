@@ -261,8 +261,8 @@ describe('usage', () => {
     expect((await run(['sandbox'], deps)).exitCode).toBe(1);
     expect(asked).toEqual([
       { config: join(folder, 'pointsman.yaml') },
-      { json: true, for: 30_000, rules: 'mine' },
-      { json: false, for: null, rules: null },
+      { json: true, for: 30_000, rules: 'mine', speed: null, record: null },
+      { json: false, for: null, rules: null, speed: null, record: null },
     ]);
   });
 });
