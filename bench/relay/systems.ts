@@ -190,13 +190,13 @@ export async function startPointsman(
   const profiling = options.profile ? ['--cpu-prof', `--cpu-prof-dir=${join(folder, 'profiles')}`] : [];
   const command = [
     ...profiling,
-    join(root, 'bin', 'pointsman.js'),
+    join(process.env.BENCHROOT ?? root, 'bin', 'pointsman.js'),
     'serve',
     '--config',
     join(folder, 'pointsman.yaml'),
   ];
   const child = await launch([process.execPath, ...command], join(folder, 'log'), {
-    env: { ...process.env, NODE_OPTIONS: '' },
+    env: { ...process.env, NODE_OPTIONS: process.env.BENCHOPT ?? '' },
   });
   await untilListening(port, { within: 30_000, greeting: true });
   return {

@@ -162,7 +162,11 @@ class WorkerLink {
       keepContent: options.keepContent,
       maxPages: options.maxPages ?? null,
     };
-    this.#worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), { workerData, name: 'store' });
+    this.#worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
+      workerData,
+      name: 'store',
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    });
     const started = Promise.withResolvers<void>();
     const exited = Promise.withResolvers<void>();
     this.ready = started.promise;
