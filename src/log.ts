@@ -125,14 +125,13 @@ function redact(value: unknown, withContent: boolean, depth: number): unknown {
   if (depth >= deepest) return '[deeper]';
   if (Array.isArray(value)) return value.map((item) => redact(item, withContent, depth + 1));
   if (value instanceof Map || value instanceof Set) return redact([...value], withContent, depth + 1);
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [
-      printable(key),
-      secretFields.has(key.toLowerCase()) || (!withContent && contentFields.has(key.toLowerCase()))
-        ? redacted
-        : redact(item, withContent, depth + 1),
-    ]),
-  );
+  const safe: Record<string, unknown> = {};
+  for (const [key, item] of Object.entries(value)) {
+    const name = key.toLowerCase();
+    const hidden = secretFields.has(name) || (!withContent && contentFields.has(name));
+    safe[printable(key)] = hidden ? redacted : redact(item, withContent, depth + 1);
+  }
+  return safe;
 }
 
 // An error may carry anything as own properties (nodemailer puts the whole dialogue there): only its name, text, code
