@@ -87,13 +87,28 @@ export const silentLog: Log = {
 };
 
 /** The story goes to the log too: one line an event, with its queue id. */
-export function logStory(log: Log, event: StoryEvent): void {
+function logStory(log: Log, event: StoryEvent): void {
   if (event.event === 'fault') {
     // The text of a fault is ours, for operators, so it is the message and not a redacted field.
     const { text, ...fields } = event;
     log[event.severity === 'warning' ? 'warn' : 'error'](fields, `fault ${event.fault}: ${text}`);
   } else if (event.event === 'failed') log.warn(event, event.event);
   else log.info(event, event.event);
+}
+
+/** Tells a turn's events at its end, in their order: whoever waits for a reply does not wait for its line in the log. */
+export function storyTeller(log: Log): (event: StoryEvent) => void {
+  const heard: StoryEvent[] = [];
+  const tell = (): void => {
+    for (const event of heard.splice(0)) logStory(log, event);
+  };
+  // Before the lines of the last turn are written.
+  process.prependListener('exit', tell);
+  return (event) => {
+    if (heard.length === 0) setImmediate(tell);
+    heard.push(event);
+    if (event.event === 'fault') tell();
+  };
 }
 
 // In this process and at once, not on a worker thread: what was said just before a crash must be there.
