@@ -1,4 +1,5 @@
 // Reading a rules folder: which files, in which order, and which are refused.
+import { writeFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -163,19 +164,21 @@ describe('include', () => {
 
 describe('a folder that changes', () => {
   test('is read again when it changed while it was read, so that the files belong together', async () => {
-    await write(
-      '10.yaml',
-      'groups: { g: { address: g@x.org, members: [alice], fallback: unchanged, policy: none } }\n',
-    );
-    await write('20.yaml', person('alice'));
-    // Somebody renames alice in both files, just while the first round reads.
-    const reading = loadSettledRules(folder);
-    await write('10.yaml', 'groups: { g: { address: g@x.org, members: [anna], fallback: unchanged, policy: none } }\n');
-    await write('20.yaml', person('anna'));
-    const { rules, problems } = await reading;
-    expect(problems).toEqual([]);
-    const names = [...(rules?.people.keys() ?? [])];
-    expect(rules?.groups.get('g')?.members).toEqual(names);
+    const group = (name: string) =>
+      `groups: { g: { address: g@x.org, members: [${name}], fallback: unchanged, policy: none } }\n`;
+    // Somebody renames alice in both files at once, sooner or later while the first round reads.
+    for (let n = 20; n < 60; n += 1) await write(`${n}.yaml`, '# takes its time\n');
+    for (let turns = 0; turns < 400; turns += 20) {
+      await write('10.yaml', group('alice'));
+      await write('90.yaml', person('alice'));
+      const reading = loadSettledRules(folder);
+      for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      writeFileSync(join(folder, '10.yaml'), group('anna'));
+      writeFileSync(join(folder, '90.yaml'), person('anna'));
+      const { rules, problems } = await reading;
+      expect(problems).toEqual([]);
+      expect(rules?.groups.get('g')?.members).toEqual([...(rules?.people.keys() ?? [])]);
+    }
   });
 
   const watching = (context: TestContext) => {
