@@ -17,6 +17,7 @@ import { type Following, followForward, followRefusal, followUndeliverable } fro
 import { type Gate, sessionFailure } from './hops.ts';
 import { judge } from './judging.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
+import { replanned } from './replanning.ts';
 import { type Notice, notifyOnward, reportsFor } from './reporting.ts';
 
 /** What is put back comes again after this at the latest. */
@@ -34,11 +35,12 @@ interface Load {
 /** All claimed deliveries of one message. `fresh`: its content, when it was leased at acceptance, a moment ago. */
 export async function dispatch(
   stage: Stage,
-  works: readonly Work[],
+  claimed: readonly Work[],
   signal: AbortSignal,
   fresh?: Content,
 ): Promise<void> {
   stage.reach('claimed');
+  const works = await Promise.all(claimed.map((work) => replanned(stage, work)));
   await settleRefused(stage, works);
   const loads: Load[] = [];
   for (const work of works) {

@@ -196,7 +196,9 @@ const mistakes: readonly (readonly [title: string, text: string, problems: reado
   [
     'a file that is a list',
     '- a\n',
-    ['a.yaml:1:1: error: a list is not a rule file: a map with the keys people, groups, policies, schedules, routes'],
+    [
+      'a.yaml:1:1: error: a list is not a rule file: a map with the keys people, groups, policies, schedules, routes, include',
+    ],
   ],
   ['a section that is a text', 'people: alice\n', ['a.yaml:1:9: error: "alice" is not a map from names to people']],
   [
