@@ -122,7 +122,8 @@ export const faultKinds = {
   'presence-refused': {
     severity: 'warning',
     subject: 'presence',
-    meaning: 'People whom the rules name refused to share their presence, or took it back: whether they are there is not known.',
+    meaning:
+      'People whom the rules name refused to share their presence, or took it back: whether they are there is not known.',
     action: 'Ask them to accept Pointsman in their client, or put them into a shared roster group with it.',
     clears: 'when they share it',
   },
@@ -143,7 +144,8 @@ export const faultKinds = {
   'duty-room-hides-jids': {
     severity: 'error',
     subject: 'the room',
-    meaning: 'A duty room does not show who its occupants are: nobody counts as present in it, and no command is taken there.',
+    meaning:
+      'A duty room does not show who its occupants are: nobody counts as present in it, and no command is taken there.',
     action: 'Make the room non-anonymous, or Pointsman its moderator (an affiliation of admin).',
     clears: 'when the room shows who is who',
   },

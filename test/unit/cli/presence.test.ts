@@ -88,7 +88,7 @@ describe('pointsman presence', () => {
     });
     const fault = {
       id: 'xmpp-link-tls',
-            about: 'xmpp',
+      about: 'xmpp',
       severity: 'error',
       since: 0,
       text: 'no session',
