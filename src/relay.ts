@@ -93,7 +93,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const wake = () => {
     for (const loop of loops) loop.wake();
   };
-  const absences = new Absences(parts.store);
+  const absences = new Absences(parts.store, parts.watcher);
   await absences.load(parts.rules.current().people.keys());
   const stage: Stage = {
     ...parts,

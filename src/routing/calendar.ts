@@ -116,6 +116,18 @@ export function nextOpening(schedule: Schedule, after: Instant): Instant | null 
   return null;
 }
 
+/** The moment at which it closes that is open at `at`, within the two weeks to come; null when it does not. */
+export function nextClosing(schedule: Schedule, at: Instant): Instant | null {
+  const ends: Instant[] = [];
+  for (let ahead = -1; ahead <= 14; ahead += 1) {
+    const { date } = localTime(at + ahead * day, schedule.zone);
+    const next = new Date(Date.parse(`${date}T00:00:00Z`) + day).toISOString().slice(0, 10);
+    for (const { from, to } of schedule.windows) ends.push(instantOf(to <= from ? next : date, to, schedule.zone));
+  }
+  // Another window may begin where one ends.
+  return ends.sort((a, b) => a - b).find((end) => end > at && !isOpenAt(schedule, end)) ?? null;
+}
+
 export function isWithin({ from, to, zone }: Period, at: Instant): boolean {
   const { date } = localTime(at, zone);
   return date >= from && date <= to;

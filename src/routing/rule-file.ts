@@ -68,6 +68,14 @@ export const personSchema = fields('a person', {
       'always',
     ),
   ),
+  quiet: optional(
+    reference,
+    doc(
+      'The schedule in which they are not to be disturbed: what would be said to them waits for its end. Mail comes all the same.',
+      'nights',
+      'never',
+    ),
+  ),
   zone: optional(zone, doc('For schedules without a zone, and for absences.', 'Europe/Berlin', 'UTC')),
   absent: optional(
     oneOrMore(absenceSchema),

@@ -2,7 +2,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { hour, minute } from '../../../src/clock.ts';
-import { endOf, instantOf, isOpenAt, isWithin, localTime, nextOpening } from '../../../src/routing/calendar.ts';
+import {
+  endOf,
+  instantOf,
+  isOpenAt,
+  isWithin,
+  localTime,
+  nextClosing,
+  nextOpening,
+} from '../../../src/routing/calendar.ts';
 import { parseRules } from '../../../src/routing/parse.ts';
 import type { Schedule } from '../../../src/routing/rules.ts';
 import { runs } from '../../support/runs.ts';
@@ -150,4 +158,23 @@ test('whatever the zone: local time and back; the next opening is open, and noth
     ),
     { numRuns: runs(2_000) },
   );
+});
+
+describe('the end of what is open', () => {
+  const nights = scheduleOf("{ zone: Europe/Berlin, open: { days: mon-sun, from: '22:00', to: '07:00' } }");
+
+  test.each([
+    ['2026-01-10T22:30:00Z', '2026-01-11T06:00:00.000Z'],
+    ['2026-01-11T03:00:00Z', '2026-01-11T06:00:00.000Z'],
+    // Over the change to summer time the night is an hour shorter.
+    ['2026-03-28T22:30:00Z', '2026-03-29T05:00:00.000Z'],
+  ])('at %s is %s', (from, to) => {
+    expect(isOpenAt(nights, at(from))).toBe(true);
+    expect(iso(nextClosing(nights, at(from)))).toBe(to);
+  });
+
+  test('is none where it never closes', () => {
+    const always = { ...nights, windows: [{ days: [1, 2, 3, 4, 5, 6, 7], from: 0, to: 0 }] };
+    expect(nextClosing(always, at('2026-01-10T22:30:00Z'))).toBeNull();
+  });
 });
