@@ -168,6 +168,21 @@ ${documented('front master.cf', ports)}${documented('back master.cf', ports)}`,
       expect(marks, mail.subject).toEqual([String(set)]);
     }
     const recorded = await pointsman.client.recorded({ since: 0, until: Date.now() + 1000, limit: 5000 });
+    // And an admin asks what the rules that are in force now would have made of all of it.
+    const replayed = JSON.parse(
+      await pointsman.cli('replay', '--since', '1h', '--rules', pointsman.rulesFolder, '--json'),
+    ) as {
+      mails: number;
+      differences: { subject: string; before: { where: string }; after: { where: string } }[];
+    };
+    expect(replayed.mails).toBe(all.length);
+    const others = all.filter(({ set }) => set !== 5);
+    expect(replayed.differences.map(({ subject }) => subject).sort()).toEqual(
+      others.map(({ mail }) => mail.subject).sort(),
+    );
+    expect(new Set(replayed.differences.map(({ after }) => after.where))).toEqual(
+      new Set(['to box5@example.test (fallback)']),
+    );
     const idOf = new Map(recorded.map(({ facts }) => [facts.subject, facts.queueId]));
     for (const { set, mail } of all) {
       const explained = await pointsman.client.explain(idOf.get(mail.subject) ?? '');
