@@ -87,7 +87,7 @@ export const silentLog: Log = {
 };
 
 /** The story goes to the log too: one line an event, with its queue id. */
-function logStory(log: Log, event: StoryEvent): void {
+export function logStory(log: Log, event: StoryEvent): void {
   if (event.event === 'fault') {
     // The text of a fault is ours, for operators, so it is the message and not a redacted field.
     const { text, ...fields } = event;
