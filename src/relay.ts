@@ -18,15 +18,19 @@ import { readFacts } from './mail/header.ts';
 import type { Mailbox } from './mail/path.ts';
 import { newQueueId, type QueueId } from './mail/queue-id.ts';
 import { replies } from './mail/reply.ts';
-import type { AckOutcome } from './operations.ts';
+import type { AckOutcome, RelayState } from './operations.ts';
 import type { BareJid } from './presence/jid.ts';
 import type { PresenceChange } from './presence/presence.ts';
+import { Absences } from './relay/absences.ts';
 import { admitRecipient, dropFile, isPostmaster, keepSafe, peersOf } from './relay/accepting.ts';
 import { createAdvisor } from './relay/advising.ts';
 import { createAnswering } from './relay/answering.ts';
-import { type Work, waitsFor, wakeHeldOf } from './relay/choosing.ts';
+import { type Work, wakeHeldOf } from './relay/choosing.ts';
 import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
+import { createAnnouncer } from './relay/faults/announcing.ts';
+import { createDesk } from './relay/faults/desk.ts';
+import { createSources } from './relay/faults/sources.ts';
 import { dispatch, hopFor } from './relay/forwarding.ts';
 import { CircleGuard } from './relay/guard.ts';
 import { Hops } from './relay/hops.ts';
@@ -36,11 +40,13 @@ import { checkContent, RateLimits, Room } from './relay/limits.ts';
 import { createLookup, type LookedUp } from './relay/looking-up.ts';
 import { weighHeader, weighMail } from './relay/mail-evidence.ts';
 import { watchMailboxes } from './relay/mailbox-evidence.ts';
-import { refOfNudgeId, sendNudge } from './relay/nudging.ts';
+import { refOfNudgeId } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
 import { candidatesFor, reassign, snooze } from './relay/reassigning.ts';
+import { lookAgain } from './relay/replanning.ts';
 import { requeue } from './relay/requeueing.ts';
 import { hearReturned } from './relay/returning.ts';
+import { createSending } from './relay/sending.ts';
 import type { Choice } from './routing/choose.ts';
 import { allCandidates } from './routing/plan.ts';
 import type { Person, Rules } from './routing/rules.ts';
@@ -61,8 +67,12 @@ export interface Relay extends Intake {
   requeue(queueId: QueueId, to: Mailbox, by: string): Promise<Intervened>;
   /** Where mail to this address goes next: a name of the configuration. */
   nextHopOf(mailbox: Mailbox): string;
+  /** Other rules are in force: what waits looks again, where the admin wants that. */
+  rulesChanged(): void;
   /** Something was made due from outside (an operator's retry). */
   wake(): void;
+  /** For metrics and people. */
+  state(): RelayState;
   /** For doors that advise an MTA. */
   readonly advisor: Advisor;
   /** For doors that answer lookups. */
@@ -75,6 +85,7 @@ export interface Relay extends Intake {
   load(person: string): { open: number; lastAssignedAt: number | null };
 }
 
+const nobodyTold = { room: null, people: [], group: null, mailbox: null };
 /** Longer than any transaction with a next hop may last. */
 const attemptLease = 31 * minute;
 /** Deliveries being attempted at one time. */
@@ -90,8 +101,11 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const wake = () => {
     for (const loop of loops) loop.wake();
   };
+  const absences = new Absences(parts.store, parts.watcher);
+  await absences.load(parts.rules.current().people.keys());
   const stage: Stage = {
     ...parts,
+    absences,
     ledger: new Ledger(await parts.store.history()),
     guard: new CircleGuard(),
     hops: new Hops(parts.random, attemptsAtOnce),
@@ -99,14 +113,20 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     wake,
     tell(event) {
       parts.tell(event);
+      sources.observe(event);
       mailboxes?.heard(event);
     },
   };
   const mailboxes = parts.mailboxes ? watchMailboxes(stage, parts.mailboxes) : null;
   const peers = peersOf(parts.config);
-  const answering = createAnswering(stage);
   const rates = new RateLimits(stage.config.limits);
   const room = new Room({ ...stage, ...stage.config.limits });
+  const { nextHops } = parts.config;
+  const hopNames = [...new Set([nextHops.default, ...nextHops.byDomain.values()].map(({ name }) => name))];
+  const announcer = createAnnouncer(stage, { ...nobodyTold, ...parts.operators });
+  const desk = createDesk(stage, announcer);
+  const sources = createSources(stage, desk);
+  const answering = createAnswering(stage, desk);
   const cutOff = new AbortController();
   const stopping = new AbortController();
 
@@ -138,7 +158,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     const accepted = await keepSafe(stage, client, theirs, content, atOnce ? attemptLease : null).finally(() => {
       arriving -= 1;
     });
-    if (atOnce) attempts?.take(send(accepted.works, content));
+    // The peer hears first that it is safe: a turn later the next hop gets it.
+    if (atOnce) attempts?.take(aTurnLater().then(() => send(accepted.works, content)));
     // The mail is safe, and the peer must hear so, even when what it says as a reply cannot be stored just now.
     const trusted = client.carriesMembers || peers.carriesMembers(client.address);
     await weighMail(stage, accepted.facts, content, trusted).catch((error: unknown) =>
@@ -162,16 +183,22 @@ export async function createRelay(parts: Parts): Promise<Relay> {
 
   /** `content`: when it is in memory still. */
   async function send(works: readonly Work[], content?: Content): Promise<void> {
-    for (const each of works) inHand.add(keyOf(each));
+    const mine = new Set(works);
+    for (const each of mine) inHand.add(keyOf(each));
+    const letGo = (work: Work) => {
+      // Once: by the end somebody else may have it in hand.
+      if (mine.delete(work)) inHand.delete(keyOf(work));
+    };
     try {
-      await dispatch(stage, works, cutOff.signal, content);
+      await dispatch(stage, works, cutOff.signal, { fresh: content, letGo });
     } finally {
-      for (const each of works) inHand.delete(keyOf(each));
+      for (const each of [...mine]) letGo(each);
     }
   }
 
   // 5 Nudge.
-  const nudge = ({ nudge: due }: DueOf<'nudge'>) => sendNudge(stage, due);
+  const sending = createSending(stage);
+  const nudge = (due: readonly DueOf<'nudge'>[]) => sending.send(due.map((each) => each.nudge));
 
   // 6 Watch: mail to an address of ours is evidence, or the report of a next hop, and goes nowhere else. It is weighed
   // before the peer hears 250: should that fail, the peer sends it again.
@@ -207,11 +234,11 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     const person = personWithJid(rules, change.jid);
     const { state } = change.presence;
     if (!person || state === 'unknown') return;
+    if (state !== 'offline') await sending.seenAgain(change.jid);
     // Also when they are now known to be away: the last one we waited for may have been heard of.
-    for (const group of rules.groups.values()) {
-      if (waitsFor(group, person.name, rules)) await wakeHeldOf(stage, group.name, stage.clock.now());
-    }
+    for (const group of stage.ledger.awaiting(person.name)) await wakeHeldOf(stage, group, stage.clock.now());
     if (state !== 'offline' || !(await hasLeft(stage, change, stopping.signal))) return;
+    await desk.left(person.name);
     for (const tracked of await stage.store.openTracked({ owner: person.name })) {
       if (chosenByPresence(tracked)) await escalate(stage, tracked, { trigger: 'owner offline', owner: person.name });
     }
@@ -269,7 +296,13 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     reassign: (ref, to, by) => reassign(stage, ref, to, by),
     snooze: (ref, lasts, by) => snooze(stage, ref, lasts, by),
     nextHopOf: (mailbox) => hopFor(stage.config.nextHops, mailbox).name,
+    rulesChanged: () => inBackground('the change of the rules', lookAgain(stage)),
     wake,
+    state: () => ({
+      hops: hopNames.map((name) => stage.hops.status(name)),
+      inHand: attempts?.inHand() ?? 0,
+      full: room.full,
+    }),
     load: (person) => ({ open: stage.ledger.open(person), lastAssignedAt: stage.ledger.lastAssignedAt(person) }),
 
     start() {
@@ -283,6 +316,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
         inBackground('a change of presence', watchPresence(change));
       });
       stage.notifier?.onMessage((message) => inBackground('an instant message', answering.hear(message)));
+      stage.notifier?.onAsk?.((asked) => answering.ask(asked));
+      sources.start();
       stage.notifier?.onReceipt((receipt) => inBackground('a receipt', watchReceipt(receipt)));
       mailboxes?.start(stopping.signal);
       const loop = { store: stage.store, clock: stage.clock, log: stage.log };
@@ -301,18 +336,16 @@ export async function createRelay(parts: Parts): Promise<Relay> {
           kinds: ['step', 'nudge', 'retire'],
           atOnce: 50,
           leaseFor: 5 * minute,
-          handle: (due) =>
-            due.flatMap((each) =>
-              each.kind === 'step'
-                ? [step(each)]
-                : each.kind === 'nudge'
-                  ? [nudge(each)]
-                  : each.kind === 'retire'
-                    ? [retire(each)]
-                    : [],
+          handle: (due) => [
+            ...nudge(due.filter((each) => each.kind === 'nudge')),
+            ...due.flatMap((each) =>
+              each.kind === 'step' ? [step(each)] : each.kind === 'retire' ? [retire(each)] : [],
             ),
+          ],
         }),
       );
+      // They may have been changed while nobody looked.
+      inBackground('what is held', lookAgain(stage));
     },
 
     async drain() {
@@ -321,6 +354,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       const impatience = new AbortController();
       const limit = stage.clock.sleepUntil(stage.clock.now() + 20_000, impatience.signal).then(() => cutOff.abort());
       await stopped;
+      await sources.stop();
       impatience.abort();
       await limit;
     },
@@ -342,3 +376,5 @@ function personWithJid(rules: Rules, jid: BareJid): Person | undefined {
   }
   return known.get(jid);
 }
+
+const aTurnLater = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

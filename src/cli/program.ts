@@ -18,6 +18,7 @@ import { type ReplayOptions, replay } from './replay.ts';
 import { stateFolderOf } from './setup.ts';
 import { type SimulateOptions, simulate } from './simulate.ts';
 import type { Terminal } from './terminal.ts';
+import { tokenAdd, tokenList, tokenRevoke } from './token.ts';
 import { trackAck, trackAddress, trackList, trackShow } from './track.ts';
 
 export interface SandboxOptions {
@@ -27,6 +28,10 @@ export interface SandboxOptions {
   readonly for: Duration | null;
   /** A rules folder; null: the samples. */
   readonly rules: string | null;
+  /** A working day, so many times as fast as it passes; null: the little plays, in real time. */
+  readonly speed: number | null;
+  /** The file that a recording of it is written to, for `pointsman replay`; null: none. */
+  readonly record: string | null;
 }
 
 export interface ProgramDeps {
@@ -99,11 +104,14 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
     .option('--json', 'one JSON object a line, for programs')
     .option('--for <time>', 'end by itself after this, such as 30s', durationOption)
     .option('--rules <folder>', 'other rules than the samples')
-    .action(async (options: { json?: boolean; for?: Duration; rules?: string }) =>
-      ended(
-        await deps.sandbox({ json: options.json ?? false, for: options.for ?? null, rules: options.rules ?? null }),
-      ),
-    );
+    .option('--speed <times>', 'a whole working day, so many times as fast as it passes, such as 2000', speedOption)
+    .option('--record <file>', 'with --speed: write what happened to this file, for "replay --from"')
+    .action(async (options: { json?: boolean; for?: Duration; rules?: string; speed?: number; record?: string }) => {
+      if (options.record !== undefined && options.speed === undefined)
+        throw new CommandError(exitCodes.usage, '--record needs --speed: a day to record');
+      const { json = false, for: span = null, rules = null, speed = null, record = null } = options;
+      ended(await deps.sandbox({ json, for: span, rules, speed, record }));
+    });
   program
     .command('init')
     .description('write a commented pointsman.yaml and a first rules folder')
@@ -140,7 +148,8 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
     .requiredOption('--rules <folder>', 'the rules to try')
     .option('--against <folder>', 'compare with these rules, instead of with what happened')
     .option('--since <time>', 'how far back, such as 12h or 7d', durationOption, 7 * day)
-    .option('--from <file>', 'a recording in a file (JSON lines), instead of a running Pointsman')
+    .option('--from <file>', 'a recording in a file (--save, or "sandbox --record"), instead of a running Pointsman')
+    .option('--save <file>', 'keep the recording in this file (JSON lines; .gz: compressed)')
     .option('--limit <number>', 'list at most so many messages', numberOption, 50)
     .option('--json', 'as JSON')
     .action(async (options: ReplayOptions) => ended(await replay(context, options)));
@@ -160,6 +169,7 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
     .option('--message <file>', 'instead of an id: where this message (.eml) would go now, by the rules on disk')
     .option('--to <address>', 'with --message: its recipient in the envelope')
     .option('--from <address>', 'with --message: its sender in the envelope')
+    .option('--rules <folder>', 'with --message: by these rules, instead of those of the configuration')
     .action(async (id: string | undefined, options: Partial<SimulateOptions>) => {
       const { message } = options;
       if ((id === undefined) === (message === undefined))
@@ -242,6 +252,22 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
   speaking(present, 'clear', 'take back what was set by hand')
     .argument('<name>', 'the person, as the rules call them')
     .action(async (name: string, options) => ended(await presenceClear(context, name, options)));
+  const token = program.command('token').description('what lets programs ask over TCP');
+  speaking(token, 'add', 'make one; it is shown once')
+    .argument('<name>', 'what it is for')
+    .requiredOption(
+      '--scope <scope>',
+      'what it may do: route, presence, metrics, read, act; again for more',
+      (scope: string, others: readonly string[] = []) => [...others, scope],
+    )
+    .option('--until <time>', `ends then: ${momentExamples}; without it when it is revoked`)
+    .action(async (name: string, options) => ended(await tokenAdd(context, name, options)));
+  speaking(token, 'list', 'what there is, and what each may do').action(async (options) =>
+    ended(await tokenList(context, options)),
+  );
+  speaking(token, 'revoke', 'from now on it lets nobody in')
+    .argument('<name>', 'as it was made')
+    .action(async (name: string, options) => ended(await tokenRevoke(context, name, options)));
   speaking(program, 'reload', 'read the rules again').action(async (options) => ended(await reload(context, options)));
   speaking(program, 'rotate-key', 'a new key for the mark that stops mail from going in circles').action(
     async (options) => {
@@ -258,6 +284,13 @@ function durationOption(text: string): Duration {
   const duration = parseDuration(text);
   if (duration === undefined) throw new InvalidArgumentError('A time looks like 30s, 10m or 1h30m.');
   return duration;
+}
+
+function speedOption(text: string): number {
+  const speed = Number(text);
+  if (!/^\d{1,5}$/.test(text) || speed < 1 || speed > 20_000)
+    throw new InvalidArgumentError('A whole number from 1 to 20000.');
+  return speed;
 }
 
 function numberOption(text: string): number {

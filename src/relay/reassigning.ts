@@ -35,7 +35,7 @@ export async function reassign(stage: Stage, ref: DeliveryRef, to: PersonName, b
     const moved = { ...before, revision: before.revision + 1, owner: to, ownedSince: now, tried, pledge: null };
     const after: Tracked = { ...moved, nextStepAt: clockFor(moved, now) };
     const { queueId, seq } = after;
-    const words = movedOnText(factsOf(after, now), to, by);
+    const words = movedOnText(factsOf(stage, after, now), to, by);
     const also: Consequences = {
       events: [
         { event: 'operated', at: now, queueId, seq, action: `reassign to ${to}`, by },

@@ -5,7 +5,7 @@ import { RefusedError } from '../operations.ts';
 import type { Cast } from './cast.ts';
 import type { Director, Mailer } from './director.ts';
 import { strangersDomain } from './episodes.ts';
-import type { FastClock } from './fast-clock.ts';
+import type { PacedClock } from './paced-clock.ts';
 import type { People } from './people.ts';
 import { reactions } from './reaction.ts';
 
@@ -23,7 +23,7 @@ export function playFor({
   readonly cast: Cast;
   readonly people: People;
   readonly director: Director;
-  readonly clock: FastClock;
+  readonly clock: PacedClock;
   readonly send: Mailer['send'];
   /** Whom answers go to. */
   readonly bot: string;

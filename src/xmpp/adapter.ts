@@ -6,7 +6,7 @@
 // roster is read, our presence is sent (which makes the server send everybody's), the rooms are entered; and after a
 // while silence means offline.
 import { randomUUID } from 'node:crypto';
-import type { Clock, Duration, Instant, Random } from '../clock.ts';
+import type { Clock, Duration, Instant } from '../clock.ts';
 import { minute, second } from '../clock.ts';
 import type { XmppConfig } from '../config.ts';
 import type { Log } from '../log.ts';
@@ -16,19 +16,19 @@ import { PresenceCache } from '../presence/cache.ts';
 import type { PresenceFault } from '../presence/fault.ts';
 import type { BareJid } from '../presence/jid.ts';
 import { neverSeen, type Presence, type PresenceChange } from '../presence/presence.ts';
-import type { StreamWatcher, Watcher } from '../presence/watcher.ts';
-import type { LookupSrv } from './dial.ts';
+import type { Watcher } from '../presence/watcher.ts';
+import { AdHoc } from './ad-hoc.ts';
 import { answerAbout } from './disco.ts';
 import { DutyRooms } from './duty-rooms.ts';
 import { Federation } from './federation.ts';
 import { Iq } from './iq.ts';
-import type { LinkLimits } from './link.ts';
 import { Link } from './link.ts';
 import { Listeners } from './listeners.ts';
 import type { Receipt } from './messages.ts';
 import { Messages } from './messages.ts';
-import type { OutboxLimits } from './outbox.ts';
+import type { Xmpp, XmppOptions } from './options.ts';
 import { Outbox, SendError } from './outbox.ts';
+import { ownPresence } from './own-presence.ts';
 import { readPresence } from './presence-stanza.ts';
 import { Probes } from './probes.ts';
 import { Rooms } from './rooms.ts';
@@ -38,31 +38,9 @@ import { Settling } from './settling.ts';
 import type { Element } from './stanza.ts';
 import { normaliseAddress, ns, xml } from './stanza.ts';
 import { domainOf } from './stream.ts';
+import { publishCard } from './vcard.ts';
 
-export interface XmppOptions {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log?: Log;
-  /** For XEP-0092. */
-  readonly version?: string;
-  /** How long the server may take to tell who is there, before silence means offline; and more for each person. */
-  readonly settleAfter?: Duration;
-  readonly settlePerPerson?: Duration;
-  /** What was known when the link went down is used for this long. */
-  readonly staleAfter?: Duration;
-  readonly limits?: { readonly link?: Partial<LinkLimits>; readonly outbox?: Partial<OutboxLimits> };
-  readonly lookup?: LookupSrv;
-}
-
-export interface Xmpp extends StreamWatcher, Notifier {
-  start(): void;
-  /** Says goodbye and closes within a few seconds, whatever the server does. */
-  stop(): Promise<void>;
-  /** Rooms, among those joined, whose occupants count as present. */
-  watchRooms(rooms: readonly BareJid[]): void;
-  onOccupant(listener: (jid: BareJid, presence: Presence | null) => void): void;
-  faults(): readonly PresenceFault[];
-}
+export type { Xmpp, XmppOptions } from './options.ts';
 
 const untrusted: Presence = { ...neverSeen, reason: 'untrusted' };
 /** How often what is due is looked for: rooms, silence, staleness. */
@@ -91,6 +69,8 @@ class XmppAdapter implements Xmpp {
   readonly #probes: Probes;
   readonly #staleAfter: Duration;
   readonly #messages: Messages;
+  readonly #adHoc: AdHoc;
+  #status = 'Pointsman';
   readonly #changes: Listeners<[PresenceChange]>;
   readonly #incoming: Listeners<[IncomingMessage]>;
   readonly #receipts: Listeners<[Receipt]>;
@@ -144,7 +124,8 @@ class XmppAdapter implements Xmpp {
       send,
       own: () => ({ bare: config.jid, full: normaliseAddress(this.#fullJid), domain }),
     });
-    answerAbout(this.#iq, options.version);
+    this.#adHoc = new AdHoc({ send, log });
+    answerAbout(this.#iq, { version: options.version, adHoc: this.#adHoc, own: () => this.#fullJid, clock });
     this.#roster = new Roster({
       clock,
       iq: this.#iq,
@@ -236,11 +217,29 @@ class XmppAdapter implements Xmpp {
     return this.#link.status();
   }
 
-  async send(...[target, text, id]: Parameters<Notifier['send']>): Promise<void> {
+  onAsk(answer: Parameters<NonNullable<Notifier['onAsk']>>[0]): void {
+    this.#adHoc.answerWith(answer);
+  }
+
+  setStatus(text: string): void {
+    if (text === this.#status) return;
+    this.#status = text;
+    if (!this.#present) return;
+    this.#outbox.send(ownPresence(this.#status)).catch((error: Error) => {
+      this.#log.debug({ err: error }, 'our presence could not be sent');
+    });
+  }
+
+  async setSubject(room: BareJid, text: string): Promise<void> {
+    if (!this.#rooms.isIn(room)) throw new SendError('not-in-room', `not in the room ${room} now`);
+    await this.#outbox.send(xml('message', { to: room, type: 'groupchat' }, xml('subject', {}, text)));
+  }
+
+  async send(...[target, text, id, more]: Parameters<Notifier['send']>): Promise<void> {
     if (target.kind === 'room' && this.#link.status().state === 'up' && !this.#rooms.isIn(target.room)) {
       throw new SendError('not-in-room', `not in the room ${target.room} now`);
     }
-    await this.#outbox.send(this.#messages.compose(target, text, id), id);
+    await this.#outbox.send(this.#messages.compose(target, text, id, more), id);
   }
 
   join(rooms: readonly BareJid[]): void {
@@ -307,13 +306,14 @@ class XmppAdapter implements Xmpp {
     await this.#roster.load().catch((error: Error) => this.#log.error({ err: error }, 'the roster could not be read'));
     if (session !== this.#session || this.#link.status().state !== 'up') return;
     this.#present = true;
-    await this.#outbox.send(xml('presence', {}, xml('status', {}, 'Pointsman'))).catch((error: Error) => {
+    await this.#outbox.send(ownPresence(this.#status)).catch((error: Error) => {
       this.#present = false;
       this.#log.warn({ err: error }, 'our presence could not be sent');
     });
     if (session !== this.#session) return;
     this.#settleLater();
     this.#rooms.sessionUp(false);
+    await publishCard(this.#iq, this.#log);
   }
 
   #onDown(heardAt: Instant): void {
@@ -325,7 +325,7 @@ class XmppAdapter implements Xmpp {
   #onStanza(stanza: Element): void {
     switch (stanza.name) {
       case 'iq':
-        this.#iq.handle(stanza);
+        if (!this.#adHoc.handle(stanza)) this.#iq.handle(stanza);
         return;
       case 'message':
         this.#federation.hear(stanza);

@@ -13,6 +13,8 @@ const kinds: Readonly<Record<StoryEvent['event'], string>> = {
   accepted: 'in',
   chosen: 'switch',
   held: 'halt',
+  proposed: 'switch',
+  picked: 'hand',
   forwarded: 'out',
   deferred: 'halt',
   failed: 'bad',
@@ -63,6 +65,13 @@ export function tell(view: View, event: StoryEvent): Html {
       ]);
     case 'held':
       return line(e.held(event.group), [e.heldUntil(timeOfDay(view, event.until)), ...event.because]);
+    case 'proposed':
+      return line(e.proposed(event.group), [
+        event.candidates.map((name, index) => `${index + 1} ${name}`).join(', '),
+        e.heldUntil(timeOfDay(view, event.until)),
+      ]);
+    case 'picked':
+      return line(e.picked(event.person, event.by));
     case 'forwarded':
       return line(e.forwarded(named(event.person, event.to), event.nextHop), [event.reply]);
     case 'deferred':

@@ -213,6 +213,8 @@ export const german: Words = {
       escalation: 'durch Eskalation gewählt',
     },
     held: (group) => `Angehalten: niemand aus ${group} kann sie jetzt haben`,
+    proposed: (group) => `Gefragt wird, wer aus ${group} sie haben soll`,
+    picked: (person, who) => `${person}, ausgesucht von ${who}`,
     heldUntil: (time) => `höchstens bis ${time}`,
     forwarded: (who, hop) => `Weitergegeben an ${who} über ${hop}`,
     deferred: (to, hop) => `Aufgeschoben von ${hop} für ${to}`,

@@ -209,6 +209,8 @@ export const english = {
       escalation: 'chosen by escalation',
     } as Record<string, string>,
     held: (group: string): string => `Held: nobody of ${group} can have it now`,
+    proposed: (group: string): string => `Operators are asked who of ${group} shall have it`,
+    picked: (person: string, who: string): string => `${person} was picked by ${who}`,
     heldUntil: (time: string): string => `at most until ${time}`,
     forwarded: (who: string, hop: string): string => `Forwarded to ${who} by ${hop}`,
     deferred: (to: string, hop: string): string => `Deferred by ${hop} for ${to}`,

@@ -30,7 +30,7 @@ describe('a good file', () => {
         state: '/var/lib/pointsman',
         rules: '/etc/pointsman/rules',
         listen: [{ host: '127.0.0.1', port: 2525, carriesMembers: false }],
-        http: { host: '127.0.0.1', port: 8025 },
+        http: { host: '127.0.0.1', port: 8025, hosts: [] },
         peers: [],
         domains: [],
         nextHops: {
@@ -43,6 +43,7 @@ describe('a good file', () => {
           firstRetry: 5 * minute,
           longestRetry: 4 * hour,
           keepContent: 7 * day,
+          onReload: 'finish',
           reportLifetime: 2 * day,
           delayNotice: 4 * hour,
         },
@@ -50,6 +51,7 @@ describe('a good file', () => {
         limits: { messages: null, recipients: null, most: 1_000_000, leastFree: 100_000_000 },
         reports: { languages: [] },
         xmpp: null,
+        operators: null,
         evidence: null,
         imap: null,
         presence: { up: 3_000, down: 20_000, rooms: [], readStatusIn: null, keep: 2_592_000_000 },
@@ -72,7 +74,7 @@ nextHops:
   Example.com: { host: mx.example.com, port: 465, tls: encrypt, maxConnections: 3 }
   v6.example: '[2001:db8::1]:25'
 size: 1MiB
-queue: { lifetime: 2d, firstRetry: 1m, reportLifetime: 1d, delayNotice: none }
+queue: { lifetime: 2d, firstRetry: 1m, reportLifetime: 1d, delayNotice: none, onReload: replan }
 reports: { languages: [de, en] }
 xmpp:
   jid: Pointsman@chat.example.org
@@ -98,7 +100,7 @@ log: { level: debug, pretty: false }
         { host: '10.0.0.5', port: 25, carriesMembers: true },
         { host: 'localhost', port: 0, carriesMembers: false },
       ],
-      http: { host: '::1', port: 0 },
+      http: { host: '::1', port: 0, hosts: [] },
       peers: [
         { network: '127.0.0.1', carriesMembers: false },
         { network: '10.0.0.0/8', carriesMembers: true },
@@ -121,6 +123,7 @@ log: { level: debug, pretty: false }
         firstRetry: minute,
         longestRetry: 4 * hour,
         keepContent: 7 * day,
+        onReload: 'replan',
         reportLifetime: day,
         delayNotice: null,
       },
@@ -137,6 +140,7 @@ log: { level: debug, pretty: false }
         nick: 'Points',
         rate: 10_000,
       },
+      operators: null,
       evidence: { domain: 'track.example.org' },
       imap: {
         host: '::1',
@@ -391,6 +395,26 @@ nextHops:
   ])('a password file with %j', (value, words) => {
     const text = `${needed}${account('passwordFile: p')}\n`;
     expect(problemsOf(text, { readSecret: () => ({ value }) })).toEqual([`pointsman.yaml:5:41: error: "p" ${words}`]);
+  });
+
+  test('our own certificate: both files, and what is in them', () => {
+    const key = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n';
+    const readSecret = () => ({ value: key });
+    const text = `${needed}tls: { certFile: tls/cert.pem, keyFile: tls/key.pem }\n`;
+    expect(parseConfig(text, { ...surroundings, readSecret }).config?.tls).toEqual({
+      certFile: '/etc/pointsman/tls/cert.pem',
+      keyFile: '/etc/pointsman/tls/key.pem',
+    });
+    expect(parseConfig(needed, surroundings).config?.tls).toBeUndefined();
+    const wrong = (tls: string, secret: string) =>
+      problemsOf(`${needed}tls: ${tls}\n`, { readSecret: () => ({ value: secret }) });
+    expect(wrong('{ certFile: c.pem }', key)).toEqual([expect.stringMatching(/keyFile/)]);
+    expect(wrong('{ certFile: c.pem, keyFile: k.pem }', key.replaceAll('PRIVATE', 'ENCRYPTED PRIVATE'))).toEqual([
+      'pointsman.yaml:5:34: error: "k.pem" holds no private key in PEM form without a password',
+    ]);
+    expect(wrong('{ certFile: missing, keyFile: k.pem }', key)).toEqual([
+      'pointsman.yaml:5:18: error: "missing" cannot be read: ENOENT',
+    ]);
   });
 
   test('a secret is in no problem', () => {

@@ -30,6 +30,7 @@ test('the first line names everything, in the order that is documented', () => {
     'smtp',
     'xmpp',
     'http',
+    'console',
     'sink',
     'groups',
     'people',

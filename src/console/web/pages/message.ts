@@ -118,7 +118,7 @@ function actions(view: View, { story, candidates, people, play }: MessageData): 
 function answerAs({ t }: View, { owner, shortId }: Tracked): Html {
   if (owner === null) return html``;
   return html`<form method="post" action="/play/answer" class="act answer-as">${token()}
-    <input type="hidden" name="name" value="${owner}"><input type="hidden" name="id" value="${shortId}">
+    <input type="hidden" name="name" value="${safe(owner)}"><input type="hidden" name="id" value="${shortId}">
     <div class="fields"><span>${t.stage.answerAs(safe(owner))}:</span>${answers.map(
       (one) => html`<button name="answer" value="${one}">${t.stage.answerVerbs[one] ?? one}</button>`,
     )}</div><p class="note">${t.message.answer}</p></form>`;

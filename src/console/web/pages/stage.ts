@@ -40,7 +40,7 @@ export function stageSection(
     )}
     <h3><span class="nth">2</span> ${t.stage.two}</h3>
     <ul class="cast">${play.people().map(
-      (person) => html`<li><span class="who-is">${mark(states.get(person.name) ?? 'unknown')}${person.name}</span>
+      (person) => html`<li><span class="who-is">${mark(states.get(person.name) ?? 'unknown')}${safe(person.name)}</span>
         ${moodButtons(view, person)}</li>`,
     )}</ul>
     <h3><span class="nth">3</span> ${t.stage.three}</h3></div></div>`,
@@ -60,9 +60,9 @@ function moodButtons({ t }: View, { name, mood: now, human }: PlayPerson): Html 
   if (human) return html`<span class="note">${t.stage.human}</span>`;
   return act(
     'become',
-    html`<input type="hidden" name="name" value="${name}">${moods.map(
+    html`<input type="hidden" name="name" value="${safe(name)}">${moods.map(
       (mood) =>
-        html`<button name="mood" value="${mood}" aria-pressed="${String(mood === now)}" aria-label="${name}: ${t.states[mood]}">${t.states[mood]}</button>`,
+        html`<button name="mood" value="${mood}" aria-pressed="${String(mood === now)}" aria-label="${safe(name)}: ${t.states[mood]}">${t.states[mood]}</button>`,
     )}`,
   );
 }
