@@ -174,11 +174,16 @@ export async function createRelay(parts: Parts): Promise<Relay> {
 
   /** `content`: when it is in memory still. */
   async function send(works: readonly Work[], content?: Content): Promise<void> {
-    for (const each of works) inHand.add(keyOf(each));
+    const mine = new Set(works);
+    for (const each of mine) inHand.add(keyOf(each));
+    const letGo = (work: Work) => {
+      // Once: by the end somebody else may have it in hand.
+      if (mine.delete(work)) inHand.delete(keyOf(work));
+    };
     try {
-      await dispatch(stage, works, cutOff.signal, content);
+      await dispatch(stage, works, cutOff.signal, { fresh: content, letGo });
     } finally {
-      for (const each of works) inHand.delete(keyOf(each));
+      for (const each of [...mine]) letGo(each);
     }
   }
 
@@ -327,6 +332,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
           ],
         }),
       );
+      // They may have been changed while nobody looked.
+      inBackground('what is held', lookAgain(stage));
     },
 
     async drain() {

@@ -5,7 +5,7 @@ import { mayBeShared, type Plan, plan } from '../routing/plan.ts';
 import { ShortIdTaken } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import { surroundingsOf, threadSeenIn, trackedFor, unlessMarked } from './accepting.ts';
-import { type Work, wakeHeldOf } from './choosing.ts';
+import type { Work } from './choosing.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
 
 /** The same work, under the plan that holds now. */
@@ -48,7 +48,10 @@ export async function replanned(stage: Stage, work: Work): Promise<Work> {
 /** The rules have changed: what is held looks again, by the new ones where that was chosen. */
 export async function lookAgain(stage: Stage): Promise<void> {
   if (stage.config.queue.onReload !== 'replan') return;
-  for (const group of stage.ledger.holding()) await wakeHeldOf(stage, group, stage.clock.now());
+  const now = stage.clock.now();
+  // All of each line: whoever leaves it for another group wakes nobody behind them.
+  for (const group of stage.ledger.holding()) await stage.store.wakeHeld(group, now);
+  stage.wake();
 }
 
 function mayBeReplanned(stage: Stage, { message, delivery }: Work, version: string): boolean {

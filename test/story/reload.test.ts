@@ -97,6 +97,25 @@ describe('onReload: replan', () => {
     expect(shippedTo()).toEqual(Array(3).fill('bob@example.org'));
   });
 
+  it('several held ones that are for another group now all go there, in order, or wait there', async () => {
+    await begin('replan');
+    const ids = [];
+    for (let n = 0; n < 3; n += 1) {
+      ids.push(await story.mail('desk@example.org', { subject: `number ${n}` }));
+      await story.clock.advance(1000);
+    }
+    story.reload(`${people}groups:
+  other: { address: desk@example.org, members: [bob], hold: 5h, pace: none, fallback: { person: carol }, policy: quick }
+`);
+    await story.quiet();
+    expect(anew()).toEqual(Array(3).fill(`planned anew under rules ${story.rules.version}: group desk → group other`));
+    expect((await story.store.history()).held?.map(({ plan }) => plan.group)).toEqual(['other', 'other', 'other']);
+    story.presence('bob', 'available');
+    await story.quiet();
+    expect(story.shipped.map(({ shipment }) => shipment.queueId)).toEqual(ids);
+    expect(shippedTo()).toEqual(Array(3).fill('bob@example.org'));
+  });
+
   it('what is for no group any more passes through, and is nobody’s task', async () => {
     await begin('replan');
     await story.mail('desk@example.org');
@@ -163,6 +182,17 @@ describe('onReload: replan', () => {
     await story.clock.advance(9 * hour);
     await story.ships('carol@example.org');
     expect(anew()).toEqual([]);
+  });
+
+  it('rules that were changed while it was down are looked at when it starts', async () => {
+    await begin('replan');
+    await story.mail('desk@example.org');
+    await story.event('held');
+    story.presence('bob', 'available');
+    await story.quiet();
+    story.reload(after, { asleep: true });
+    await story.crash();
+    await story.ships('bob@example.org');
   });
 
   it('survives a crash between the reload and the choice', async () => {

@@ -88,10 +88,10 @@ export class Story {
     this.rules = rulesOf(rules);
   }
 
-  /** Other rules come into force. */
-  reload(rules: string): void {
+  /** Other rules come into force. `asleep`: while no Pointsman runs, so that nobody is told. */
+  reload(rules: string, { asleep = false } = {}): void {
     this.rules = rulesOf(rules);
-    this.relay.rulesChanged();
+    if (!asleep) this.relay.rulesChanged();
   }
 
   /** @param markKey as where an MTA asks us about all its mail */
