@@ -79,9 +79,11 @@ export function reminderText(facts: NudgeFacts): string {
  */
 export function roomText(facts: NudgeFacts, history: readonly string[], until: Until = 'taken'): string {
   const had = history.length > 0 ? oneLine(history.join('; '), 300) : '';
-  return [headline(facts), t(facts)[until === 'answered' ? 'roomUnanswered' : 'roomOpen'](formatDuration(facts.age), had), t(facts).roomAnswer(facts.shortId)].join(
-    '\n',
-  );
+  return [
+    headline(facts),
+    t(facts)[until === 'answered' ? 'roomUnanswered' : 'roomOpen'](formatDuration(facts.age), had),
+    t(facts).roomAnswer(facts.shortId),
+  ].join('\n');
 }
 
 export function movedOnText(facts: NudgeFacts, to: string, why: string): string {
