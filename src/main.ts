@@ -1,6 +1,5 @@
 // The composition root: the only file that names concrete adapters. It puts the parts together, starts them in the
 // order in which they need each other, and stops them in the opposite one.
-import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { userInfo } from 'node:os';
@@ -10,38 +9,41 @@ import { runProgram } from './cli/program.ts';
 import { loadConfig } from './cli/setup.ts';
 import { processTerminal, type Terminal } from './cli/terminal.ts';
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts';
-import { checkStateFolder } from './config/load.ts';
+import { checkStateFolder, readTlsFiles } from './config/load.ts';
 import { openMarkKeys } from './config/mark-keys.ts';
 import type { Config } from './config.ts';
 import { createApi } from './console/api.ts';
 import { createHealth } from './console/health.ts';
+import { measured } from './console/measured.ts';
 import { createMetrics } from './console/metrics.ts';
+import { openConsole } from './console/open.ts';
 import { controlSocketIn, type Listening, serveControl, serveHealth } from './console/server.ts';
 import { openTokens } from './console/tokens.ts';
+import type { Play } from './console/web/play.ts';
 import { openDoors } from './doors.ts';
 import { type FaultPoint, faultPointFrom, noFaults } from './fault-point.ts';
 import { createMailboxes } from './imap/adapter.ts';
-import { createLog, type Log, logStory } from './log.ts';
+import { createLog, type Log, storyTeller } from './log.ts';
 import { describeError } from './mail/error.ts';
 import { ourAddresses } from './mail/our-address.ts';
-import type { Notifier } from './notify/notifier.ts';
 import { createOperations } from './operate.ts';
 import type { Operations } from './operations.ts';
-import type { BareJid } from './presence/jid.ts';
+import { ownKey } from './own-key.ts';
 import { nobodyWatches, type Watcher } from './presence/watcher.ts';
-import { createPresenceDesk, type PresenceDesk } from './presence-desk.ts';
+import { createPresenceDesk, followRules } from './presence-desk.ts';
 import { createProbe } from './probe.ts';
+import { RefusedToStart } from './refused-to-start.ts';
 import { createRelay } from './relay.ts';
 import { checkDoors } from './routing/doors.ts';
 import { loadSettledRules, watchRules } from './routing/load.ts';
 import { formatProblem } from './routing/problem.ts';
 import type { Problem, Rules } from './routing/rules.ts';
-import { createRuleBook, type RuleBook } from './rule-book.ts';
+import { createRuleBook, type RuleBook, reloadAndLog } from './rule-book.ts';
+import { type Certificate, openCertificate } from './smtp/certificate.ts';
 import { composeReport } from './smtp/report.ts';
 import { createFrontDoor, type FrontDoor } from './smtp/server.ts';
 import { createTransport } from './smtp/transport.ts';
 import { openSqliteStore } from './store/sqlite/open.ts';
-import type { Store } from './store/store.ts';
 import type { StoryEvent } from './tracking/event.ts';
 import { createWebhook } from './webhook.ts';
 import { createXmpp } from './xmpp/adapter.ts';
@@ -59,27 +61,21 @@ export interface StartOptions {
   readonly onFatal?: (error: Error) => void;
   /** The sandbox's sample rules may lie in a checkout that others may write. */
   readonly anyRuleMode?: boolean;
+  /** The sandbox's people, for its console; then nobody signs in there. */
+  readonly play?: Play | null;
 }
 
 export interface Pointsman {
   readonly smtp: readonly { readonly host: string; readonly port: number }[];
   readonly http: { readonly host: string; readonly port: number };
+  /** Where browsers look; null: nowhere. */
+  readonly console: string | null;
   readonly operations: Operations;
   readonly rules: RuleBook;
   readonly watcher: Watcher;
   reload(): Promise<{ version: string; problems: readonly Problem[] }>;
   /** Finishes what is in hand; nothing accepted is lost. */
   stop(): Promise<void>;
-}
-
-/** What is wrong with the configuration or the rules: nothing was started. */
-export class RefusedToStart extends Error {
-  readonly problems: readonly Problem[];
-  constructor(problems: readonly Problem[]) {
-    super(problems.map(formatProblem).join('\n'));
-    this.name = 'RefusedToStart';
-    this.problems = problems;
-  }
 }
 
 /** @throws RefusedToStart, AlreadyRunningError, or what an address in use throws; nothing is left running then. */
@@ -93,7 +89,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     if (open) throw new RefusedToStart([open]);
     const rules = await openRules(config, options);
     const metrics = createMetrics();
-    const store = await openSqliteStore({
+    const sqlite = await openSqliteStore({
       folder: config.state,
       keepContent: config.queue.keepContent,
       onWarning: (text) => log.warn({}, text),
@@ -102,7 +98,8 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
         options.onFatal?.(error);
       },
     });
-    undo.push(() => store.close());
+    undo.push(() => sqlite.close());
+    const { store, timed } = measured(sqlite, metrics, clock);
     const markKeys = openMarkKeys(config.state);
     const tokens = openTokens(config.state, (text) => log.error({}, text));
     const freed = await store.releaseLeases();
@@ -119,13 +116,17 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     });
     xmpp?.watchRooms(rooms);
     const mailboxes = config.imap ? createMailboxes(config.imap, { clock, random, log }) : null;
-    const transport = createTransport({ hostname: config.hostname, log, clock });
+    const transport = timed(createTransport({ hostname: config.hostname, log, clock }));
     undo.push(() => transport.close());
+    let touchConsole = (): void => undefined;
+    const story = storyTeller(log);
     const tell = (event: StoryEvent) => {
       metrics.observe(event);
-      logStory(log, event);
+      touchConsole();
+      story(event);
       options.onEvent?.(event);
     };
+    const certificate = config.tls ? certificateOf(config.tls, { clock, log }) : null;
     const markKey = config.milter ? await ownKey(store, 'mark key', 'base64url') : undefined;
     const ours = config.evidence
       ? ourAddresses(Buffer.from(await ownKey(store, 'evidence key', 'base64'), 'base64'), config.evidence.domain)
@@ -163,18 +164,27 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       peers: config.peers,
       log,
       clock,
+      onEvent: (event) => metrics.observeDoor(event),
+      ...(certificate ? { tls: certificate } : {}),
     });
     let draining = false;
+    const reload = async () => {
+      const wrong = certificate?.renew() ?? null;
+      const read = await rules.reload();
+      return wrong === null ? read : { ...read, problems: [...read.problems, certificateProblem(config, wrong)] };
+    };
     const operations = createOperations({
       store,
       watcher,
       desk: watcher,
       rules,
       relay,
-      reload: () => rules.reload(),
+      reload,
       copiesAddress: ours?.copies ?? null,
       rotateMarkKey: () => markKeys.rotate(),
       hindrances: () => (draining ? ['it is shutting down'] : []),
+      door: frontDoor,
+      certificate,
       clock,
       version,
     });
@@ -182,15 +192,22 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const follow = (current: Rules) =>
       followRules(current, { desk: watcher, notifier: xmpp, rooms: joined, readStatusIn });
     follow(rules.current());
-    rules.onChange(follow);
+    rules.onChange((current) => {
+      follow(current);
+      relay.rulesChanged();
+    });
 
     // Saved files are taken up by themselves; where the system cannot watch, SIGHUP and "pointsman reload" remain.
     const watch = watchRules(
       config.rules,
-      () => reloadAndLog(rules, log, 'the rule files have changed'),
+      () => reloadAndLog({ rules, reload: () => rules.reload() }, log, 'the rule files have changed'),
       (error) => log.warn({ err: error }, 'the rules folder is not watched any more; "pointsman reload" reads it'),
     );
     undo.push(async () => watch.close());
+
+    const watching = new AbortController();
+    undo.push(async () => watching.abort());
+    void certificate?.watch(watching.signal);
 
     const control = await serveControl(controlSocketIn(config.state), createApi(operations, log, { tokens, clock }));
     undo.push(() => control.close());
@@ -209,6 +226,12 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const { hosts } = config.http;
     const health = await serveHealth(config.http, createHealth({ operations, metrics, tokens, hosts, clock, log }));
     undo.push(() => health.close());
+    const pages = config.console
+      ? await openConsole(config.console, { operations, clock, wall: systemClock, log, play: options.play ?? null })
+      : null;
+    undo.push(async () => pages?.close());
+    if (pages) touchConsole = pages.touch;
+    rules.onChange(() => touchConsole());
     log.info(
       { smtp: smtp.map(({ host, port }) => `${host}:${port}`), doors: doors.at, rules: rules.current().version },
       'ready',
@@ -224,17 +247,20 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       store,
       control,
       health,
+      pages,
     });
     return {
       smtp,
       http: { host: config.http.host, port: health.port },
+      console: pages?.url ?? null,
       operations,
       rules,
       watcher,
-      reload: () => rules.reload(),
+      reload,
       stop() {
         draining = true;
         watch.close();
+        watching.abort();
         return stop();
       },
     };
@@ -257,6 +283,7 @@ function stopper(running: {
   store: { close(): Promise<void> };
   control: Listening;
   health: Listening;
+  pages: Listening | null;
 }): () => Promise<void> {
   let stopped: Promise<void> | null = null;
   const stop = async () => {
@@ -266,6 +293,7 @@ function stopper(running: {
     running.desk.stop();
     await running.xmpp?.stop();
     await running.transport.close();
+    await running.pages?.close();
     await running.control.close();
     await running.health.close();
     await running.store.close();
@@ -276,13 +304,18 @@ function stopper(running: {
   };
 }
 
-/** A key of our own: made once, and it never leaves the state folder, whose files are ours alone. */
-async function ownKey(store: Store, name: string, encoding: 'base64' | 'base64url'): Promise<string> {
-  const known = await store.recall(name);
-  if (known !== null) return known;
-  const made = randomBytes(32).toString(encoding);
-  await store.remember(name, made);
-  return made;
+/** @throws RefusedToStart: at the start there is no last good one. */
+function certificateOf(files: NonNullable<Config['tls']>, parts: { clock: Clock; log: Log }): Certificate {
+  try {
+    return openCertificate(() => readTlsFiles(files), parts);
+  } catch (error) {
+    const place = { file: files.certFile, line: 1, column: 1 };
+    throw new RefusedToStart([{ severity: 'error', place, message: describeError(error) }]);
+  }
+}
+
+function certificateProblem({ tls }: Config, message: string): Problem {
+  return { severity: 'warning', place: { file: tls?.certFile ?? '', line: 1, column: 1 }, message };
 }
 
 async function openRules(config: Config, options: StartOptions): Promise<RuleBook> {
@@ -296,35 +329,6 @@ async function openRules(config: Config, options: StartOptions): Promise<RuleBoo
   for (const problem of first.problems)
     options.log.warn({ problem: formatProblem(problem) }, 'the rules could be better');
   return createRuleBook(first.rules, first.problems, load);
-}
-
-function reloadAndLog(rules: RuleBook, log: Log, because: string): void {
-  const before = rules.current().version;
-  rules.reload().then(
-    ({ version: inForce, problems }) => {
-      if (inForce === before && !rules.rejected()) return log.debug({ rules: inForce, because }, 'the same rules');
-      for (const problem of problems)
-        log[problem.severity === 'error' ? 'error' : 'warn']({ problem: formatProblem(problem) }, 'rules reloaded');
-      log.info({ rules: inForce, because }, rules.rejected() ? 'the last good rules stay in force' : 'rules in force');
-    },
-    (error: unknown) => log.error({ err: error }, 'the rules could not be read; the last good ones stay in force'),
-  );
-}
-
-/** Everybody the rules name is watched, every room they name is joined, every duty room and the operators'. */
-function followRules(
-  rules: Rules,
-  to: {
-    readonly desk: PresenceDesk;
-    readonly notifier: Notifier | null;
-    readonly rooms: readonly BareJid[];
-    readonly readStatusIn: string | null;
-  },
-): void {
-  to.desk.follow([...rules.people.values()].map(({ name, jid }) => ({ name, jid, readStatusIn: to.readStatusIn })));
-  const steps = [...rules.policies.values()].flatMap((policy) => policy.steps);
-  const named = steps.flatMap(({ to: target }) => (target.kind === 'room' ? [target.room] : []));
-  to.notifier?.join([...new Set([...named, ...to.rooms])]);
 }
 
 async function serve(options: { config: string }, terminal: Terminal): Promise<number> {
@@ -348,7 +352,7 @@ async function serve(options: { config: string }, terminal: Terminal): Promise<n
     return error instanceof RefusedToStart ? exitCodes.configuration : exitCodes.problem;
   }
   process.on('SIGHUP', () => {
-    reloadAndLog(pointsman.rules, log, 'SIGHUP');
+    reloadAndLog(pointsman, log, 'SIGHUP');
   });
   const died = await Promise.race([signalled(), fatal.promise]);
   log.info({}, died ? 'ending: the store has failed' : 'draining');

@@ -7,10 +7,12 @@ import { isQueueId, type QueueId } from './mail/queue-id.ts';
 import { formatReply } from './mail/reply.ts';
 import {
   type AckOutcome,
+  type GroupView,
   type Operations,
   type PersonView,
   type QueueCounts,
   RefusedError,
+  type RelayState,
   type RouteAnswer,
   type RouteQuestion,
   type Status,
@@ -20,6 +22,7 @@ import type { BareJid } from './presence/jid.ts';
 import { ageOf, neverSeen, type Presence } from './presence/presence.ts';
 import type { Watcher } from './presence/watcher.ts';
 import type { PresenceDesk } from './presence-desk.ts';
+import type { Choice } from './routing/choose.ts';
 import { replay } from './routing/explain.ts';
 import { formatProblem } from './routing/problem.ts';
 import type { PersonName, Problem, RuleSource } from './routing/rules.ts';
@@ -39,15 +42,23 @@ export interface OperateOptions {
     requeue(queueId: QueueId, to: Mailbox, by: string): Promise<Intervened>;
     /** Where mail to this address goes next: a name of the configuration. */
     nextHopOf(mailbox: Mailbox): string;
+    state?(): RelayState;
     /** Something became due: look at the timer queue now. */
     wake(): void;
     readonly advisor: Pick<Advisor, 'plan' | 'preview'>;
+    candidates(tracked: Tracked): Choice['considered'];
+    reassign(ref: DeliveryRef, to: PersonName, by: string): Promise<Tracked>;
+    snooze(ref: DeliveryRef, lasts: Duration, by: string): Promise<Tracked>;
     load(person: PersonName): { readonly open: number; readonly lastAssignedAt: Instant | null };
   };
   rotateMarkKey(): string;
   reload(): Promise<{ readonly version: string; readonly problems: readonly Problem[] }>;
   /** Further reasons for not being ready (draining), for people; none when all is well. */
   readonly hindrances?: () => readonly string[];
+  /** Of the SMTP door. */
+  readonly door?: { readonly connections: number };
+  /** The certificate that STARTTLS shows. */
+  readonly certificate?: { readonly expiresAt: Instant; problem(): string | null } | null;
   /** See Operations.copiesAddress. */
   readonly copiesAddress?: string | null;
   readonly clock: Clock;
@@ -90,6 +101,7 @@ export function createOperations(options: OperateOptions): Operations {
   async function status(): Promise<Status> {
     const counts = await countsInTime(store, clock);
     const link = watcher.link();
+    const state = relay.state?.();
     const hindrances = [...(counts === null ? ['the store does not answer'] : []), ...(options.hindrances?.() ?? [])];
     const degraded = [
       ...rules
@@ -102,6 +114,7 @@ export function createOperations(options: OperateOptions): Operations {
         : [
             `XMPP is ${link.state} for ${formatDuration(clock.now() - link.since)}${link.reason ? `: ${link.reason}` : ''}; presence is unknown, mail goes to fallbacks`,
           ]),
+      ...troublesOf(state, counts, options.certificate?.problem() ?? null),
     ];
     return {
       version: options.version,
@@ -111,6 +124,9 @@ export function createOperations(options: OperateOptions): Operations {
       link,
       faults: watcher.faults?.() ?? [],
       startedAt,
+      ...(options.door ? { connections: options.door.connections } : {}),
+      certificateExpiresAt: options.certificate?.expiresAt ?? null,
+      ...(state ? { relay: state } : {}),
       counts,
     };
   }
@@ -146,6 +162,12 @@ export function createOperations(options: OperateOptions): Operations {
     return open[0] ?? all.at(-1) ?? null;
   }
 
+  async function trackedOrRefused(id: string): Promise<Tracked> {
+    const tracked = await trackedBy(id);
+    if (tracked === null) throw new RefusedError(`no tracked message ${id}`);
+    return tracked;
+  }
+
   return {
     route: (mail) => routeAnswers(relay.advisor, mail, rules.current().version),
     status,
@@ -172,6 +194,22 @@ export function createOperations(options: OperateOptions): Operations {
     },
     countQueue: () => countQueue(options),
     listTracked: (filter) => store.listTracked(filter),
+    soonest: (limit) => store.soonestTracked(limit),
+    async candidates(id) {
+      const tracked = await trackedBy(id);
+      if (tracked === null) return null;
+      const order = { chosen: 0, eligible: 1, excluded: 2 } as const;
+      // Sorting is stable: among equals the rules' own order stays.
+      const considered = relay.candidates(tracked).toSorted((a, b) => order[a.verdict] - order[b.verdict]);
+      return { tracked, considered };
+    },
+    async reassign(id, person, by) {
+      return relay.reassign(await trackedOrRefused(id), person, by);
+    },
+    async snooze(id, lasts, by) {
+      return relay.snooze(await trackedOrRefused(id), lasts, by);
+    },
+    groups: () => groupViews(options),
     copiesAddress: async () => options.copiesAddress ?? null,
     async ack(id, by) {
       const tracked = await trackedBy(id);
@@ -228,6 +266,38 @@ export function createOperations(options: OperateOptions): Operations {
     rotateMarkKey: async () => ({ key: options.rotateMarkKey() }),
     reload: () => options.reload(),
   };
+}
+
+/** A mail like most, to ask where it would go: from a stranger, about nothing. */
+const stranger = 'somebody@elsewhere.invalid' as Mailbox;
+
+function groupViews({ rules, relay }: OperateOptions): readonly GroupView[] {
+  const { groups, version } = rules.current();
+  return [...groups.values()].flatMap((group): GroupView[] => {
+    const [address] = group.addresses;
+    if (address === undefined) return [];
+    const [next] = routeAnswers(relay.advisor, { from: stranger, to: [address], header: '' }, version);
+    if (!next) return [];
+    const { name, addresses, members, strategy, eligible, hold } = group;
+    return [{ name, addresses, members, strategy, eligible, hold, policy: group.policy?.name ?? null, next }];
+  });
+}
+
+/** What somebody should see to though mail flows. */
+function troublesOf(state: RelayState | undefined, counts: Status['counts'], certificate: string | null): string[] {
+  const dead = counts?.deliveries.dead ?? 0;
+  return [
+    ...(state?.full == null ? [] : [`no mail is taken for now: ${state.full}`]),
+    ...(state?.hops ?? []).flatMap(({ name, state: breaker, cause }) =>
+      breaker === 'closed' ? [] : [`next hop ${name} does not answer: ${cause}`],
+    ),
+    ...(dead === 0
+      ? []
+      : [
+          `${dead} dead letter${dead === 1 ? '' : 's'}: "pointsman queue list --dead" shows them, drop or requeue-to ends them`,
+        ]),
+    ...(certificate === null ? [] : [certificate]),
+  ];
 }
 
 const said = { hold: 'put on hold', release: 'released', drop: 'dropped' } as const;

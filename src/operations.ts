@@ -34,8 +34,34 @@ export interface Status {
   /** What is wrong with presence, each with what to do about it. */
   readonly faults?: readonly PresenceFault[];
   readonly startedAt: number;
+  /** Open SMTP connections. */
+  readonly connections?: number;
+  /** Of the certificate that STARTTLS shows; null: there is none. */
+  readonly certificateExpiresAt?: Instant | null;
+  readonly relay?: RelayState;
   /** Null when the store does not answer. */
   readonly counts: Awaited<ReturnType<Store['counts']>> | null;
+}
+
+/** What the relay is about at this moment. */
+export interface RelayState {
+  /** All that the configuration names. */
+  readonly hops: readonly HopState[];
+  /** Deliveries being attempted. */
+  readonly inHand: number;
+  /** Why no mail is taken for want of room; null: it is. */
+  readonly full: string | null;
+}
+
+export interface HopState {
+  readonly name: string;
+  /** Of the circuit breaker: open means that nothing is sent. */
+  readonly state: 'closed' | 'open' | 'probing';
+  /** Transactions at one time at most, and under way. */
+  readonly level: number;
+  readonly under: number;
+  /** Why the last session failed; empty when it did not. */
+  readonly cause: string;
 }
 
 export interface PersonView {
@@ -113,6 +139,26 @@ export interface PresenceFilter {
   readonly group?: string;
 }
 
+/** One group as the rules in force have it. */
+export interface GroupView {
+  readonly name: string;
+  readonly addresses: readonly string[];
+  readonly members: readonly string[];
+  readonly strategy: string;
+  readonly eligible: readonly string[];
+  /** How long mail waits for somebody; null: not at all. */
+  readonly hold: Duration | null;
+  readonly policy: string | null;
+  /** What would become now of a mail that is like most. */
+  readonly next: RouteAnswer;
+}
+
+/** Who might have a tracked message now, the best first. */
+export interface Candidates {
+  readonly tracked: Tracked;
+  readonly considered: Choice['considered'];
+}
+
 export type PresenceWish = Pick<Override, 'state' | 'until' | 'note' | 'substitute'> & {
   /** Absent: at once. */
   readonly from?: Instant;
@@ -144,6 +190,15 @@ export interface Operations {
   /** What waits, by next hop and age. */
   countQueue(): Promise<QueueCounts>;
   listTracked(filter: { states?: readonly TrackState[]; group?: string; limit: number }): Promise<readonly Tracked[]>;
+  /** Those whose next step is due first. */
+  soonest(limit: number): Promise<readonly Tracked[]>;
+  /** Null when no such message is tracked. */
+  candidates(id: string): Promise<Candidates | null>;
+  /** Gives it to somebody the rules name. @throws RefusedError */
+  reassign(id: string, person: string, by: string): Promise<Tracked>;
+  /** More time for its owner. @throws RefusedError */
+  snooze(id: string, lasts: Duration, by: string): Promise<Tracked>;
+  groups(): readonly GroupView[];
   /** `by` is who did it, for the record. */
   ack(id: string, by: string): Promise<AckOutcome>;
   /** Where copies of members' mail are to be sent; null when no domain is set aside for evidence. A secret. */

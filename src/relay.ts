@@ -18,14 +18,14 @@ import { readFacts } from './mail/header.ts';
 import type { Mailbox } from './mail/path.ts';
 import { newQueueId, type QueueId } from './mail/queue-id.ts';
 import { replies } from './mail/reply.ts';
-import type { AckOutcome } from './operations.ts';
+import type { AckOutcome, RelayState } from './operations.ts';
 import type { BareJid } from './presence/jid.ts';
 import type { PresenceChange } from './presence/presence.ts';
 import { Absences } from './relay/absences.ts';
 import { admitRecipient, dropFile, isPostmaster, keepSafe, peersOf } from './relay/accepting.ts';
 import { createAdvisor } from './relay/advising.ts';
 import { createAnswering } from './relay/answering.ts';
-import { type Work, waitsFor, wakeHeldOf } from './relay/choosing.ts';
+import { type Work, wakeHeldOf } from './relay/choosing.ts';
 import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
 import { createAnnouncer } from './relay/faults/announcing.ts';
@@ -42,15 +42,19 @@ import { weighHeader, weighMail } from './relay/mail-evidence.ts';
 import { watchMailboxes } from './relay/mailbox-evidence.ts';
 import { refOfNudgeId } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
+import { candidatesFor, reassign, snooze } from './relay/reassigning.ts';
+import { lookAgain } from './relay/replanning.ts';
 import { requeue } from './relay/requeueing.ts';
 import { hearReturned } from './relay/returning.ts';
 import { createSending } from './relay/sending.ts';
+import type { Choice } from './routing/choose.ts';
 import { allCandidates } from './routing/plan.ts';
 import type { Person, Rules } from './routing/rules.ts';
 import type { DeliveryRef, Due, Intervened } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
 import type { Trigger } from './tracking/event.ts';
 import { type Grade, grades } from './tracking/evidence.ts';
+import type { Tracked } from './tracking/tracked.ts';
 
 export interface Relay extends Intake {
   /** Takes what is due from now on. */
@@ -63,12 +67,21 @@ export interface Relay extends Intake {
   requeue(queueId: QueueId, to: Mailbox, by: string): Promise<Intervened>;
   /** Where mail to this address goes next: a name of the configuration. */
   nextHopOf(mailbox: Mailbox): string;
+  /** Other rules are in force: what waits looks again, where the admin wants that. */
+  rulesChanged(): void;
   /** Something was made due from outside (an operator's retry). */
   wake(): void;
+  /** For metrics and people. */
+  state(): RelayState;
   /** For doors that advise an MTA. */
   readonly advisor: Advisor;
   /** For doors that answer lookups. */
   lookup(steady: Duration): (map: string | null, key: string) => LookedUp;
+  /** Who might have a tracked message now, and why not the others. */
+  candidates(tracked: Tracked): Choice['considered'];
+  /** By an operator's hand. @throws RefusedError */
+  reassign(ref: DeliveryRef, to: string, by: string): Promise<Tracked>;
+  snooze(ref: DeliveryRef, lasts: Duration, by: string): Promise<Tracked>;
   load(person: string): { open: number; lastAssignedAt: number | null };
 }
 
@@ -88,7 +101,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const wake = () => {
     for (const loop of loops) loop.wake();
   };
-  const absences = new Absences(parts.store);
+  const absences = new Absences(parts.store, parts.watcher);
   await absences.load(parts.rules.current().people.keys());
   const stage: Stage = {
     ...parts,
@@ -108,6 +121,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const peers = peersOf(parts.config);
   const rates = new RateLimits(stage.config.limits);
   const room = new Room({ ...stage, ...stage.config.limits });
+  const { nextHops } = parts.config;
+  const hopNames = [...new Set([nextHops.default, ...nextHops.byDomain.values()].map(({ name }) => name))];
   const announcer = createAnnouncer(stage, { ...nobodyTold, ...parts.operators });
   const desk = createDesk(stage, announcer);
   const sources = createSources(stage, desk);
@@ -143,7 +158,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     const accepted = await keepSafe(stage, client, theirs, content, atOnce ? attemptLease : null).finally(() => {
       arriving -= 1;
     });
-    if (atOnce) attempts?.take(send(accepted.works, content));
+    // The peer hears first that it is safe: a turn later the next hop gets it.
+    if (atOnce) attempts?.take(aTurnLater().then(() => send(accepted.works, content)));
     // The mail is safe, and the peer must hear so, even when what it says as a reply cannot be stored just now.
     const trusted = client.carriesMembers || peers.carriesMembers(client.address);
     await weighMail(stage, accepted.facts, content, trusted).catch((error: unknown) =>
@@ -167,11 +183,16 @@ export async function createRelay(parts: Parts): Promise<Relay> {
 
   /** `content`: when it is in memory still. */
   async function send(works: readonly Work[], content?: Content): Promise<void> {
-    for (const each of works) inHand.add(keyOf(each));
+    const mine = new Set(works);
+    for (const each of mine) inHand.add(keyOf(each));
+    const letGo = (work: Work) => {
+      // Once: by the end somebody else may have it in hand.
+      if (mine.delete(work)) inHand.delete(keyOf(work));
+    };
     try {
-      await dispatch(stage, works, cutOff.signal, content);
+      await dispatch(stage, works, cutOff.signal, { fresh: content, letGo });
     } finally {
-      for (const each of works) inHand.delete(keyOf(each));
+      for (const each of [...mine]) letGo(each);
     }
   }
 
@@ -215,9 +236,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     if (!person || state === 'unknown') return;
     if (state !== 'offline') await sending.seenAgain(change.jid);
     // Also when they are now known to be away: the last one we waited for may have been heard of.
-    for (const group of rules.groups.values()) {
-      if (waitsFor(group, person.name, rules)) await wakeHeldOf(stage, group.name, stage.clock.now());
-    }
+    for (const group of stage.ledger.awaiting(person.name)) await wakeHeldOf(stage, group, stage.clock.now());
     if (state !== 'offline' || !(await hasLeft(stage, change, stopping.signal))) return;
     await desk.left(person.name);
     for (const tracked of await stage.store.openTracked({ owner: person.name })) {
@@ -273,8 +292,17 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     openContent: () => stage.store.openContent(),
     acknowledge,
     requeue: (queueId, to, by) => requeue(stage, queueId, to, by),
+    candidates: (tracked) => candidatesFor(stage, tracked),
+    reassign: (ref, to, by) => reassign(stage, ref, to, by),
+    snooze: (ref, lasts, by) => snooze(stage, ref, lasts, by),
     nextHopOf: (mailbox) => hopFor(stage.config.nextHops, mailbox).name,
+    rulesChanged: () => inBackground('the change of the rules', lookAgain(stage)),
     wake,
+    state: () => ({
+      hops: hopNames.map((name) => stage.hops.status(name)),
+      inHand: attempts?.inHand() ?? 0,
+      full: room.full,
+    }),
     load: (person) => ({ open: stage.ledger.open(person), lastAssignedAt: stage.ledger.lastAssignedAt(person) }),
 
     start() {
@@ -316,6 +344,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
           ],
         }),
       );
+      // They may have been changed while nobody looked.
+      inBackground('what is held', lookAgain(stage));
     },
 
     async drain() {
@@ -346,3 +376,5 @@ function personWithJid(rules: Rules, jid: BareJid): Person | undefined {
   }
   return known.get(jid);
 }
+
+const aTurnLater = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
