@@ -5,7 +5,7 @@ import type { Duration } from './clock.ts';
 import { configFileSchema, defaults, isLoopback } from './config/config-file.ts';
 import { checkDoors, type LookupConfig, lookupOf, type MilterConfig, milterOf } from './config/doors.ts';
 import { nextHopsOf } from './config/next-hops.ts';
-import { type ConfigSurroundings, certificatesIn, passwordOf } from './config/secrets.ts';
+import { type ConfigSurroundings, certificatesIn, passwordOf, type TlsFiles, tlsOf } from './config/secrets.ts';
 import type { Mailbox } from './mail/path.ts';
 import type { Language } from './mail/report-text.ts';
 import type { BareJid } from './presence/jid.ts';
@@ -24,6 +24,8 @@ export interface Config {
   /** Absolute path of the rules folder. */
   readonly rules: string;
   readonly listen: readonly { readonly host: string; readonly port: number; readonly carriesMembers: boolean }[];
+  /** Absolute paths, PEM: the certificate that STARTTLS shows, and its key. Absent: STARTTLS is not offered. */
+  readonly tls?: TlsFiles;
   /** /healthz, /readyz and /metrics, and with a token /api/v1/route; loopback only. */
   readonly http: {
     readonly host: string;
@@ -54,6 +56,8 @@ export interface Config {
     readonly delayNotice: Duration | null;
     /** Content of a finished message is deleted after this. */
     readonly keepContent: Duration;
+    /** What becomes of mail that waits when other rules come into force; absent: it ends as it was planned. */
+    readonly onReload?: 'finish' | 'replan';
   };
   /** Where MTAs ask us as their milter. */
   readonly milter?: MilterConfig;
@@ -174,6 +178,7 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
     listen: (read.listen?.value ?? [{ value: { address: defaults.listen, carries: undefined } }]).flatMap(
       ({ value }) => (value.address ? [{ ...value.address, carriesMembers: value.carries === 'members' }] : []),
     ),
+    ...tlsOf(read.tls, surroundings, report),
     http: { ...(read.http?.address ?? defaults.http), hosts: read.http?.hosts ?? [] },
     peers: (read.peers?.value ?? []).flatMap(({ address, carries, lineEnds }) =>
       address === undefined

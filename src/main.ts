@@ -10,11 +10,12 @@ import { runProgram } from './cli/program.ts';
 import { loadConfig } from './cli/setup.ts';
 import { processTerminal, type Terminal } from './cli/terminal.ts';
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts';
-import { checkStateFolder } from './config/load.ts';
+import { checkStateFolder, readTlsFiles } from './config/load.ts';
 import { openMarkKeys } from './config/mark-keys.ts';
 import type { Config } from './config.ts';
 import { createApi } from './console/api.ts';
 import { createHealth } from './console/health.ts';
+import { measured } from './console/measured.ts';
 import { createMetrics } from './console/metrics.ts';
 import { controlSocketIn, type Listening, serveControl, serveHealth } from './console/server.ts';
 import { openTokens } from './console/tokens.ts';
@@ -24,19 +25,18 @@ import { createMailboxes } from './imap/adapter.ts';
 import { createLog, type Log, logStory } from './log.ts';
 import { describeError } from './mail/error.ts';
 import { ourAddresses } from './mail/our-address.ts';
-import type { Notifier } from './notify/notifier.ts';
 import { createOperations } from './operate.ts';
 import type { Operations } from './operations.ts';
-import type { BareJid } from './presence/jid.ts';
 import { nobodyWatches, type Watcher } from './presence/watcher.ts';
-import { createPresenceDesk, type PresenceDesk } from './presence-desk.ts';
+import { createPresenceDesk, followRules } from './presence-desk.ts';
 import { createProbe } from './probe.ts';
 import { createRelay } from './relay.ts';
 import { checkDoors } from './routing/doors.ts';
 import { loadSettledRules, watchRules } from './routing/load.ts';
 import { formatProblem } from './routing/problem.ts';
 import type { Problem, Rules } from './routing/rules.ts';
-import { createRuleBook, type RuleBook } from './rule-book.ts';
+import { createRuleBook, type RuleBook, reloadAndLog } from './rule-book.ts';
+import { type Certificate, openCertificate } from './smtp/certificate.ts';
 import { composeReport } from './smtp/report.ts';
 import { createFrontDoor, type FrontDoor } from './smtp/server.ts';
 import { createTransport } from './smtp/transport.ts';
@@ -93,7 +93,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     if (open) throw new RefusedToStart([open]);
     const rules = await openRules(config, options);
     const metrics = createMetrics();
-    const store = await openSqliteStore({
+    const sqlite = await openSqliteStore({
       folder: config.state,
       keepContent: config.queue.keepContent,
       onWarning: (text) => log.warn({}, text),
@@ -102,7 +102,8 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
         options.onFatal?.(error);
       },
     });
-    undo.push(() => store.close());
+    undo.push(() => sqlite.close());
+    const { store, timed } = measured(sqlite, metrics, clock);
     const markKeys = openMarkKeys(config.state);
     const tokens = openTokens(config.state, (text) => log.error({}, text));
     const freed = await store.releaseLeases();
@@ -119,13 +120,14 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     });
     xmpp?.watchRooms(rooms);
     const mailboxes = config.imap ? createMailboxes(config.imap, { clock, random, log }) : null;
-    const transport = createTransport({ hostname: config.hostname, log, clock });
+    const transport = timed(createTransport({ hostname: config.hostname, log, clock }));
     undo.push(() => transport.close());
     const tell = (event: StoryEvent) => {
       metrics.observe(event);
       logStory(log, event);
       options.onEvent?.(event);
     };
+    const certificate = config.tls ? certificateOf(config.tls, { clock, log }) : null;
     const markKey = config.milter ? await ownKey(store, 'mark key', 'base64url') : undefined;
     const ours = config.evidence
       ? ourAddresses(Buffer.from(await ownKey(store, 'evidence key', 'base64'), 'base64'), config.evidence.domain)
@@ -163,18 +165,27 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       peers: config.peers,
       log,
       clock,
+      onEvent: (event) => metrics.observeDoor(event),
+      ...(certificate ? { tls: certificate } : {}),
     });
     let draining = false;
+    const reload = async () => {
+      const wrong = certificate?.renew() ?? null;
+      const read = await rules.reload();
+      return wrong === null ? read : { ...read, problems: [...read.problems, certificateProblem(config, wrong)] };
+    };
     const operations = createOperations({
       store,
       watcher,
       desk: watcher,
       rules,
       relay,
-      reload: () => rules.reload(),
+      reload,
       copiesAddress: ours?.copies ?? null,
       rotateMarkKey: () => markKeys.rotate(),
       hindrances: () => (draining ? ['it is shutting down'] : []),
+      door: frontDoor,
+      certificate,
       clock,
       version,
     });
@@ -182,15 +193,22 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const follow = (current: Rules) =>
       followRules(current, { desk: watcher, notifier: xmpp, rooms: joined, readStatusIn });
     follow(rules.current());
-    rules.onChange(follow);
+    rules.onChange((current) => {
+      follow(current);
+      relay.rulesChanged();
+    });
 
     // Saved files are taken up by themselves; where the system cannot watch, SIGHUP and "pointsman reload" remain.
     const watch = watchRules(
       config.rules,
-      () => reloadAndLog(rules, log, 'the rule files have changed'),
+      () => reloadAndLog({ rules, reload: () => rules.reload() }, log, 'the rule files have changed'),
       (error) => log.warn({ err: error }, 'the rules folder is not watched any more; "pointsman reload" reads it'),
     );
     undo.push(async () => watch.close());
+
+    const watching = new AbortController();
+    undo.push(async () => watching.abort());
+    void certificate?.watch(watching.signal);
 
     const control = await serveControl(controlSocketIn(config.state), createApi(operations, log, { tokens, clock }));
     undo.push(() => control.close());
@@ -231,10 +249,11 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       operations,
       rules,
       watcher,
-      reload: () => rules.reload(),
+      reload,
       stop() {
         draining = true;
         watch.close();
+        watching.abort();
         return stop();
       },
     };
@@ -276,6 +295,20 @@ function stopper(running: {
   };
 }
 
+/** @throws RefusedToStart: at the start there is no last good one. */
+function certificateOf(files: NonNullable<Config['tls']>, parts: { clock: Clock; log: Log }): Certificate {
+  try {
+    return openCertificate(() => readTlsFiles(files), parts);
+  } catch (error) {
+    const place = { file: files.certFile, line: 1, column: 1 };
+    throw new RefusedToStart([{ severity: 'error', place, message: describeError(error) }]);
+  }
+}
+
+function certificateProblem({ tls }: Config, message: string): Problem {
+  return { severity: 'warning', place: { file: tls?.certFile ?? '', line: 1, column: 1 }, message };
+}
+
 /** A key of our own: made once, and it never leaves the state folder, whose files are ours alone. */
 async function ownKey(store: Store, name: string, encoding: 'base64' | 'base64url'): Promise<string> {
   const known = await store.recall(name);
@@ -296,35 +329,6 @@ async function openRules(config: Config, options: StartOptions): Promise<RuleBoo
   for (const problem of first.problems)
     options.log.warn({ problem: formatProblem(problem) }, 'the rules could be better');
   return createRuleBook(first.rules, first.problems, load);
-}
-
-function reloadAndLog(rules: RuleBook, log: Log, because: string): void {
-  const before = rules.current().version;
-  rules.reload().then(
-    ({ version: inForce, problems }) => {
-      if (inForce === before && !rules.rejected()) return log.debug({ rules: inForce, because }, 'the same rules');
-      for (const problem of problems)
-        log[problem.severity === 'error' ? 'error' : 'warn']({ problem: formatProblem(problem) }, 'rules reloaded');
-      log.info({ rules: inForce, because }, rules.rejected() ? 'the last good rules stay in force' : 'rules in force');
-    },
-    (error: unknown) => log.error({ err: error }, 'the rules could not be read; the last good ones stay in force'),
-  );
-}
-
-/** Everybody the rules name is watched, every room they name is joined, every duty room and the operators'. */
-function followRules(
-  rules: Rules,
-  to: {
-    readonly desk: PresenceDesk;
-    readonly notifier: Notifier | null;
-    readonly rooms: readonly BareJid[];
-    readonly readStatusIn: string | null;
-  },
-): void {
-  to.desk.follow([...rules.people.values()].map(({ name, jid }) => ({ name, jid, readStatusIn: to.readStatusIn })));
-  const steps = [...rules.policies.values()].flatMap((policy) => policy.steps);
-  const named = steps.flatMap(({ to: target }) => (target.kind === 'room' ? [target.room] : []));
-  to.notifier?.join([...new Set([...named, ...to.rooms])]);
 }
 
 async function serve(options: { config: string }, terminal: Terminal): Promise<number> {
@@ -348,7 +352,7 @@ async function serve(options: { config: string }, terminal: Terminal): Promise<n
     return error instanceof RefusedToStart ? exitCodes.configuration : exitCodes.problem;
   }
   process.on('SIGHUP', () => {
-    reloadAndLog(pointsman.rules, log, 'SIGHUP');
+    reloadAndLog(pointsman, log, 'SIGHUP');
   });
   const died = await Promise.race([signalled(), fatal.promise]);
   log.info({}, died ? 'ending: the store has failed' : 'draining');

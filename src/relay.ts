@@ -18,14 +18,14 @@ import { readFacts } from './mail/header.ts';
 import type { Mailbox } from './mail/path.ts';
 import { newQueueId, type QueueId } from './mail/queue-id.ts';
 import { replies } from './mail/reply.ts';
-import type { AckOutcome } from './operations.ts';
+import type { AckOutcome, RelayState } from './operations.ts';
 import type { BareJid } from './presence/jid.ts';
 import type { PresenceChange } from './presence/presence.ts';
 import { Absences } from './relay/absences.ts';
 import { admitRecipient, dropFile, isPostmaster, keepSafe, peersOf } from './relay/accepting.ts';
 import { createAdvisor } from './relay/advising.ts';
 import { createAnswering } from './relay/answering.ts';
-import { type Work, waitsFor, wakeHeldOf } from './relay/choosing.ts';
+import { type Work, wakeHeldOf } from './relay/choosing.ts';
 import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
 import { createAnnouncer } from './relay/faults/announcing.ts';
@@ -42,6 +42,7 @@ import { weighHeader, weighMail } from './relay/mail-evidence.ts';
 import { watchMailboxes } from './relay/mailbox-evidence.ts';
 import { refOfNudgeId } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
+import { lookAgain } from './relay/replanning.ts';
 import { requeue } from './relay/requeueing.ts';
 import { hearReturned } from './relay/returning.ts';
 import { createSending } from './relay/sending.ts';
@@ -63,8 +64,12 @@ export interface Relay extends Intake {
   requeue(queueId: QueueId, to: Mailbox, by: string): Promise<Intervened>;
   /** Where mail to this address goes next: a name of the configuration. */
   nextHopOf(mailbox: Mailbox): string;
+  /** Other rules are in force: what waits looks again, where the admin wants that. */
+  rulesChanged(): void;
   /** Something was made due from outside (an operator's retry). */
   wake(): void;
+  /** For metrics and people. */
+  state(): RelayState;
   /** For doors that advise an MTA. */
   readonly advisor: Advisor;
   /** For doors that answer lookups. */
@@ -88,7 +93,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const wake = () => {
     for (const loop of loops) loop.wake();
   };
-  const absences = new Absences(parts.store);
+  const absences = new Absences(parts.store, parts.watcher);
   await absences.load(parts.rules.current().people.keys());
   const stage: Stage = {
     ...parts,
@@ -108,6 +113,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const peers = peersOf(parts.config);
   const rates = new RateLimits(stage.config.limits);
   const room = new Room({ ...stage, ...stage.config.limits });
+  const { nextHops } = parts.config;
+  const hopNames = [...new Set([nextHops.default, ...nextHops.byDomain.values()].map(({ name }) => name))];
   const announcer = createAnnouncer(stage, { ...nobodyTold, ...parts.operators });
   const desk = createDesk(stage, announcer);
   const sources = createSources(stage, desk);
@@ -167,11 +174,16 @@ export async function createRelay(parts: Parts): Promise<Relay> {
 
   /** `content`: when it is in memory still. */
   async function send(works: readonly Work[], content?: Content): Promise<void> {
-    for (const each of works) inHand.add(keyOf(each));
+    const mine = new Set(works);
+    for (const each of mine) inHand.add(keyOf(each));
+    const letGo = (work: Work) => {
+      // Once: by the end somebody else may have it in hand.
+      if (mine.delete(work)) inHand.delete(keyOf(work));
+    };
     try {
-      await dispatch(stage, works, cutOff.signal, content);
+      await dispatch(stage, works, cutOff.signal, { fresh: content, letGo });
     } finally {
-      for (const each of works) inHand.delete(keyOf(each));
+      for (const each of [...mine]) letGo(each);
     }
   }
 
@@ -215,9 +227,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     if (!person || state === 'unknown') return;
     if (state !== 'offline') await sending.seenAgain(change.jid);
     // Also when they are now known to be away: the last one we waited for may have been heard of.
-    for (const group of rules.groups.values()) {
-      if (waitsFor(group, person.name, rules)) await wakeHeldOf(stage, group.name, stage.clock.now());
-    }
+    for (const group of stage.ledger.awaiting(person.name)) await wakeHeldOf(stage, group, stage.clock.now());
     if (state !== 'offline' || !(await hasLeft(stage, change, stopping.signal))) return;
     await desk.left(person.name);
     for (const tracked of await stage.store.openTracked({ owner: person.name })) {
@@ -274,7 +284,13 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     acknowledge,
     requeue: (queueId, to, by) => requeue(stage, queueId, to, by),
     nextHopOf: (mailbox) => hopFor(stage.config.nextHops, mailbox).name,
+    rulesChanged: () => inBackground('the change of the rules', lookAgain(stage)),
     wake,
+    state: () => ({
+      hops: hopNames.map((name) => stage.hops.status(name)),
+      inHand: attempts?.inHand() ?? 0,
+      full: room.full,
+    }),
     load: (person) => ({ open: stage.ledger.open(person), lastAssignedAt: stage.ledger.lastAssignedAt(person) }),
 
     start() {
@@ -316,6 +332,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
           ],
         }),
       );
+      // They may have been changed while nobody looked.
+      inBackground('what is held', lookAgain(stage));
     },
 
     async drain() {

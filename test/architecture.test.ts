@@ -41,7 +41,7 @@ const layers: readonly Layer[] = [
   // Parsing the configuration is pure; reading it from the disk is an edge.
   {
     name: 'config',
-    files: /^src\/(config|config\/(config-file|doors|next-hops|secrets)|init)\.ts$/,
+    files: /^src\/(config|config\/(config-file|defaults|doors|next-hops|secrets)|init)\.ts$/,
     imports: ports,
     packages: ['ipaddr.js', 'yaml'],
     builtin: ['node:net', 'node:path'],

@@ -12,6 +12,13 @@ export function newQueueId(now: Instant, random: Random): QueueId {
   return (base32(now, 9) + chance(4, random)) as QueueId;
 }
 
+/** The moment a queue id was made. */
+export function acceptedAtOf(queueId: QueueId): Instant {
+  let value = 0;
+  for (let at = 0; at < 9; at += 1) value = value * 32 + alphabet.indexOf(queueId.charAt(at));
+  return value;
+}
+
 export function isQueueId(text: string): text is QueueId {
   return /^[0-9A-HJKMNP-TV-Z]{13}$/.test(text);
 }

@@ -3,6 +3,7 @@
 //
 //   ack [ID]             pass [ID] [to NAME]     claim [ID]      release [ID]     snooze [ID] 30m     [in] 10m [ID]
 //   yes [ID]   no [ID]   who [ID | GROUP]        list            show ID          redirect ID [to] NAME
+//   pick [ID] 2 | NAME     ID 2
 //   why [ID]   away [until 14:00 | 2h]           back            mute GROUP       unmute GROUP        help      2
 import { type Duration, day, parseDuration } from '../clock.ts';
 import { fillers, type Language, nearest, toWords, untilWords, type Verb, verbs, wordOf } from './words.ts';
@@ -15,6 +16,8 @@ export interface Said {
   /** A person or a group; kept as it was said, looked up without regard to case. */
   readonly name?: string;
   readonly lasting?: Duration;
+  /** Of those that were proposed. */
+  readonly number?: number;
   /** A time of day in the speaker's zone. */
   readonly until?: TimeOfDay;
 }
@@ -53,6 +56,8 @@ export function parseCommand(body: string): Command | undefined {
   if (first === undefined) return undefined;
   // `?` alone is a word of its own; within words punctuation says nothing.
   if (/^[1-9]\d?$/.test(first) && rest.length === 0) return { kind: 'number', number: Number(first) };
+  // `k7mf 2`, turned round above
+  if (/^[1-9]\d?$/.test(first) && rest.length === 1) return withRest('pick', [...rest, first], null, {});
   // `in 10m`, `10m k7mf`
   const promised = first === 'in' ? rest : words;
   const lasting = durationOf(promised[0] ?? '');
@@ -94,14 +99,28 @@ function timeOf(word: string): TimeOfDay | undefined {
   return parts && hour < 24 && minute < 60 ? { hour, minute } : undefined;
 }
 
-const takesName: ReadonlySet<Verb | 'promise'> = new Set(['pass', 'redirect', 'who', 'mute', 'unmute']);
+const takesName: ReadonlySet<Verb | 'promise'> = new Set(['pass', 'redirect', 'pick', 'who', 'mute', 'unmute']);
 const takesTime: ReadonlySet<Verb | 'promise'> = new Set(['snooze', 'away', 'promise', 'mute']);
 const takesId: ReadonlySet<Verb | 'promise'> = new Set([
-  ...(['ack', 'pass', 'claim', 'release', 'snooze', 'yes', 'no', 'who', 'show', 'redirect', 'why', 'promise'] as const),
+  ...([
+    'ack',
+    'pass',
+    'claim',
+    'release',
+    'snooze',
+    'yes',
+    'no',
+    'who',
+    'show',
+    'redirect',
+    'pick',
+    'why',
+    'promise',
+  ] as const),
 ]);
 
 function withRest(verb: Verb | 'promise', rest: readonly string[], language: Language | null, already: Said): Command {
-  const said: { id?: string; name?: string; lasting?: Duration; until?: TimeOfDay } = { ...already };
+  const said: { id?: string; name?: string; number?: number; lasting?: Duration; until?: TimeOfDay } = { ...already };
   const unclear = (word: string): Command => ({ kind: 'unclear', said: word, after: verb });
   let named = false;
   for (const [index, word] of rest.entries()) {
@@ -113,7 +132,8 @@ function withRest(verb: Verb | 'promise', rest: readonly string[], language: Lan
     }
     const lasting = takesTime.has(verb) ? durationOf(word) : undefined;
     const until = verb === 'away' ? timeOf(word) : undefined;
-    if (lasting !== undefined && said.lasting === undefined && said.until === undefined) said.lasting = lasting;
+    if (verb === 'pick' && /^[1-9]\d?$/.test(word) && said.number === undefined) said.number = Number(word);
+    else if (lasting !== undefined && said.lasting === undefined && said.until === undefined) said.lasting = lasting;
     else if (until && (untilWords.has(before) || word.includes(':')) && said.lasting === undefined) said.until = until;
     else if (named && said.name === undefined) said.name = word;
     else if (isShortId(word) && takesId.has(verb) && said.id === undefined) said.id = word;

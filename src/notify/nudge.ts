@@ -49,6 +49,16 @@ export function nudgeText(facts: NudgeFacts, why: string): string {
   ].join('\n');
 }
 
+/** To an operator: who could have it, in order. @param lines one for each candidate */
+export function proposalText(facts: NudgeFacts, lines: readonly string[], within: Duration): string {
+  return [
+    headline(facts),
+    t(facts).propose(formatDuration(within)),
+    ...lines.map((line, index) => `${index + 1}. ${oneLine(line, 160)}`),
+    t(facts).proposeAnswer(facts.shortId),
+  ].join('\n');
+}
+
 /** For a group whose mail nobody watches over. */
 export function toldText(facts: NudgeFacts): string {
   return `${untagged(facts)}\n${t(facts).inMailbox(formatDuration(facts.age))}`;

@@ -29,6 +29,12 @@ const en = {
   movedOn: (id: string, how: string, verb: string) =>
     `#${id} has moved on since: it is ${how}. Say ${verb} ${id} if you still mean it.`,
   waiting: (id: string) => `#${id} is not forwarded yet: nobody is eligible. It comes to whoever is there first.`,
+  picked: (id: string, person: string) => `#${id} goes to ${person}.`,
+  pickedBy: (id: string, person: string, by: string) => `#${id} goes to ${person}; ${by} has picked.`,
+  nobodyPicked: (id: string, person: string) => `#${id} goes to ${person}; nobody has picked in time.`,
+  toBePicked: (id: string) => `#${id} is not forwarded yet: an operator is asked who gets it.`,
+  nothingToPick: 'Nothing waits for you to pick.',
+  whichPick: (ids: string) => `Which one? Say pick ID NUMBER. There are: ${ids}.`,
   notYours: (id: string, group: string) => `#${id} is not yours: it is for the members of ${group}.`,
   operatorsOnly: (verb: string) => `Only an operator may ${verb}.`,
   unknownId: (id: string) => `I know of no mail #${id}. Answer list to see what is with you.`,
@@ -79,6 +85,8 @@ const en = {
   faultOwned: (id: string, who: string) => `Fault ${id} is with ${who}.`,
   faultFree: (id: string) => `Fault ${id} is with nobody.`,
   faultGone: (id: string) => `Fault ${id} is over.`,
+  quietSummary: (dropped: number) =>
+    `${dropped === 1 ? 'One note' : `${dropped} notes`} went out of date in your quiet hours. Answer list for what is open.`,
   summary: (from: string, to: string, dropped: number) =>
     `I was cut off from you from ${from} to ${to}. ${dropped === 1 ? 'One note' : `${dropped} notes`} of that time ${dropped === 1 ? 'is' : 'are'} out of date and not sent. Answer list for what is open.`,
 } as const;
@@ -114,6 +122,12 @@ const de: Phrases = {
   keepsMoving: (id) => `#${id} ist gerade in Bewegung; bitte noch einmal.`,
   movedOn: (id, how, verb) => `#${id} ist inzwischen weiter: es ist ${how}. Sag ${verb} ${id}, wenn du es noch willst.`,
   waiting: (id) => `#${id} ist noch bei niemandem: keiner ist da. Es geht an den, der zuerst da ist.`,
+  picked: (id, person) => `#${id} geht an ${person}.`,
+  pickedBy: (id, person, by) => `#${id} geht an ${person}; ${by} hat gewählt.`,
+  nobodyPicked: (id, person) => `#${id} geht an ${person}; niemand hat rechtzeitig gewählt.`,
+  toBePicked: (id) => `#${id} ist noch bei niemandem: die Aufsicht wird gefragt, wer es bekommt.`,
+  nothingToPick: 'Es gibt nichts, wozu du jemanden wählen könntest.',
+  whichPick: (ids) => `Welche? Sag wähle KENNUNG NUMMER. Es gibt: ${ids}.`,
   notYours: (id, group) => `#${id} ist nicht für dich, sondern für die Mitglieder von ${group}.`,
   operatorsOnly: (verb) => `${verb} darf nur die Aufsicht.`,
   unknownId: (id) => `Ich kenne keine Mail #${id}. Mit liste siehst du, was bei dir ist.`,
@@ -163,6 +177,8 @@ const de: Phrases = {
   faultOwned: (id, who) => `Störung ${id} ist bei ${who}.`,
   faultFree: (id) => `Störung ${id} ist bei niemandem.`,
   faultGone: (id) => `Störung ${id} ist vorbei.`,
+  quietSummary: (dropped) =>
+    `${dropped === 1 ? 'Eine Nachricht ist' : `${dropped} Nachrichten sind`} in deinen Ruhezeiten überholt worden. Mit liste siehst du, was offen ist.`,
   summary: (from, to, dropped) =>
     `Von ${from} bis ${to} konnte ich dich nicht erreichen. ${dropped === 1 ? 'Eine Nachricht' : `${dropped} Nachrichten`} aus dieser Zeit ${dropped === 1 ? 'ist' : 'sind'} überholt und entfallen. Mit liste siehst du, was offen ist.`,
 };

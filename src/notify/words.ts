@@ -15,6 +15,7 @@ export const verbs = [
   'list',
   'show',
   'redirect',
+  'pick',
   'why',
   'away',
   'back',
@@ -34,6 +35,7 @@ const aliases: Readonly<Record<Language, Readonly<Partial<Record<Verb, readonly 
     who: ['who?'],
     list: ['ls'],
     redirect: ['reassign'],
+    pick: ['choose'],
     help: ['?', 'commands'],
   },
   de: {
@@ -48,6 +50,7 @@ const aliases: Readonly<Record<Language, Readonly<Partial<Record<Verb, readonly 
     list: ['liste'],
     show: ['zeige', 'zeig'],
     redirect: ['umleiten'],
+    pick: ['wähle', 'waehle'],
     why: ['warum', 'wieso'],
     away: ['weg', 'abwesend'],
     back: ['zurück', 'zurueck', 'wieder'],

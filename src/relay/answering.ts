@@ -15,10 +15,12 @@ import type { Tracked } from '../tracking/tracked.ts';
 import { askByForm } from './commands/asking.ts';
 import { listLines } from './commands/finding.ts';
 import { perform } from './commands/perform.ts';
+import { proposalsFor } from './commands/picking.ts';
 import { type Answer, type Channel, groupsOf, type Request, refOf, type Seen } from './commands/request.ts';
 import type { Desk } from './faults/desk.ts';
 import { deliveryOfStanza } from './nudging.ts';
 import type { Stage } from './parts.ts';
+import { isProposal } from './proposing.ts';
 
 export interface Answering {
   /** Handles one message; those of one person one after the other, in order. */
@@ -86,7 +88,10 @@ export function createAnswering(stage: Stage, desk: Desk | null = null): Answeri
     const say = (text: Answer) => reply(stage, message, text);
     if (message.replaces !== undefined && talk.executed.has(message.replaces)) return say(p.corrected);
     if (command.kind === 'unclear') return say(unclear(command, p));
-    const chosen = command.kind === 'number' ? pick(stage, talk, command.number, p) : { command, seen: meant.seen };
+    const chosen =
+      command.kind === 'number'
+        ? await byNumber(stage, message, person, talk, { number: command.number, seen: meant.seen, p })
+        : { command, seen: meant.seen };
     if (typeof chosen === 'string') return say(chosen);
     if (message.id !== undefined) remember(talk.executed, message.id);
     const request: Request = {
@@ -204,7 +209,23 @@ function unclear(command: Command & { kind: 'unclear' }, p: Phrases): string {
   return `${p.unclear(said)} ${command.suggestion ? p.didYouMean(command.suggestion) : p.seeHelp}`;
 }
 
-function pick(
+/** The newest question counts: a list that was shown, or somebody to be picked. */
+async function byNumber(
+  stage: Stage,
+  { about }: IncomingMessage,
+  person: Person,
+  talk: Talk,
+  { number, seen, p }: { readonly number: number; readonly seen: Seen | null; readonly p: Phrases },
+): Promise<{ command: Command & { kind: 'command' }; seen: Seen | null } | string> {
+  const picking = { command: { kind: 'command', verb: 'pick', number }, seen } as const;
+  if (about !== undefined && isProposal(about)) return picking;
+  const listedAt = talk.list?.at ?? Number.NEGATIVE_INFINITY;
+  const asked = about === undefined ? await proposalsFor(stage, person) : [];
+  if (asked.some(({ proposed }) => proposed.at >= listedAt)) return picking;
+  return fromList(stage, talk, number, p);
+}
+
+function fromList(
   stage: Stage,
   talk: Talk,
   number: number,

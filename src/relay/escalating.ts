@@ -13,6 +13,7 @@ import { isOpen, type Tracked } from '../tracking/tracked.ts';
 import { chosenEvent, decided, roomFor } from './choosing.ts';
 import { factsOf, notice, noticeToRoom, nudgeRoom, remindOwner } from './nudging.ts';
 import { awayNow, casTries, type Stage, tellAll } from './parts.ts';
+import { isProposal } from './proposing.ts';
 
 /** @param cause `owner`: only if the message is still theirs. Does nothing when the message has moved on meanwhile. */
 export async function escalate(
@@ -241,7 +242,7 @@ export async function tellOthers(
   now: Instant,
 ): Promise<NewNudge[]> {
   const asked = (await stage.store.nudges(tracked.queueId)).filter(
-    (nudge) => nudge.seq === tracked.seq && nudge.kind === 'nudge' && nudge.state === 'sent',
+    (nudge) => nudge.seq === tracked.seq && nudge.kind === 'nudge' && nudge.state === 'sent' && !isProposal(nudge.id),
   );
   const told = new Set<string>();
   return asked.flatMap(({ to }) => {

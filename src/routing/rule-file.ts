@@ -4,7 +4,7 @@
 
 import { day, hour, second } from '../clock.ts';
 import { matchSchema } from './match-schema.ts';
-import { languages } from './rules.ts';
+import { languages, modes } from './rules.ts';
 import {
   bareJid,
   bool,
@@ -66,6 +66,14 @@ export const personSchema = fields('a person', {
       'The schedule in which they work. Outside of it they get no mail, whatever their presence says.',
       'office',
       'always',
+    ),
+  ),
+  quiet: optional(
+    reference,
+    doc(
+      'The schedule in which they are not to be disturbed: what would be said to them waits for its end. Mail comes all the same.',
+      'nights',
+      'never',
     ),
   ),
   zone: optional(zone, doc('For schedules without a zone, and for absences.', 'Europe/Berlin', 'UTC')),
@@ -155,7 +163,18 @@ const fallbacks: Schema<Fallbacks> = {
   },
 };
 
-const mode = oneOf(['auto', 'observe']);
+const mode = oneOf(modes);
+
+export const proposeSchema = fields('who picks', {
+  to: optional(
+    oneOrMore(reference),
+    doc('Who is asked, by instant message.', '[carol]', 'everybody who is an `operator`'),
+  ),
+  within: optional(
+    duration(10 * second, hour),
+    doc('How long they have; then the first of the ranking gets it.', '5m', '2m'),
+  ),
+});
 
 export const groupSchema = fields(
   'a group',
@@ -211,11 +230,12 @@ export const groupSchema = fields(
     mode: optional(
       mode,
       doc(
-        '`observe`: mail passes unchanged and untracked; what would have been chosen is recorded, see [from observe to auto](../cookbook/observe.md).',
+        '`observe`: mail passes unchanged and untracked; what would have been chosen is recorded, see [from observe to auto](../cookbook/observe.md). `propose`: an operator is shown the ranking and picks, see [who picks](#who-picks).',
         'observe',
         '`auto`',
       ),
     ),
+    propose: optional(proposeSchema, doc('For `mode: propose`: who is asked, and for how long.', '{ within: 5m }')),
     policy: optional(
       orNone(reference),
       doc('What happens while nobody reads it, or `none`.', 'standard', '`none`, with a warning'),
@@ -326,6 +346,20 @@ export const routeSchema = fields(
   { to: 'unknown key "to": a route says "group: <name>", "pass: true" or "reject: <text>"' },
 );
 
+const includePath = scalar('the path of a file in a folder below, such as shared/people.yaml', (value) => {
+  const parts = value.split('/');
+  if (value.startsWith('/') || value.startsWith('~') || /^[a-z][a-z0-9+.-]*:/i.test(value) || value.includes('\\'))
+    return { wrong: 'is no path from the rules folder on: an include cannot leave it' };
+  if (parts.includes('..')) return { wrong: 'leads out of the rules folder: an include cannot leave it' };
+  if (parts.some((part) => part === '' || part.startsWith('.')))
+    return { wrong: 'is not a path such as shared/people.yaml' };
+  if (value.length > 200) return { wrong: 'is longer than 200 characters' };
+  if (!value.endsWith('.yaml')) return { wrong: 'does not end in .yaml, as every rule file does' };
+  return parts.length === 1
+    ? { wrong: 'is read anyway: all *.yaml directly in the rules folder are; leave it out' }
+    : value;
+});
+
 export const ruleFileSchema = fields(
   'a rule file',
   {
@@ -343,11 +377,15 @@ export const ruleFileSchema = fields(
     ),
     schedules: optional(record('a map from names to schedules', scheduleSchema), doc('Hours.', '{ office: … }')),
     routes: optional(list(routeSchema, 'a list of routes'), doc('Exceptions, the first that matches wins.', '[ … ]')),
+    include: optional(
+      oneOrMore(located(includePath)),
+      doc(
+        'Files in folders below the rules folder that are read, too, see [files](#files). Those directly in it are read anyway.',
+        'shared/holidays.yaml',
+      ),
+    ),
   },
-  {
-    include:
-      'unknown key "include": all *.yaml directly in the rules folder are read, and a name may be used in one file and defined in another',
-  },
+  { includes: 'unknown key "includes": it is called "include"' },
 );
 
 export type RuleFile = ValueOf<typeof ruleFileSchema>;

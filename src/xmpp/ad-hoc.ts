@@ -18,6 +18,7 @@ export const offered = {
   why: 'Why this person',
   who: 'Who is there',
   redirect: 'Redirect a mail',
+  pick: 'Pick who gets a mail',
   away: 'I am away',
   back: 'I am back',
   mute: 'Mute a group',

@@ -88,6 +88,11 @@ export class PointsmanProcess implements AsyncDisposable {
     return pointsman;
   }
 
+  /** `*.yaml` in it are the rules. */
+  get rulesFolder(): string {
+    return join(this.#folder.path, 'rules');
+  }
+
   async writeRules(text: string): Promise<void> {
     const file = join(this.#folder.path, 'rules', '10-all.yaml');
     await writeFile(file, text);

@@ -11,6 +11,7 @@ import { deliveryOfStanza, factsOf } from '../nudging.ts';
 import type { Stage } from '../parts.ts';
 import { longestList } from './finding.ts';
 import { perform } from './perform.ts';
+import { proposalsFor } from './picking.ts';
 import { type Request, refOf, type Seen } from './request.ts';
 
 export interface FormRequest {
@@ -25,6 +26,7 @@ export interface FormRequest {
 const extra: Readonly<Partial<Record<Verb, AskedField>>> = {
   snooze: { name: 'lasting', label: 'For how long (30m, 2h)' },
   redirect: { name: 'name', label: 'To whom' },
+  pick: { name: 'name', label: 'The number or the name' },
   away: { name: 'until', label: 'Until (14:00, 2h, or empty)' },
   mute: { name: 'name', label: 'Which group' },
   unmute: { name: 'name', label: 'Which group' },
@@ -83,6 +85,7 @@ function seenIn(value: string | undefined): Seen | null {
 }
 
 async function choices({ stage, person }: FormRequest, verb: Verb): Promise<readonly Tracked[]> {
+  if (verb === 'pick') return (await proposalsFor(stage, person)).map(({ tracked }) => tracked);
   if (verb !== 'snooze' && verb !== 'redirect') return [];
   return stage.store.openTracked(verb === 'redirect' && person.operator ? {} : { owner: person.name });
 }

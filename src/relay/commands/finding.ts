@@ -7,6 +7,7 @@ import type { Person } from '../../routing/rules.ts';
 import type { Tracked } from '../../tracking/tracked.ts';
 import { factsOf } from '../nudging.ts';
 import type { Stage } from '../parts.ts';
+import { proposalsFor } from './picking.ts';
 import { groupsOf, mayAct, type Request, standingOf } from './request.ts';
 
 export type Found =
@@ -32,12 +33,22 @@ export async function find(request: Request): Promise<Found> {
   }
   const list = await meant(request);
   const [only] = list;
+  if (command.verb === 'pick') return proposal(request, list);
   if (!only) return { kind: 'none', text: p.nothingWaiting };
   return list.length === 1 ? { kind: 'one', tracked: only } : { kind: 'several', list };
 }
 
+/** A number says nothing to which of several questions, so these are not asked for by another one. */
+function proposal({ p }: Request, list: readonly Tracked[]): Found {
+  const [only] = list;
+  if (!only) return { kind: 'none', text: p.nothingToPick };
+  if (list.length === 1) return { kind: 'one', tracked: only };
+  return { kind: 'none', text: p.whichPick(oneLine(list.map(({ shortId }) => `#${shortId}`).join(', '), 200)) };
+}
+
 /** Without an id: what is with them; for what anybody may take or look at, else what is open in their groups. */
 async function meant({ stage, person, command }: Request): Promise<readonly Tracked[]> {
+  if (command.verb === 'pick') return (await proposalsFor(stage, person)).map(({ tracked }) => tracked);
   const mine = await stage.store.openTracked({ owner: person.name });
   const ofOthers = ['ack', 'claim', 'yes', 'promise', 'redirect', 'show', 'why', 'who'].includes(command.verb);
   if (!ofOthers || (mine.length > 0 && command.verb !== 'redirect' && command.verb !== 'claim')) return mine;

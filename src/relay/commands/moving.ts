@@ -11,7 +11,16 @@ import type { Tracked } from '../../tracking/tracked.ts';
 import { bareRef, escalate } from '../escalating.ts';
 import { factsOf, notice } from '../nudging.ts';
 import { casTries } from '../parts.ts';
-import { type Answer, hasMovedOn, namesOf, personNamed, type Request, refOf, standingOf } from './request.ts';
+import {
+  type Answer,
+  hasMovedOn,
+  namesOf,
+  personNamed,
+  type Request,
+  refOf,
+  standingOf,
+  waitsWords,
+} from './request.ts';
 import { change } from './taking.ts';
 
 /** pass, no: the next one is asked at once; who never had it is not offered it. */
@@ -54,7 +63,7 @@ export async function handTo(request: Request, found: Tracked, name: string): Pr
   const answer = await change(request, found, async (tracked) => {
     const now = stage.clock.now();
     const id = tracked.shortId;
-    if (tracked.state === 'waiting' || tracked.state === 'held') return { text: p.waiting(id) };
+    if (tracked.state === 'waiting' || tracked.state === 'held') return { text: waitsWords(tracked, p) };
     if (tracked.state !== 'tracked') return { text: p.late(id, standingOf(tracked, now, p)) };
     if (tracked.owner === to.name) return { text: p.hasAlready(id, to.name) };
     if (!redirect && tracked.owner !== person.name && !person.operator) {

@@ -8,6 +8,7 @@ import { find } from './finding.ts';
 import { list, show, whoHas, whoIsThere, why } from './looking.ts';
 import { handTo, pass } from './moving.ts';
 import { away, back, mute } from './oneself.ts';
+import { pick } from './picking.ts';
 import { type Answer, type Request, standingOf } from './request.ts';
 import { promise, release, snooze, take } from './taking.ts';
 
@@ -80,6 +81,8 @@ async function act(request: Request, tracked: Tracked): Promise<Answer> {
     case 'pass':
     case 'no':
       return name === undefined ? pass(request, tracked) : handTo(request, tracked, name);
+    case 'pick':
+      return pick(request, tracked);
     case 'redirect':
       return handTo(request, tracked, name ?? '');
     case 'show':

@@ -59,6 +59,10 @@ export function standingOf(tracked: Tracked, now: Instant, p: Phrases): string {
   }
 }
 
+/** Of one that is with nobody yet. */
+export const waitsWords = ({ state, shortId, plan }: Tracked, p: Phrases): string =>
+  plan.mode === 'propose' && state === 'waiting' ? p.toBePicked(shortId) : p.waiting(shortId);
+
 /** Whether the owner has said that they take it, and not merely been given it. */
 export async function isClaimed(stage: Stage, tracked: Tracked): Promise<boolean> {
   const { owner, ownedSince } = tracked;
@@ -82,6 +86,7 @@ export function mayAct(person: Person, tracked: Tracked): boolean {
   return (
     person.operator ||
     tracked.owner === person.name ||
+    (tracked.plan.propose?.to.includes(person.name) ?? false) ||
     allCandidates(tracked.plan).some((candidate) => candidate.person === person.name) ||
     tracked.plan.policy.steps.some(({ to }) => to.kind === 'person' && to.person === person.name)
   );

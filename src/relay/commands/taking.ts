@@ -17,7 +17,17 @@ import { bareRef, tellOthers } from '../escalating.ts';
 import { factsOf, noticeToRoom } from '../nudging.ts';
 import { casTries, tellAll } from '../parts.ts';
 import { pass } from './moving.ts';
-import { type Answer, hasMovedOn, isClaimed, type Request, refOf, sourceOf, standingOf, timeFor } from './request.ts';
+import {
+  type Answer,
+  hasMovedOn,
+  isClaimed,
+  type Request,
+  refOf,
+  sourceOf,
+  standingOf,
+  timeFor,
+  waitsWords,
+} from './request.ts';
 
 /** What a look at the message as it stands leads to: words only, or a change that is tried. */
 type Step =
@@ -58,7 +68,7 @@ export function take(request: Request, found: Tracked): Promise<Answer> {
   return change(request, found, async (tracked) => {
     const now = stage.clock.now();
     const id = tracked.shortId;
-    if (tracked.state === 'waiting' || tracked.state === 'held') return { text: p.waiting(id) };
+    if (tracked.state === 'waiting' || tracked.state === 'held') return { text: waitsWords(tracked, p) };
     if (tracked.state === 'tracked' && (await isClaimed(stage, tracked))) {
       // Said again, or said too late: either way nothing changes.
       if (tracked.owner !== person.name) return { text: p.has(id, tracked.owner ?? p.nobody) };
@@ -107,7 +117,7 @@ export function promise(request: Request, found: Tracked, lasting: Duration): Pr
   return change(request, found, async (tracked) => {
     const now = stage.clock.now();
     const id = tracked.shortId;
-    if (tracked.state === 'waiting' || tracked.state === 'held') return { text: p.waiting(id) };
+    if (tracked.state === 'waiting' || tracked.state === 'held') return { text: waitsWords(tracked, p) };
     const others = tracked.owner !== person.name;
     if (others && (await isClaimed(stage, tracked))) return { text: p.has(id, tracked.owner ?? p.nobody) };
     if (others && hasMovedOn(request, tracked)) {

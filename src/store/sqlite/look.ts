@@ -137,17 +137,27 @@ export function recorded(work: Work, filter: Parameters<Store['recorded']>[0]): 
   );
   return messages.map((message) => ({
     facts: JSON.parse(message.facts) as Recorded['facts'],
-    deliveries: work.sql
-      .all<RecordedRow>(
-        `SELECT d.seq, d.path, d.plan, t.closed_at, t.state AS tracked_state, t.owned_since,
-           (SELECT e.choice FROM decisions e WHERE e.queue_id = d.queue_id AND e.seq = d.seq
-            AND json_extract(e.choice, '$.kind') <> 'hold' ORDER BY e.at, e.id LIMIT 1) AS choice
-         FROM deliveries d LEFT JOIN tracked t ON t.queue_id = d.queue_id AND t.seq = d.seq
-         WHERE d.queue_id = ? AND d.forward_of IS NULL ORDER BY d.seq`,
-        message.queue_id,
-      )
-      .map(recordedDelivery),
+    deliveries: recordedDeliveries(work, message.queue_id),
   }));
+}
+
+function recordedDeliveries(work: Work, queueId: QueueId): Recorded['deliveries'] {
+  const story = work.sql
+    .all<{ event: string }>(
+      `SELECT event FROM events WHERE queue_id = ? AND json_extract(event, '$.event') IN ('forwarded', 'escalated')
+       ORDER BY id`,
+      queueId,
+    )
+    .map(({ event }) => JSON.parse(event) as StoryEvent);
+  const rows = work.sql.all<RecordedRow>(
+    `SELECT d.seq, d.path, d.plan, t.closed_at, t.state AS tracked_state, t.owned_since,
+       (SELECT e.choice FROM decisions e WHERE e.queue_id = d.queue_id AND e.seq = d.seq
+        AND json_extract(e.choice, '$.kind') <> 'hold' ORDER BY e.at, e.id LIMIT 1) AS choice
+     FROM deliveries d LEFT JOIN tracked t ON t.queue_id = d.queue_id AND t.seq = d.seq
+     WHERE d.queue_id = ? AND d.forward_of IS NULL ORDER BY d.seq`,
+    queueId,
+  );
+  return rows.map((row) => recordedDelivery(row, story));
 }
 
 interface RecordedRow {
@@ -160,18 +170,34 @@ interface RecordedRow {
   readonly owned_since: number | null;
 }
 
-function recordedDelivery(row: RecordedRow): Recorded['deliveries'][number] {
+function recordedDelivery(row: RecordedRow, story: readonly StoryEvent[]): Recorded['deliveries'][number] {
+  const given = story.find((one) => one.event === 'forwarded' && one.seq === row.seq);
+  const moves = story.flatMap((one) =>
+    one.event === 'escalated' && one.seq === row.seq
+      ? [{ at: one.at, trigger: one.trigger, ...(one.from === undefined ? {} : { from: one.from }), to: one.to }]
+      : [],
+  );
   const plan = JSON.parse(row.plan) as Plan;
   const choice = row.choice === null ? null : (JSON.parse(row.choice) as Choice);
   const where = choice === null || choice.kind === 'hold' ? null : choice;
   return {
     seq: row.seq,
     address: (JSON.parse(row.path) as { mailbox: Recorded['deliveries'][number]['address'] }).mailbox,
-    plan: plan.kind === 'group' ? { kind: plan.kind, group: plan.group } : { kind: plan.kind },
+    plan:
+      plan.kind === 'group'
+        ? { kind: plan.kind, group: plan.group, ...(plan.mode ? { mode: plan.mode } : {}) }
+        : { kind: plan.kind },
     person: where?.person ?? null,
     mailbox: where?.mailbox ?? null,
     choice: choice?.kind ?? null,
+    ...(where?.also ? { also: where.also.map(({ person }) => person) } : {}),
+    ...(where?.kind === 'member' && where.group !== undefined ? { of: where.group } : {}),
+    ...(where?.kind === 'fallback' && where.refusal
+      ? { refusal: { code: where.refusal.code, text: where.refusal.text } }
+      : {}),
     because: [...plan.because, ...(choice?.because ?? [])],
+    ...(given ? { givenAt: given.at } : {}),
+    ...(moves.length > 0 ? { moves } : {}),
     closed:
       row.closed_at === null || row.tracked_state === null
         ? null

@@ -81,6 +81,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     recordFinalDot: verb('recordFinalDot'),
     settle: withReports('settle'),
     wakeHeld: verb('wakeHeld'),
+    replan: verb('replan'),
     advance: withReports('advance'),
     record: withReports('record'),
     settleNudge: withReports('settleNudge'),

@@ -8,6 +8,7 @@ import { hastenHop, intervene, queuePage } from './interventions.ts';
 import * as look from './look.ts';
 import { accept, content, retireContent } from './messages.ts';
 import { settleNudge } from './nudges.ts';
+import { replan } from './replan.ts';
 import { claimDue, nextDueAt, releaseLeases } from './timers.ts';
 import {
   listTracked,
@@ -51,6 +52,10 @@ export const verbs: Verbs = {
     return done(work, also);
   },
   wakeHeld,
+  replan(work, change, also) {
+    replan(work, change);
+    return done(work, also);
+  },
   advance: (work, tracked, also) => done(work, { ...also, tracked: [tracked, ...(also.tracked ?? [])] }),
   record: done,
   settleNudge(work, id, outcome, also) {

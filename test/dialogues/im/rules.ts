@@ -34,6 +34,12 @@ ${steps}`;
 export const ruleSets: Readonly<Record<string, string>> = {
   standard: withUntil('taken'),
   answered: withUntil('answered'),
+  /** carol picks who gets mail for support. */
+  propose: withUntil('taken').replace('strategy: in-order', 'strategy: in-order\n    mode: propose'),
+  'propose-to': withUntil('taken').replace(
+    'strategy: in-order',
+    'strategy: in-order\n    mode: propose\n    propose: { to: dave, within: 5m }',
+  ),
   /** The room is asked first, so that several may claim. */
   room: withUntil('answered').replace(
     steps,

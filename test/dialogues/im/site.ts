@@ -10,10 +10,12 @@ import type { Log } from '../../../src/log.ts';
 import { expectMailbox, nullReversePath } from '../../../src/mail/path.ts';
 import type { QueueId } from '../../../src/mail/queue-id.ts';
 import { expectBareJid } from '../../../src/presence/jid.ts';
+import { createPresenceDesk, type PresenceDesk } from '../../../src/presence-desk.ts';
 import type { OperatorTargets } from '../../../src/relay/faults/announcing.ts';
 import type { Finding } from '../../../src/relay/parts.ts';
 import { createRelay, type Relay } from '../../../src/relay.ts';
 import { parseRules } from '../../../src/routing/parse.ts';
+import type { Rules } from '../../../src/routing/rules.ts';
 import { createXmppServer, type Element, type XmppServer } from '../../../src/sandbox/xmpp-server/xmpp-server.ts';
 import { composeReport } from '../../../src/smtp/report.ts';
 import { openSqliteStore } from '../../../src/store/sqlite/open.ts';
@@ -56,6 +58,7 @@ export class ImSite implements AsyncDisposable {
   store!: Store;
   relay!: Relay;
   xmpp!: Xmpp;
+  desk!: PresenceDesk;
   outcome: Outcome = { kind: 'accepted', reply: { code: 250, enhanced: '2.0.0', text: 'Ok' } };
   readonly #options: SiteOptions;
   readonly #folder = mkdtempSync(join(tmpdir(), 'pointsman-im-'));
@@ -83,12 +86,39 @@ export class ImSite implements AsyncDisposable {
   }
 
   async #open(): Promise<void> {
-    const { rules: text, people, operators } = this.#options;
+    const { rules: text, people } = this.#options;
     const loaded = parseRules([{ name: 'rules/test.yaml', text }]);
     const { rules } = loaded;
     if (!rules) throw new Error(loaded.problems.map(({ message }) => message).join('\n'));
     this.#address = await this.server.start();
     this.store = await openSqliteStore({ folder: this.#folder, keepContent: hour });
+    await this.#boot(rules);
+    const eve = await this.login('eve');
+    await eve.join('eve');
+    for (const name of people) await (await this.login(name)).join(name);
+    await this.#known(people);
+    eve.seen = eve.got.length;
+  }
+
+  #known(people: readonly string[]): Promise<void> {
+    return this.until('everybody known', () =>
+      people.every((name) => this.xmpp.presenceOf(expectBareJid(`${name}@${domain}`)).state === 'available'),
+    );
+  }
+
+  /** The program ends and starts again: what it knows is in the store. */
+  async restart(): Promise<void> {
+    await this.relay.drain();
+    this.desk.stop();
+    await this.xmpp.stop();
+    await this.store.releaseLeases();
+    const { rules } = parseRules([{ name: 'rules/test.yaml', text: this.#options.rules }]);
+    if (rules) await this.#boot(rules);
+    await this.#known(this.#options.people);
+  }
+
+  async #boot(rules: Rules): Promise<void> {
+    const { operators } = this.#options;
     this.xmpp = createXmpp(
       {
         jid: expectBareJid(bot),
@@ -103,6 +133,13 @@ export class ImSite implements AsyncDisposable {
       { clock: systemClock, random: () => 0, log: this.#log(), settleAfter: 0, settlePerPerson: 0 },
     );
     const nextHop = { name: 'default', host: '127.0.0.1', port: 1, tls: 'none', maxConnections: 5 } as const;
+    this.desk = await createPresenceDesk({
+      stream: this.xmpp,
+      clock: this.clock,
+      log: this.#log(),
+      store: this.store,
+      damping: { up: 0, down: 0 },
+    });
     this.relay = await createRelay({
       config: {
         hostname: `mx.${domain}`,
@@ -129,7 +166,7 @@ export class ImSite implements AsyncDisposable {
       },
       store: this.store,
       rules: { current: () => rules },
-      watcher: this.xmpp,
+      watcher: this.desk,
       notifier: this.xmpp,
       ours: null,
       transport: {
@@ -152,17 +189,11 @@ export class ImSite implements AsyncDisposable {
       for (const name of rules.people.keys()) await this.store.remember(`greeted ${name}@${domain}`, '1');
     }
     this.relay.start();
-    this.xmpp.watch([...rules.people.values()].flatMap(({ jid }) => jid ?? []));
+    this.desk.follow([...rules.people.values()].map(({ name, jid }) => ({ name, jid })));
+    this.desk.start();
     this.xmpp.join([expectBareJid(room)]);
     this.xmpp.start();
     await this.until('the bot in the room', () => this.server.rooms().some(({ occupants }) => occupants.length > 0));
-    const eve = await this.login('eve');
-    await eve.join('eve');
-    for (const name of people) await (await this.login(name)).join(name);
-    await this.until('everybody known', () =>
-      people.every((name) => this.xmpp.presenceOf(expectBareJid(`${name}@${domain}`)).state === 'available'),
-    );
-    eve.seen = eve.got.length;
   }
 
   async login(name: string, resource = 'desk'): Promise<Client> {
@@ -237,6 +268,7 @@ export class ImSite implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.clients.values()) client.socket.destroy();
     await this.relay.drain();
+    this.desk.stop();
     await this.xmpp.stop();
     await this.store.close();
     await this.server.stop('abruptly');

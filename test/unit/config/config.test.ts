@@ -43,6 +43,7 @@ describe('a good file', () => {
           firstRetry: 5 * minute,
           longestRetry: 4 * hour,
           keepContent: 7 * day,
+          onReload: 'finish',
           reportLifetime: 2 * day,
           delayNotice: 4 * hour,
         },
@@ -73,7 +74,7 @@ nextHops:
   Example.com: { host: mx.example.com, port: 465, tls: encrypt, maxConnections: 3 }
   v6.example: '[2001:db8::1]:25'
 size: 1MiB
-queue: { lifetime: 2d, firstRetry: 1m, reportLifetime: 1d, delayNotice: none }
+queue: { lifetime: 2d, firstRetry: 1m, reportLifetime: 1d, delayNotice: none, onReload: replan }
 reports: { languages: [de, en] }
 xmpp:
   jid: Pointsman@chat.example.org
@@ -122,6 +123,7 @@ log: { level: debug, pretty: false }
         firstRetry: minute,
         longestRetry: 4 * hour,
         keepContent: 7 * day,
+        onReload: 'replan',
         reportLifetime: day,
         delayNotice: null,
       },
@@ -393,6 +395,26 @@ nextHops:
   ])('a password file with %j', (value, words) => {
     const text = `${needed}${account('passwordFile: p')}\n`;
     expect(problemsOf(text, { readSecret: () => ({ value }) })).toEqual([`pointsman.yaml:5:41: error: "p" ${words}`]);
+  });
+
+  test('our own certificate: both files, and what is in them', () => {
+    const key = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n';
+    const readSecret = () => ({ value: key });
+    const text = `${needed}tls: { certFile: tls/cert.pem, keyFile: tls/key.pem }\n`;
+    expect(parseConfig(text, { ...surroundings, readSecret }).config?.tls).toEqual({
+      certFile: '/etc/pointsman/tls/cert.pem',
+      keyFile: '/etc/pointsman/tls/key.pem',
+    });
+    expect(parseConfig(needed, surroundings).config?.tls).toBeUndefined();
+    const wrong = (tls: string, secret: string) =>
+      problemsOf(`${needed}tls: ${tls}\n`, { readSecret: () => ({ value: secret }) });
+    expect(wrong('{ certFile: c.pem }', key)).toEqual([expect.stringMatching(/keyFile/)]);
+    expect(wrong('{ certFile: c.pem, keyFile: k.pem }', key.replaceAll('PRIVATE', 'ENCRYPTED PRIVATE'))).toEqual([
+      'pointsman.yaml:5:34: error: "k.pem" holds no private key in PEM form without a password',
+    ]);
+    expect(wrong('{ certFile: missing, keyFile: k.pem }', key)).toEqual([
+      'pointsman.yaml:5:18: error: "missing" cannot be read: ENOENT',
+    ]);
   });
 
   test('a secret is in no problem', () => {
