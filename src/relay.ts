@@ -150,7 +150,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     const accepted = await keepSafe(stage, client, theirs, content, atOnce ? attemptLease : null).finally(() => {
       arriving -= 1;
     });
-    if (atOnce) attempts?.take(send(accepted.works, content));
+    // The peer hears first that it is safe: a turn later the next hop gets it.
+    if (atOnce) attempts?.take(aTurnLater().then(() => send(accepted.works, content)));
     // The mail is safe, and the peer must hear so, even when what it says as a reply cannot be stored just now.
     const trusted = client.carriesMembers || peers.carriesMembers(client.address);
     await weighMail(stage, accepted.facts, content, trusted).catch((error: unknown) =>
@@ -364,3 +365,5 @@ function personWithJid(rules: Rules, jid: BareJid): Person | undefined {
   }
   return known.get(jid);
 }
+
+const aTurnLater = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -163,7 +163,8 @@ function tracesOf(stage: Stage, { message, delivery: { plan } }: Work): string {
 }
 
 /** One transaction for those that differ in nothing but the mailbox. */
-function together(loads: readonly Load[]): Load[][] {
+function together(loads: readonly Load[]): readonly (readonly Load[])[] {
+  if (loads.length <= 1) return loads.length === 0 ? [] : [loads];
   const shipments = new Map<string, Load[]>();
   for (const load of loads) {
     const key = JSON.stringify([

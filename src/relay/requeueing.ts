@@ -14,6 +14,7 @@ import { casTries, type Stage } from './parts.ts';
 export async function requeue(stage: Stage, queueId: QueueId, to: Mailbox, by: string): Promise<Intervened> {
   const found = await stage.store.message(queueId);
   if (!found) throw new RefusedError(`no message ${queueId}`);
+  if (found.deliveries.every(({ state }) => state === 'delivered')) return { done: [], busy: [] };
   if (!found.contentKept) throw new RefusedError(`the content of ${queueId} is not kept any more`);
   const rules = stage.rules.current();
   if (!isRelayed(to, rules, stage.config.domains)) {

@@ -43,6 +43,8 @@ const known = {
   },
   faketime: { debian: 'libfaketime', long: true, isHere: () => fakeTimeLibrary() !== undefined },
   ejabberd: { debian: 'ejabberd', long: true, isHere: () => programPath('ejabberdctl') !== undefined },
+  profanity: program('profanity'),
+  tmux: program('tmux'),
   slixmpp: {
     debian: 'python3-slixmpp',
     isHere: () => existsSync(systemPython) && spawnSync(systemPython, ['-c', 'import slixmpp']).status === 0,
