@@ -156,7 +156,8 @@ export function unfold(work: Work, queueId: QueueId): void {
 }
 
 /** What a verb asks about, besides what it is given: all that waits, or nothing of it. */
-const aboutAll: ReadonlySet<VerbName> = new Set<VerbName>(['listQueue',
+const aboutAll: ReadonlySet<VerbName> = new Set<VerbName>([
+  'listQueue',
   'queuePage',
   'recorded',
   'releaseLeases',
