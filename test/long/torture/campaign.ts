@@ -32,19 +32,17 @@ export interface RoundResult {
   readonly note: string;
 }
 
+type Say = (text: string) => void;
+
 const roundsPerAccount = 10;
 
-export async function runCampaign(
-  seed: number,
-  count: number,
-  say: (text: string) => void = () => undefined,
-): Promise<Campaign> {
+export async function runCampaign(seed: number, count: number, say: Say = () => undefined): Promise<Campaign> {
   const started = performance.now();
   const root = process.getuid?.() === 0;
   const clock = missingPeers(['faketime']).length === 0;
   const impossible = [...(root ? [] : ['disk']), ...(clock ? [] : ['clock'])];
   const rounds = planRounds(seed, count, (kind) => !impossible.includes(kind));
-  await using torture = await Torture.prepare(seed, root && rounds.some(({ fault }) => fault.kind === 'disk'));
+  await using torture = await Torture.prepare(seed, root && rounds.some(({ fault }) => fault.kind === 'disk'), say);
   const results: RoundResult[] = [];
   for (const round of rounds) {
     const result = await torture.round(round).catch((error: unknown) => {
@@ -81,36 +79,39 @@ class Torture implements AsyncDisposable {
   readonly hop: TroubledHop;
   readonly load: Load;
   readonly #chance: () => number;
+  readonly #say: Say;
   readonly #undo: AsyncDisposableStack;
   readonly #main: TorturedSite;
   readonly #small: TorturedSite | undefined;
   readonly #clockFile: string;
-  readonly #bulk: { recipient: string; count: number }[] = [];
+  readonly #bulk: Bulk[] = [];
   readonly #cutAfter = new Set<number>();
   #life = 0;
   #expired = false;
-  #clockWasAhead = false;
+  /** By how much it was, since all was settled: what was scheduled then is due at its time, which has yet to come. */
+  readonly #ahead = new Set<number>();
 
   private constructor(
-    parts: { hop: TroubledHop; main: TorturedSite; small: TorturedSite | undefined; seed: number },
+    parts: { hop: TroubledHop; main: TorturedSite; small: TorturedSite | undefined; seed: number; say: Say },
     undo: AsyncDisposableStack,
   ) {
     this.hop = parts.hop;
     this.#main = parts.main;
     this.#small = parts.small;
+    this.#say = parts.say;
     this.load = new Load(chanceFrom(parts.seed + 2));
     this.#chance = chanceFrom(parts.seed + 3);
     this.#clockFile = join(parts.main.pointsman.folder, 'clock');
     this.#undo = undo;
   }
 
-  static async prepare(seed: number, withDisk: boolean): Promise<Torture> {
+  static async prepare(seed: number, withDisk: boolean, say: Say): Promise<Torture> {
     await using undo = new AsyncDisposableStack();
     const hop = undo.use(new TroubledHop(chanceFrom(seed + 1)));
     const port = await hop.listen();
     const main = undo.use(await TorturedSite.configure(port, { ownDisk: false }));
     const small = withDisk ? undo.use(await TorturedSite.configure(port, { ownDisk: true })) : undefined;
-    return new Torture({ hop, main, small, seed }, undo.move());
+    return new Torture({ hop, main, small, seed, say }, undo.move());
   }
 
   async round({ number, fault, trouble }: Round): Promise<RoundResult> {
@@ -126,14 +127,14 @@ class Torture implements AsyncDisposable {
     });
     const stopping = new AbortController();
     const loading = this.load.run(site.pointsman.port, stopping.signal);
-    const bulk = startSmtpSource(site.pointsman.port, number);
+    const bulk = await startSmtpSource(site.pointsman.port, number);
     let note: string;
     try {
       note = await this.#inflict(site, fault, () => this.#endLoad(stopping, loading, bulk));
     } finally {
       await this.#endLoad(stopping, loading, bulk);
     }
-    if (bulk) this.#bulk.push({ recipient: bulk.recipient, count: bulk.count() });
+    if (bulk) this.#bulk.push(bulk);
     const ms = Math.round(performance.now() - began);
     return { round: { number, fault, trouble }, ms, accepted: this.load.posted.length - before, note };
   }
@@ -182,7 +183,7 @@ class Torture implements AsyncDisposable {
         await pause(200);
         await site.kill();
         if (fault.jump > 5 * 86_400) this.#expired = true;
-        if (fault.jump > 0) this.#clockWasAhead = true;
+        if (fault.jump > 0) this.#ahead.add(fault.jump);
         return '';
       }
       default:
@@ -236,51 +237,67 @@ class Torture implements AsyncDisposable {
   async account(): Promise<Account> {
     this.hop.heal();
     const dead = new Set<string>();
+    const deadIds = new Set<string>();
     const sites = [this.#main, ...(this.#small ? [this.#small] : [])];
     for (const site of sites) {
       this.#nextLife();
       await site.start(this.#life);
-      await this.#untilSettled(site);
-      for (const row of await site.pointsman.client.listQueue({ state: 'dead', limit: 10_000 }))
+      let settled = await this.#settles(site, this.#ahead.size > 0 ? 6_000 : 40_000);
+      for (const jump of [...this.#ahead].sort((a, b) => a - b)) {
+        if (settled) break;
+        await site.stop();
+        await setClock(this.#clockFile, jump + 60);
+        await site.start(this.#life, { clockFile: this.#clockFile });
+        settled = await this.#settles(site, jump === Math.max(...this.#ahead) ? 40_000 : 6_000);
+      }
+      if (!settled) throw new Error(await this.#left(site));
+      for (const row of await site.pointsman.client.listQueue({ state: 'dead', limit: 10_000 })) {
         dead.add(row.path.mailbox);
+        deadIds.add(row.queueId);
+      }
       await site.stop();
     }
+    this.#ahead.clear();
     const result = settleAccounts({
       posted: this.load.posted,
       arrivals: this.hop.arrivals,
       log: sites.flatMap(({ log }) => log),
       refused: this.hop.refused,
       dead,
+      deadIds,
       expired: this.#expired,
       cutAfter: this.#cutAfter,
       bulk: this.#bulk,
     });
-    for (const problem of result.problems.slice(0, 30)) {
-      const id = /\b(1M\w{8,})/.exec(problem)?.[1];
-      console.log('PROBLEM', problem);
-      if (!id) continue;
-      for (const a of this.hop.arrivals.filter((x) => x.queueId === id)) console.log('   A', JSON.stringify(a));
-      for (const s of sites) for (const l of s.log.filter((x) => x.queueId === id)) console.log('   L', JSON.stringify(l).slice(0, 400));
+    for (const problem of result.problems.slice(0, 20)) {
+      const queueId = /\b(1M\w{8,})/.exec(problem)?.[1];
+      const came = this.hop.arrivals.filter((each) => each.queueId === queueId);
+      const told = sites.flatMap(({ log }) => log).filter((line) => line.queueId === queueId);
+      this.#say([problem, ...[...came, ...told].map((each) => `     ${JSON.stringify(each)}`)].join('\n'));
     }
     return result;
   }
 
-  async #untilSettled(site: TorturedSite): Promise<void> {
-    const { client } = site.pointsman;
-    const deadline = performance.now() + 40_000;
+  /** False when nothing has changed for so long. */
+  async #settles(site: TorturedSite, patience: number): Promise<boolean> {
+    let before = '';
+    let since = performance.now();
     for (;;) {
-      const { counts } = await client.status();
+      const { counts } = await site.pointsman.client.status();
       const { queued = 1, held = 0 } = counts?.deliveries ?? {};
       const { waiting = 1, tracked = 0, held: on = 0 } = counts?.tracked ?? {};
-      if (queued + held + waiting + tracked + on === 0) return;
-      if (performance.now() > deadline) {
-        const left = await client.listQueue({ state: 'queued', limit: 5 });
-        throw new Error(
-          `after 40 s ${JSON.stringify(counts)} is left: ${JSON.stringify(left)}\nclock was ahead: ${this.#clockWasAhead}\n${site.complaints}`,
-        );
-      }
+      if (queued + held + waiting + tracked + on === 0) return true;
+      const state = JSON.stringify(counts);
+      if (state !== before) [before, since] = [state, performance.now()];
+      if (performance.now() - since > patience) return false;
       await pause(50);
     }
+  }
+
+  async #left({ pointsman, complaints }: TorturedSite): Promise<string> {
+    const { counts } = await pointsman.client.status();
+    const left = await pointsman.client.listQueue({ state: 'queued', limit: 5 });
+    return `nothing happens any more, and ${JSON.stringify(counts)} is left: ${JSON.stringify(left)}\n${complaints}`;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -2,7 +2,7 @@
 // it, its sender was told, it is a dead letter because nobody may be told; or, while the next hop is in trouble, it is
 // queued, which after healing is none. What came twice must have been logged as a possible duplicate before.
 import type { LogLine } from '../../support/pointsman-process.ts';
-import { groupAddress, type Posted } from './load.ts';
+import { type Bulk, groupAddress, type Posted } from './load.ts';
 import type { Arrival } from './next-hop.ts';
 
 export interface Ledger {
@@ -13,11 +13,13 @@ export interface Ledger {
   readonly refused: ReadonlySet<string>;
   /** Recipients of dead letters. */
   readonly dead: ReadonlySet<string>;
+  /** Queue ids of dead letters: a report that is refused becomes one. */
+  readonly deadIds: ReadonlySet<string>;
   /** Lives in which the clock stood days ahead: what waited then may have been given up. */
   readonly expired: boolean;
   /** Lives after which what was never synced was taken back. */
   readonly cutAfter: ReadonlySet<number>;
-  readonly bulk: readonly { readonly recipient: string; readonly count: number }[];
+  readonly bulk: readonly Pick<Bulk, 'recipient' | 'queueIds'>[];
 }
 
 export interface Account {
@@ -45,7 +47,14 @@ export function settleAccounts(ledger: Ledger): Account {
   for (const line of ledger.log) {
     const said = `${line.msg} ${'reply' in line ? line.reply : ''}`;
     if (line.queueId === undefined || !said.includes('possible duplicate')) continue;
-    excuses.set(line.queueId, (excuses.get(line.queueId) ?? 0) + 1);
+    // Told of one recipient, or of all that the message still had.
+    const key = typeof line.to === 'string' ? `${line.queueId} ${line.to}` : line.queueId;
+    excuses.set(key, (excuses.get(key) ?? 0) + 1);
+  }
+
+  const deadReports = new Set<string>();
+  for (const { event, queueId, report } of ledger.log) {
+    if (event === 'reported' && queueId !== undefined && ledger.deadIds.has(`${report}`)) deadReports.add(queueId);
   }
 
   const sum = { recipients: 0, delivered: 0, reported: 0, dead: 0 };
@@ -62,7 +71,8 @@ export function settleAccounts(ledger: Ledger): Account {
         (end) => end !== false,
       );
       const name = `${recipient} of ${mail.queueId} (life ${mail.life})`;
-      const unsure = (excuses.get(mail.queueId) ?? 0) > 0;
+      const unsure = [mail.queueId, `${mail.queueId} ${recipient}`].some((key) => excuses.has(key));
+      if (ends.length === 0 && refused.has(recipient) && deadReports.has(mail.queueId)) ends.push('dead letter');
       if (ends.length === 0) problems.push(`lost: ${name}`);
       // Taken by a next hop that did not say so, and refused when it came again: nobody can know better.
       if (ends.length > 1 && !(delivered && unsure)) problems.push(`several ends: ${name}: ${ends.join(' and ')}`);
@@ -73,17 +83,20 @@ export function settleAccounts(ledger: Ledger): Account {
       if (dead.has(recipient) && mail.from !== '' && !mail.never) problems.push(`dead although reportable: ${name}`);
       if (delivered) sum.delivered += 1;
       else if (about > 0) sum.reported += 1;
-      else if (dead.has(recipient)) sum.dead += 1;
+      else if (ends.length > 0) sum.dead += 1;
     }
   }
   let bulk = 0;
-  for (const { recipient, count } of ledger.bulk) {
-    const came = new Set(
-      arrivals.filter(({ recipients }) => recipients.includes(recipient)).map(({ queueId }) => queueId),
-    );
+  for (const { recipient, queueIds } of ledger.bulk) {
+    const missing = [...queueIds].filter((queueId) => !of.has(queueId));
+    // A message of smtp-source is told from the next only by its queue id, which a report does not name.
     const told = reports.get(recipient)?.size ?? 0;
-    bulk += count;
-    if (came.size + told < count) problems.push(`lost: ${count - came.size - told} of ${count} to ${recipient}`);
+    bulk += queueIds.size;
+    const unread = missing.filter((queueId) => deadReports.has(queueId)).length;
+    if (missing.length > told + unread)
+      problems.push(
+        `lost: ${missing.length - told - unread} of ${queueIds.size} to ${recipient}, of ${missing.join(', ')}`,
+      );
   }
   return { problems: [...problems, ...unexcused(ledger, excuses)], ...sum, bulk, duplicates: duplicatesIn(arrivals) };
 }
@@ -113,8 +126,11 @@ function unexcused({ arrivals, log, cutAfter }: Ledger, excuses: ReadonlyMap<str
   for (const [key, same] of copies(arrivals)) {
     if (same.length < 2) continue;
     const [queueId = ''] = key.split(' ');
-    if ((excuses.get(queueId) ?? 0) < same.length - 1)
-      problems.push(`${same.length} times, ${excuses.get(queueId) ?? 0} of them told as possible: ${key}`);
+    const told = (excuses.get(queueId) ?? 0) + (excuses.get(key) ?? 0);
+    // What a power cut took back may be the record of the final dot itself.
+    const forgotten = same.filter(({ life }) => cutAfter.has(life)).length;
+    if (told + forgotten < same.length - 1)
+      problems.push(`${same.length} times, ${told} of them told as possible: ${key}`);
     const settledIn = forwardedIn.get(key);
     if (settledIn === undefined) continue;
     // What was settled stays settled, unless the disk lost it afterwards.

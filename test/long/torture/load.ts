@@ -1,6 +1,8 @@
 // The MTA in front: hands in mail of many kinds and writes down what got a 250, and for whom. What it is not sure of it
-// forgets: it may be there or not. Beside it runs Postfix's smtp-source, whose counter says how many it handed in.
+// forgets: it may be there or not. Beside it runs Postfix's smtp-source, the replies to which are noted.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { programPath } from '../../support/peers.ts';
 import { SmtpTalk } from '../../support/smtp-talk.ts';
@@ -116,29 +118,50 @@ function contentOf({ number, from, recipients, size }: Draft): Buffer {
 
 export interface Bulk {
   readonly recipient: string;
-  /** How many it says have had their 250. */
-  readonly count: () => number;
+  /** Of all that had a 250. */
+  readonly queueIds: ReadonlySet<string>;
   stop(): Promise<void>;
 }
 
-/** Undefined where Postfix's tools are not installed. */
-export function startSmtpSource(port: number, round: number): Bulk | undefined {
+/**
+ * Undefined where Postfix's tools are not installed. Its counter counts final dots, not replies, so the replies are read
+ * on their way to it.
+ */
+export async function startSmtpSource(port: number, round: number): Promise<Bulk | undefined> {
   const program = programPath('smtp-source');
   if (program === undefined) return undefined;
   const recipient = `bulk-${round}@sink.test`;
-  const options = ['-c', '-s', '3', '-m', '90', '-l', '3000', '-f', 'bulk@source.test', '-t', recipient];
-  const child = spawn(program, [...options, `127.0.0.1:${port}`], { stdio: ['ignore', 'pipe', 'ignore'] });
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  let text = '';
-  child.stdout.setEncoding('latin1').on('data', (chunk: string) => {
-    text = (text + chunk).slice(-100);
+  const queueIds = new Set<string>();
+  const sockets = new Set<Socket>();
+  const tap = createServer({ noDelay: true }, (near) => {
+    const far = connect({ port, host: '127.0.0.1', noDelay: true });
+    const end = () => [near, far].forEach((socket) => void socket.destroy());
+    for (const socket of [near, far]) sockets.add(socket.on('error', end).on('close', end));
+    near.pipe(far);
+    let line = '';
+    far.setEncoding('latin1').on('data', (text: string) => {
+      const lines = (line + text).split('\n');
+      line = lines.pop() ?? '';
+      for (const each of lines) {
+        const queueId = /^250 .*\bqueued as (\w+)\r$/.exec(each)?.[1];
+        if (queueId !== undefined) queueIds.add(queueId);
+      }
+      near.write(text, 'latin1');
+    });
   });
+  tap.listen(0, '127.0.0.1');
+  await once(tap, 'listening');
+  const options = ['-s', '3', '-m', '90', '-l', '3000', '-f', 'bulk@source.test', '-t', recipient];
+  const child = spawn(program, [...options, `127.0.0.1:${(tap.address() as AddressInfo).port}`], { stdio: 'ignore' });
+  const ended = once(child, 'close');
   return {
     recipient,
-    count: () => Number([...text.matchAll(/(\d+)\r/g)].at(-1)?.[1] ?? 0),
+    queueIds,
     async stop() {
       child.kill();
       await ended;
+      for (const socket of sockets) socket.destroy();
+      tap.close();
     },
   };
 }

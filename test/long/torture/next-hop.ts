@@ -36,7 +36,12 @@ const takesSilently: ReadonlySet<Trouble> = new Set<Trouble>([
   'closes half after the content',
   'garbage to the content',
   'drops after the final dot',
+]);
+
+const refusesContent: ReadonlySet<Trouble> = new Set<Trouble>([
+  '4xx to the content',
   '421 to the content',
+  '5xx to the content',
 ]);
 
 export interface Arrival {
@@ -45,7 +50,6 @@ export interface Arrival {
   readonly recipients: readonly string[];
   /** Life of Pointsman in which it came. */
   readonly life: number;
-  readonly at?: number;
   /** The 250 was handed to the network. */
   readonly replied: boolean;
   /** Recipients that a report says have failed. */
@@ -107,6 +111,7 @@ class HopSession {
   readonly #hop: TroubledHop;
   readonly #socket: Socket;
   #trouble: Trouble | null;
+  #sender = false;
   #recipients: string[] = [];
   #content: string[] | undefined;
   #size = 0;
@@ -168,9 +173,11 @@ class HopSession {
         return void this.#say('250-hop.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE');
       case 'MAIL':
         this.#recipients = [];
+        this.#sender = false;
         if (trouble === 'hangs at MAIL') return void this.#hang();
         if (trouble === '4xx to MAIL') return void this.#say('450 4.7.1 later, please');
         if (trouble === '421 to MAIL') return void this.#end('421 4.3.2 closing');
+        this.#sender = true;
         return void this.#say('250 2.1.0 ok');
       case 'RCPT':
         return void this.#recipient(/<(.*?)>/.exec(line)?.[1] ?? '');
@@ -186,6 +193,7 @@ class HopSession {
         return;
       case 'RSET':
         this.#recipients = [];
+        this.#sender = false;
         this.#trouble = this.#hop.draw();
         return void this.#say('250 2.0.0 ok');
       case 'QUIT':
@@ -196,6 +204,7 @@ class HopSession {
   }
 
   #recipient(address: string): void {
+    if (!this.#sender) return void this.#say('503 5.5.1 MAIL first');
     // Meant for good, whatever the trouble: its sender must hear of it, once.
     if (address.startsWith('refused-')) {
       this.#hop.refused.add(address);
@@ -236,10 +245,11 @@ class HopSession {
   #end354(content: string): void {
     const trouble = this.#trouble;
     if (trouble === '5xx to the content') for (const each of this.#recipients) this.#hop.refused.add(each);
-    const refused = trouble === '4xx to the content' || trouble === '5xx to the content';
+    const refused = trouble !== null && refusesContent.has(trouble);
     const silent = trouble !== null && takesSilently.has(trouble);
     if (!refused) this.#keep(content, !silent);
     this.#recipients = [];
+    this.#sender = false;
     this.#trouble = this.#hop.draw();
     switch (trouble) {
       case '4xx to the content':
@@ -277,8 +287,7 @@ class HopSession {
     const reported = isReport
       ? [...content.matchAll(/^Final-Recipient: rfc822; ?(\S+)\r$/gim)].map(([, address = '']) => address)
       : [];
-    if (queueId === 'unknown') console.log('UNKNOWN', JSON.stringify(content.slice(0, 700)), content.length);
-    this.#hop.arrivals.push({ at: Date.now(), queueId, recipients, life: this.#hop.life, replied, reported });
+    this.#hop.arrivals.push({ queueId, recipients, life: this.#hop.life, replied, reported });
   }
 
   #say(text: string): void {
