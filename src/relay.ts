@@ -31,7 +31,7 @@ import { escalate, weigh } from './relay/escalating.ts';
 import { createAnnouncer } from './relay/faults/announcing.ts';
 import { createDesk } from './relay/faults/desk.ts';
 import { createSources } from './relay/faults/sources.ts';
-import { dispatch, hopFor } from './relay/forwarding.ts';
+import { dispatch, hastenPutOff, hopFor } from './relay/forwarding.ts';
 import { CircleGuard } from './relay/guard.ts';
 import { Hops } from './relay/hops.ts';
 import { chosenByPresence, hasLeft } from './relay/leaving.ts';
@@ -42,16 +42,19 @@ import { weighHeader, weighMail } from './relay/mail-evidence.ts';
 import { watchMailboxes } from './relay/mailbox-evidence.ts';
 import { refOfNudgeId } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
+import { candidatesFor, reassign, snooze } from './relay/reassigning.ts';
 import { lookAgain } from './relay/replanning.ts';
 import { requeue } from './relay/requeueing.ts';
 import { hearReturned } from './relay/returning.ts';
 import { createSending } from './relay/sending.ts';
+import type { Choice } from './routing/choose.ts';
 import { allCandidates } from './routing/plan.ts';
 import type { Person, Rules } from './routing/rules.ts';
 import type { DeliveryRef, Due, Intervened } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
 import type { Trigger } from './tracking/event.ts';
 import { type Grade, grades } from './tracking/evidence.ts';
+import type { Tracked } from './tracking/tracked.ts';
 
 export interface Relay extends Intake {
   /** Takes what is due from now on. */
@@ -74,6 +77,11 @@ export interface Relay extends Intake {
   readonly advisor: Advisor;
   /** For doors that answer lookups. */
   lookup(steady: Duration): (map: string | null, key: string) => LookedUp;
+  /** Who might have a tracked message now, and why not the others. */
+  candidates(tracked: Tracked): Choice['considered'];
+  /** By an operator's hand. @throws RefusedError */
+  reassign(ref: DeliveryRef, to: string, by: string): Promise<Tracked>;
+  snooze(ref: DeliveryRef, lasts: Duration, by: string): Promise<Tracked>;
   load(person: string): { open: number; lastAssignedAt: number | null };
 }
 
@@ -284,6 +292,9 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     openContent: () => stage.store.openContent(),
     acknowledge,
     requeue: (queueId, to, by) => requeue(stage, queueId, to, by),
+    candidates: (tracked) => candidatesFor(stage, tracked),
+    reassign: (ref, to, by) => reassign(stage, ref, to, by),
+    snooze: (ref, lasts, by) => snooze(stage, ref, lasts, by),
     nextHopOf: (mailbox) => hopFor(stage.config.nextHops, mailbox).name,
     rulesChanged: () => inBackground('the change of the rules', lookAgain(stage)),
     wake,
@@ -316,8 +327,10 @@ export async function createRelay(parts: Parts): Promise<Relay> {
         atOnce: attemptsAtOnce,
         aside: () => stage.hops.stalled(stage.clock.now()),
         leaseFor: attemptLease,
+        setBack: () => hastenPutOff(stage),
         handle: (due) => forward(due.filter((each) => each.kind === 'attempt')),
       });
+      inBackground('what a wrong clock has put off', hastenPutOff(stage));
       loops.push(
         attempts,
         startDueLoop({
