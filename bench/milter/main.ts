@@ -17,8 +17,17 @@ import { People } from '../../test/support/person.ts';
 import { Prosody } from '../../test/support/prosody-server.ts';
 import { tempFolder } from '../../test/support/temp-folder.ts';
 import { processorTime, residentMemory } from '../relay/processes.ts';
-import { quantile, spread } from '../relay/table.ts';
-import { accounts, compile, group, type RouterOptions, type System, startC, startPython, startRouter } from './systems.ts';
+import { spread } from '../relay/table.ts';
+import {
+  accounts,
+  compile,
+  group,
+  type RouterOptions,
+  type System,
+  startC,
+  startPython,
+  startRouter,
+} from './systems.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -50,7 +59,12 @@ interface Run extends Answered {
   readonly processor: number;
 }
 
-async function generate(load: string, system: System, words: readonly (string | number)[], cores?: string): Promise<Run> {
+async function generate(
+  load: string,
+  system: System,
+  words: readonly (string | number)[],
+  cores?: string,
+): Promise<Run> {
   const before = processorTime(system.pid);
   const [program = '', ...args] = [...(cores ? ['taskset', '-c', cores] : []), load, ...words.map(String)];
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -70,7 +84,7 @@ async function direct(load: string, systems: readonly System[]): Promise<string>
   for (const how of ['keep', 'reconnect'] as const) {
     for (const connections of options.connections.split(',')) {
       const words = (count: number, { address }: System) =>
-        ['milter', address, connections, count, how, octets, group] as const;
+        ['postfix', address, connections, count, how, octets, group] as const;
       const counts = new Map<System, number>();
       for (const system of systems) {
         await generate(load, system, words(2_000, system));
@@ -94,10 +108,22 @@ async function direct(load: string, systems: readonly System[]): Promise<string>
         const cells = [
           `${connections}, ${how === 'keep' ? 'kept' : 'reconnecting'}`,
           name,
-          spread(own.map(({ rate }) => rate), 0),
-          spread(own.map(({ p50 }) => p50), 0),
-          spread(own.map(({ p99 }) => p99), 0),
-          spread(own.map(({ processor }) => processor), 0),
+          spread(
+            own.map(({ rate }) => rate),
+            0,
+          ),
+          spread(
+            own.map(({ p50 }) => p50),
+            0,
+          ),
+          spread(
+            own.map(({ p99 }) => p99),
+            0,
+          ),
+          spread(
+            own.map(({ processor }) => processor),
+            0,
+          ),
           ((one?.edits ?? 0) / (one?.transactions ?? 1)).toFixed(0),
           name === 'Pointsman' ? '' : spread(ratios, 2),
         ];
@@ -123,7 +149,19 @@ async function lookups(load: string, router: System, address: string): Promise<s
     for (let round = 0; round < rounds; round += 1)
       runs.push(await generate(load, router, ['socketmap', address, connections, 20_000, '-', 0, group], '1'));
     lines.push(
-      `| ${connections} | ${spread(runs.map(({ rate }) => rate), 0)} | ${spread(runs.map(({ p50 }) => p50), 0)} | ${spread(runs.map(({ p99 }) => p99), 0)} | ${spread(runs.map(({ processor }) => processor), 0)} |`,
+      `| ${connections} | ${spread(
+        runs.map(({ rate }) => rate),
+        0,
+      )} | ${spread(
+        runs.map(({ p50 }) => p50),
+        0,
+      )} | ${spread(
+        runs.map(({ p99 }) => p99),
+        0,
+      )} | ${spread(
+        runs.map(({ processor }) => processor),
+        0,
+      )} |`,
     );
     say(lines.at(-1) ?? '');
   }
@@ -136,7 +174,9 @@ ${lines.join('\n')}
 
 async function idle(load: string, router: System): Promise<string> {
   const before = residentMemory(router.pid);
-  const child = spawn(load, ['idle', router.address, '500', '0', '-', '0', group], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(load, ['idle', router.address, '500', '0', '-', '0', group], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   await once(child.stdout, 'data');
   await pause(1_000);
   const with500 = residentMemory(router.pid);
@@ -155,7 +195,7 @@ async function flood(load: string, router: System): Promise<string> {
   };
   tell('before');
   for (let count = 0; count < 3; count += 1) {
-    await generate(load, router, ['milter', router.address, 50, 60_000, 'keep', octets, group]);
+    await generate(load, router, ['postfix', router.address, 50, 60_000, 'keep', octets, group]);
     tell(`after ${(count + 1) * 60_000}`);
   }
   await pause(5_000);
@@ -193,7 +233,11 @@ async function main(): Promise<void> {
   undo.defer(() => router.stop());
   const peers: System[] = [];
   if (wanted.has('direct')) {
-    const made = [await startC(scratch.path, 'silent'), await startC(scratch.path, 'rewrites'), await startPython(scratch.path, 'silent')];
+    const made = [
+      await startC(scratch.path, 'silent'),
+      await startC(scratch.path, 'rewrites'),
+      await startPython(scratch.path, 'silent'),
+    ];
     for (const system of made) {
       if (!system) continue;
       undo.defer(() => system.stop());

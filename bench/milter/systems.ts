@@ -117,7 +117,13 @@ export async function startRouter(options: RouterOptions): Promise<System & { re
   await writeFile(join(folder, 'rules', '10-all.yaml'), rules);
   await chmod(join(folder, 'rules', '10-all.yaml'), 0o600);
   const profiling = options.profile ? ['--cpu-prof', `--cpu-prof-dir=${options.profile}`] : [];
-  const program = [...profiling, join(root, 'bin', 'pointsman.js'), 'serve', '--config', join(folder, 'pointsman.yaml')];
+  const program = [
+    ...profiling,
+    join(root, 'bin', 'pointsman.js'),
+    'serve',
+    '--config',
+    join(folder, 'pointsman.yaml'),
+  ];
   const system = await start('Pointsman', [process.execPath, ...program], folder, {
     address,
     env: { NODE_OPTIONS: '' },
@@ -129,7 +135,10 @@ export async function startRouter(options: RouterOptions): Promise<System & { re
     if (options.present.every((name) => seen.some((one) => one.name === name))) break;
     if (Date.now() > until) throw new Error(`only ${seen.map(({ name }) => name)} are seen to be there`);
   }
-  return { ...system, configuration: `${config.replace(/\/\S*\/ca\.crt/, 'ca.crt').replaceAll(folder, '…')}\n${rules}` };
+  return {
+    ...system,
+    configuration: `${config.replace(/\/\S*\/ca\.crt/, 'ca.crt').replaceAll(folder, '…')}\n${rules}`,
+  };
 }
 
 const members = ['ann', 'ben', 'cyd', 'dan', 'eve'];

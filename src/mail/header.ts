@@ -62,7 +62,7 @@ export function fieldsOf(raw: readonly RawField[]): Field[] {
     if (octets > maxHeader || fields.length >= maxFields || !isName.test(name)) break;
     const text = value.length + name.length + 2 > maxField ? value.slice(0, maxField - name.length - 2) : value;
     // Nobody sends a line end that goes on without white space; in a block of octets it would begin another field.
-    const unfolded = text.includes('\n') ? text.replace(/\r?\n(?=[ \t])/g, '').replace(/\r?\n[^]*$/, '') : text;
+    const unfolded = text.includes('\n') ? text.replace(/\r?\n(?=[ \t])/g, '').replace(/\r?\n[\s\S]*$/, '') : text;
     fields.push({ name: name.toLowerCase(), value: decodeOctets(unfolded).trim() });
   }
   return fields;

@@ -13,8 +13,6 @@ export interface Handlers {
   headers?(message: Message): Maybe<Verdict>;
   /** Whether the body of this message will be read; asked once, before its first piece. */
   wantsBody?(message: Message): boolean;
-  /** Whether at least its octets shall be counted (Message.bodySize) when it is not wanted. Default: no. */
-  wantsSize?(message: Message): boolean;
   /** The end of the message: the one place where it can be changed. */
   message(message: Message): Maybe<EndVerdict>;
 }

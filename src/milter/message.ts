@@ -103,7 +103,6 @@ export class Message {
   readonly #fields: Packet[] = [];
   readonly #pieces: Buffer[] = [];
   #octets = 0;
-  #bodyOctets = 0;
   #body: 'none' | 'kept' | 'dropped' = 'none';
   /** Part of the header could not be kept: nothing can be decided by it. */
   incomplete = false;
@@ -131,18 +130,6 @@ export class Message {
     this.#octets += packet.length;
   }
 
-  /** Octets of the body that have come, kept or not; undefined where the MTA does not send it. */
-  get bodySize(): number | undefined {
-    return this.powers.body && !this.bodySkipped ? this.#bodyOctets : undefined;
-  }
-
-  /** The MTA was told that it need not send the rest. */
-  bodySkipped = false;
-
-  countBody(octets: number): void {
-    this.#bodyOctets += octets;
-  }
-
   addBody(payload: Buffer): void {
     if (this.#body === 'dropped') return;
     this.#body = 'kept';
@@ -167,14 +154,6 @@ export class Message {
       const [name, value] = fieldOf(packet);
       return [name, this.powers.leadingSpace && value.startsWith(' ') ? value.slice(1) : value];
     });
-  }
-
-  /** Octets of the header as it is in a message, the empty line not included. */
-  get headerSize(): number {
-    let size = 0;
-    // Two NULs make place for a colon and a line end; folded lines and the space after the colon add what they add.
-    for (const packet of this.#fields) size += packet.length + 1 + (this.powers.leadingSpace ? 0 : 1);
-    return size;
   }
 
   /** The header as octets of a message: CRLF line ends, the empty line not included. */

@@ -262,11 +262,9 @@ export class Session {
     const message = this.#message;
     this.#addBody(packet);
     const mayAnswer = (this.#agreed.protocol & steps.nrBody) === 0;
-    const mayStop = message === null || (message.bodyDropped && !this.#options.handlers.wantsSize?.(message));
-    if (mayAnswer && mayStop && (this.#agreed.protocol & steps.skip) !== 0) {
-      if (message) message.bodySkipped = true;
-      this.#out.push(bareReplies.skip);
-    } else this.#continue(steps.nrBody);
+    const mayStop = message === null || message.bodyDropped;
+    if (mayAnswer && mayStop && (this.#agreed.protocol & steps.skip) !== 0) this.#out.push(bareReplies.skip);
+    else this.#continue(steps.nrBody);
   }
 
   #addBody(packet: Packet): void {
@@ -276,7 +274,6 @@ export class Session {
       this.#bodyAsked = true;
       if (!(this.#options.handlers.wantsBody?.(message) ?? true)) message.dropBody();
     }
-    message.countBody(packet.length);
     if (!message.bodyDropped && this.#mayHold(packet.length)) message.addBody(packet.payload);
   }
 

@@ -7,9 +7,9 @@ import { second } from '../clock.ts';
 import type { Advice, Advised, Advisor, Client, Planned } from '../intake.ts';
 import type { Envelope } from '../mail/envelope.ts';
 import { describeError, PointsmanError } from '../mail/error.ts';
-import { readFacts } from '../mail/header.ts';
+import { factsOf, fieldsOf, type RawField, readFacts } from '../mail/header.ts';
 import { isMarked, markName } from '../mail/mark.ts';
-import { mailboxKey } from '../mail/path.ts';
+import { type Mailbox, mailboxKey } from '../mail/path.ts';
 import { newQueueId } from '../mail/queue-id.ts';
 import { receivedField } from '../mail/received.ts';
 import { replies } from '../mail/reply.ts';
@@ -59,7 +59,7 @@ export function createAdvisor(
     return true;
   }
 
-  function planMail(client: Client, envelope: Envelope, header: Uint8Array): Planned | null {
+  function planMail(client: Client, envelope: Envelope, header: Uint8Array | readonly RawField[]): Planned | null {
     const rules = stage.rules.current();
     const { groupByAddress, personByAddress } = indexOf(rules);
     const ours = envelope.forwardPaths.some(({ mailbox }) => groupByAddress.has(mailboxKey(mailbox)));
@@ -68,19 +68,19 @@ export function createAdvisor(
     if (!ours && !byMember && rules.routes.length === 0) return null;
     const now = stage.clock.now();
     const queueId = newQueueId(now, stage.random);
-    const facts = readFacts({ queueId, receivedAt: now, envelope, content: header, client });
+    const head = { queueId, receivedAt: now, envelope, client };
+    const facts =
+      header instanceof Uint8Array
+        ? readFacts({ ...head, content: header })
+        : factsOf({ ...head, fields: fieldsOf(header), size: sizeOf(header) });
     if (byMember && facts.references.length > 0) options.onReply({ facts });
     const marks = facts.headers.flatMap(([name, value]) => (name === markName.toLowerCase() ? [value] : []));
     const plans = envelope.forwardPaths.map(({ mailbox }): Plan => {
+      // Reports and copies for us: the MTA hands them to us as any mail, and no rule may send them elsewhere.
+      if (stage.ours?.read(mailbox)) return passed(mailbox, rules.version, 'an address of our own, for evidence');
       const made = unlessMarked(stage, facts, plan(facts, mailbox, rules));
       if (options.markKey === null || !isMarked(options.markKey, marks, mailbox)) return made;
-      return {
-        kind: 'pass',
-        address: mailbox,
-        rule: null,
-        rulesVersion: made.rulesVersion,
-        because: ['sent by ourselves'],
-      };
+      return passed(mailbox, made.rulesVersion, 'sent by ourselves');
     });
     const needsContent = plans.some((each) => each.kind === 'group' && each.policy !== null);
     return { client, envelope, facts, plans, needsContent };
@@ -153,6 +153,18 @@ export function createAdvisor(
     },
   };
 }
+
+/** Octets of a header, with colon, space and line end. */
+const sizeOf = (fields: readonly RawField[]): number =>
+  fields.reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0);
+
+const passed = (address: Mailbox, rulesVersion: string, why: string): Plan => ({
+  kind: 'pass',
+  address,
+  rule: null,
+  rulesVersion,
+  because: [why],
+});
 
 interface Made {
   readonly plan: GroupPlan;
