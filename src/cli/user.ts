@@ -19,11 +19,13 @@ export async function userAdd(context: Context, name: string, options: UserOptio
     throw new CommandError(exitCodes.usage, `not a user name: ${JSON.stringify(name)}; letters, digits and . _ - @`);
   const state = await stateOf(context, options);
   context.terminal.complain(`Password for ${name}, one line: `);
-  const password = await context.terminal.readLine();
+  const password = (await context.terminal.readLine?.()) ?? null;
   if (password === null || password.length < shortestPassword)
     throw new CommandError(exitCodes.usage, `a password has at least ${shortestPassword} characters`);
   const changed = await writeUser(state, { name, role: options.role }, password);
-  context.terminal.write(`${name} may sign in as ${options.role}${changed ? ', from now on with this password' : ''}\n`);
+  context.terminal.write(
+    `${name} may sign in as ${options.role}${changed ? ', from now on with this password' : ''}\n`,
+  );
   return exitCodes.fine;
 }
 

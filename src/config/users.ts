@@ -36,7 +36,9 @@ const hashLength = 32;
 function hashed(password: string, salt: Buffer, [N, r, p]: Stored['cost']): Promise<Buffer> {
   const options: ScryptOptions = { N, r, p, maxmem: 256 * N * r };
   return new Promise((resolve, reject) => {
-    scrypt(password.normalize('NFC'), salt, hashLength, options, (error, key) => (error ? reject(error) : resolve(key)));
+    scrypt(password.normalize('NFC'), salt, hashLength, options, (error, key) =>
+      error ? reject(error) : resolve(key),
+    );
   });
 }
 
