@@ -11,7 +11,6 @@ import { processTerminal, type Terminal } from './cli/terminal.ts';
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts';
 import { checkStateFolder, readTlsFiles } from './config/load.ts';
 import { openMarkKeys } from './config/mark-keys.ts';
-import { openUsers } from './config/users.ts';
 import type { Config } from './config.ts';
 import { createApi } from './console/api.ts';
 import { createHealth } from './console/health.ts';
@@ -227,18 +226,8 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const { hosts } = config.http;
     const health = await serveHealth(config.http, createHealth({ operations, metrics, tokens, hosts, clock, log }));
     undo.push(() => health.close());
-    // Only the sandbox, on loopback and with nobody's mail, lets everybody in.
-    const users = options.play ? null : openUsers(config.state, (text) => log.warn({}, text));
-    const pages = config.console
-      ? await openConsole(config.console, {
-          operations,
-          clock,
-          wall: systemClock,
-          log,
-          play: options.play ?? null,
-          users,
-        })
-      : null;
+    const look = { operations, clock, wall: systemClock, log, play: options.play ?? null, state: config.state };
+    const pages = config.console ? await openConsole(config.console, look) : null;
     undo.push(async () => pages?.close());
     if (pages) touchConsole = pages.touch;
     rules.onChange(() => touchConsole());
