@@ -19,18 +19,18 @@ import type { Mailbox } from './mail/path.ts';
 import { newQueueId, type QueueId } from './mail/queue-id.ts';
 import { replies } from './mail/reply.ts';
 import type { AckOutcome } from './operations.ts';
-import type { BareJid } from './presence/jid.ts';
-import type { PresenceChange } from './presence/presence.ts';
+import type { BoardChange as PersonChange } from './presence/board.ts';
 import { admitRecipient, dropFile, isPostmaster, keepSafe, peersOf } from './relay/accepting.ts';
 import { createAdvisor } from './relay/advising.ts';
 import { createAnswering } from './relay/answering.ts';
-import { type Work, waitsFor, wakeHeldOf } from './relay/choosing.ts';
+import type { Work } from './relay/choosing.ts';
+import { hearPresence, wakeFor } from './relay/coming.ts';
 import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
 import { dispatch, hopFor } from './relay/forwarding.ts';
 import { CircleGuard } from './relay/guard.ts';
 import { Hops } from './relay/hops.ts';
-import { chosenByPresence, hasLeft } from './relay/leaving.ts';
+import { chosenByPresence, leftBehind } from './relay/leaving.ts';
 import { Ledger } from './relay/ledger.ts';
 import { checkContent, RateLimits, Room } from './relay/limits.ts';
 import { createLookup, type LookedUp } from './relay/looking-up.ts';
@@ -41,7 +41,6 @@ import type { Parts, Stage } from './relay/parts.ts';
 import { requeue } from './relay/requeueing.ts';
 import { hearReturned } from './relay/returning.ts';
 import { allCandidates } from './routing/plan.ts';
-import type { Person, Rules } from './routing/rules.ts';
 import type { DeliveryRef, Due, Intervened } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
 import type { Trigger } from './tracking/event.ts';
@@ -194,18 +193,12 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   }
 
   // 6 Watch: presence. Who leaves while owning a message gives it up; who comes wakes what is held for their groups.
-  async function watchPresence(change: PresenceChange): Promise<void> {
-    const rules = stage.rules.current();
-    const person = personWithJid(rules, change.jid);
-    const { state } = change.presence;
-    if (!person || state === 'unknown') return;
-    // Also when they are now known to be away: the last one we waited for may have been heard of.
-    for (const group of rules.groups.values()) {
-      if (waitsFor(group, person.name, rules)) await wakeHeldOf(stage, group.name, stage.clock.now());
-    }
-    if (state !== 'offline' || !(await hasLeft(stage, change, stopping.signal))) return;
-    for (const tracked of await stage.store.openTracked({ owner: person.name })) {
-      if (chosenByPresence(tracked)) await escalate(stage, tracked, { trigger: 'owner offline', owner: person.name });
+  async function watchPresence(changes: readonly PersonChange[]): Promise<void> {
+    await wakeFor(stage, changes);
+    for (const tracked of await leftBehind(stage, changes, stopping.signal)) {
+      const { owner } = tracked;
+      if (owner !== null && chosenByPresence(tracked))
+        await escalate(stage, tracked, { trigger: 'owner offline', owner });
     }
   }
 
@@ -262,15 +255,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     load: (person) => ({ open: stage.ledger.open(person), lastAssignedAt: stage.ledger.lastAssignedAt(person) }),
 
     start() {
-      const recording: PresenceChange[] = [];
-      stage.watcher.onChange((change) => {
-        recording.push(change);
-        // All that comes in one turn is one transaction: after a new session that is everybody.
-        if (recording.length === 1) {
-          queueMicrotask(() => inBackground('recording presence', stage.store.recordPresence(recording.splice(0))));
-        }
-        inBackground('a change of presence', watchPresence(change));
-      });
+      hearPresence(stage, watchPresence, inBackground);
       stage.notifier?.onMessage((message) => inBackground('an instant message', answering.hear(message)));
       stage.notifier?.onReceipt((receipt) => inBackground('a receipt', watchReceipt(receipt)));
       mailboxes?.start(stopping.signal);
@@ -314,20 +299,4 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       await limit;
     },
   };
-}
-
-/** Built once for each version of the rules: presence changes often, and companies are large. */
-const peopleByJid = new WeakMap<Rules, ReadonlyMap<BareJid, Person>>();
-
-function personWithJid(rules: Rules, jid: BareJid): Person | undefined {
-  let known = peopleByJid.get(rules);
-  if (!known) {
-    // Of two with one JID the one listed first, as ever.
-    const entries = [...rules.people.values()].flatMap((person) =>
-      person.jid === null ? [] : [[person.jid, person] as const],
-    );
-    known = new Map(entries.reverse());
-    peopleByJid.set(rules, known);
-  }
-  return known.get(jid);
 }

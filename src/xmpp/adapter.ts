@@ -6,28 +6,26 @@
 // roster is read, our presence is sent (which makes the server send everybody's), the rooms are entered; and after a
 // while silence means offline.
 import { randomUUID } from 'node:crypto';
-import type { Clock, Duration, Instant, Random } from '../clock.ts';
+import type { Clock, Duration, Instant } from '../clock.ts';
 import { minute, second } from '../clock.ts';
 import type { XmppConfig } from '../config.ts';
 import type { Log } from '../log.ts';
 import { silentLog } from '../log.ts';
 import type { IncomingMessage, Notifier } from '../notify/notifier.ts';
-import { PresenceCache } from '../presence/cache.ts';
+import { type Heard, PresenceCache } from '../presence/cache.ts';
 import type { PresenceFault } from '../presence/fault.ts';
 import type { BareJid } from '../presence/jid.ts';
 import { neverSeen, type Presence, type PresenceChange } from '../presence/presence.ts';
-import type { StreamWatcher, Watcher } from '../presence/watcher.ts';
-import type { LookupSrv } from './dial.ts';
+import type { Watcher } from '../presence/watcher.ts';
 import { answerAbout } from './disco.ts';
 import { DutyRooms } from './duty-rooms.ts';
 import { Federation } from './federation.ts';
 import { Iq } from './iq.ts';
-import type { LinkLimits } from './link.ts';
 import { Link } from './link.ts';
 import { Listeners } from './listeners.ts';
 import type { Receipt } from './messages.ts';
 import { Messages } from './messages.ts';
-import type { OutboxLimits } from './outbox.ts';
+import type { Xmpp, XmppOptions } from './options.ts';
 import { Outbox, SendError } from './outbox.ts';
 import { readPresence } from './presence-stanza.ts';
 import { Probes } from './probes.ts';
@@ -38,31 +36,9 @@ import { Settling } from './settling.ts';
 import type { Element } from './stanza.ts';
 import { normaliseAddress, ns, xml } from './stanza.ts';
 import { domainOf } from './stream.ts';
+import { Telling } from './telling.ts';
 
-export interface XmppOptions {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log?: Log;
-  /** For XEP-0092. */
-  readonly version?: string;
-  /** How long the server may take to tell who is there, before silence means offline; and more for each person. */
-  readonly settleAfter?: Duration;
-  readonly settlePerPerson?: Duration;
-  /** What was known when the link went down is used for this long. */
-  readonly staleAfter?: Duration;
-  readonly limits?: { readonly link?: Partial<LinkLimits>; readonly outbox?: Partial<OutboxLimits> };
-  readonly lookup?: LookupSrv;
-}
-
-export interface Xmpp extends StreamWatcher, Notifier {
-  start(): void;
-  /** Says goodbye and closes within a few seconds, whatever the server does. */
-  stop(): Promise<void>;
-  /** Rooms, among those joined, whose occupants count as present. */
-  watchRooms(rooms: readonly BareJid[]): void;
-  onOccupant(listener: (jid: BareJid, presence: Presence | null) => void): void;
-  faults(): readonly PresenceFault[];
-}
+export type { Xmpp, XmppOptions } from './options.ts';
 
 const untrusted: Presence = { ...neverSeen, reason: 'untrusted' };
 /** How often what is due is looked for: rooms, silence, staleness. */
@@ -91,7 +67,7 @@ class XmppAdapter implements Xmpp {
   readonly #probes: Probes;
   readonly #staleAfter: Duration;
   readonly #messages: Messages;
-  readonly #changes: Listeners<[PresenceChange]>;
+  readonly #telling: Telling;
   readonly #incoming: Listeners<[IncomingMessage]>;
   readonly #receipts: Listeners<[Receipt]>;
   readonly #occupants: Listeners<[BareJid, Presence | null]>;
@@ -107,7 +83,7 @@ class XmppAdapter implements Xmpp {
     this.#config = config;
     this.#clock = clock;
     this.#log = log;
-    this.#changes = new Listeners(log);
+    this.#telling = new Telling(log);
     this.#incoming = new Listeners(log);
     this.#receipts = new Listeners(log);
     this.#occupants = new Listeners(log);
@@ -209,6 +185,7 @@ class XmppAdapter implements Xmpp {
     await this.#link.stop();
     this.#iq.fail();
     this.#outbox.stop();
+    this.#telling.stop();
   }
 
   presenceOf(jid: BareJid): ReturnType<Watcher['presenceOf']> {
@@ -216,7 +193,11 @@ class XmppAdapter implements Xmpp {
   }
 
   onChange(listener: (change: PresenceChange) => void): void {
-    this.#changes.add(listener);
+    this.#telling.changes.add(listener);
+  }
+
+  onHeard(listener: (jid: BareJid, presence: Presence) => void): void {
+    this.#telling.heard.add(({ jid, presence }) => listener(jid, presence));
   }
 
   watch(people: readonly BareJid[]): void {
@@ -265,7 +246,7 @@ class XmppAdapter implements Xmpp {
   async verify(jid: BareJid, within: Duration): Promise<boolean | null> {
     const here = await this.#probes.ping(jid, this.#cache.presenceOf(jid), within);
     if (here !== null && this.#link.status().state === 'up')
-      this.#tell(this.#cache.verified(jid, here, this.#clock.now()));
+      this.#tellOf(jid, this.#cache.verified(jid, here, this.#clock.now()));
     return here;
   }
 
@@ -319,7 +300,7 @@ class XmppAdapter implements Xmpp {
   #onDown(heardAt: Instant): void {
     this.#outbox.close();
     this.#rooms.sessionDown();
-    this.#cache.linkDown(this.#clock.now(), heardAt);
+    this.#tell(this.#cache.linkDown(this.#clock.now(), heardAt));
   }
 
   #onStanza(stanza: Element): void {
@@ -351,7 +332,7 @@ class XmppAdapter implements Xmpp {
     }
     if (fact.kind === 'error' && this.#cache.watches(bare)) this.#probes.doubtful(bare);
     else this.#probes.heard(bare);
-    this.#tell(this.#cache.apply(fact, now));
+    if (this.#cache.watches(bare)) this.#tellOf(bare, this.#cache.apply(fact, now));
   }
 
   /** Past the pacing and the window: what waits there must not make a healthy link look dead. */
@@ -394,7 +375,12 @@ class XmppAdapter implements Xmpp {
     this.#probes.tick(now);
   }
 
-  #tell(changes: readonly PresenceChange[]): void {
-    for (const change of changes) this.#changes.tell(change);
+  #tell(what: readonly (PresenceChange | Heard)[]): void {
+    this.#telling.tell(what);
+  }
+
+  /** Of somebody whom something was heard of: a change, or else that it is so still. */
+  #tellOf(jid: BareJid, changes: readonly PresenceChange[]): void {
+    this.#tell(changes.length > 0 ? changes : [{ jid, presence: this.#cache.presenceOf(jid) }]);
   }
 }

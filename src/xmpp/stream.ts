@@ -17,6 +17,7 @@ import { notPinned, tlsOptions } from './dial.ts';
 import { isStanza, makeClient } from './library.ts';
 import type { Scram } from './scram.ts';
 import type { Resumable, StreamEnd, StreamEvents } from './session.ts';
+import { Breath } from './slices.ts';
 import type { Element } from './stanza.ts';
 import { conditionOf, ns, xml } from './stanza.ts';
 import { TextReader } from './text-reader.ts';
@@ -50,6 +51,7 @@ export class XmppStream {
   #inbound = 0;
   #held: Element[] = [];
   #unparsed = 0;
+  readonly #breath = new Breath();
   heardAt: number;
 
   constructor(options: {
@@ -194,6 +196,7 @@ export class XmppStream {
     } catch (error) {
       this.end(`the server sent what cannot be read: ${(error as Error).message}`, 'unreadable', { session: 'gone' });
     }
+    this.#breath.took(data.length, this.#socket);
   }
 
   #isEnded(): boolean {

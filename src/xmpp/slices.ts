@@ -1,0 +1,77 @@
+// Long work in slices, one in each turn of the event loop: after a new session there are thousands of roster items and
+// changes of presence, and mail must not wait for the last of them. Slices are counted, not timed: the same each time.
+import type { Socket } from 'node:net';
+
+/** Things done in one turn; each costs some tens of microseconds with all who listen. */
+const perTurn = 128;
+/** Octets read in one turn. */
+const readAtOnce = 16 * 1024;
+
+/** Reading in slices: what has come beyond one is read in the next turn. */
+export class Breath {
+  #taken = 0;
+
+  took(octets: number, socket: Socket | null): void {
+    this.#taken += octets;
+    if (this.#taken < readAtOnce || socket === null) return;
+    this.#taken = 0;
+    socket.pause();
+    setImmediate(() => socket.resume());
+  }
+}
+
+/** Things to be done one after the other, in order, however many come at once. */
+export class Slices<T> {
+  readonly #each: (one: T) => void;
+  #waiting: T[] = [];
+  #next = 0;
+  #turn: NodeJS.Immediate | null = null;
+
+  /** `each` must not throw. */
+  constructor(each: (one: T) => void) {
+    this.#each = each;
+  }
+
+  /** A few are done at once, as if there were no slices: the usual case. */
+  add(things: readonly T[]): void {
+    if (this.#turn === null && things.length <= perTurn) {
+      for (const one of things) this.#each(one);
+      return;
+    }
+    for (const one of things) this.#waiting.push(one);
+    this.#turn ??= setImmediate(() => this.#slice());
+  }
+
+  /** What has not been done is dropped. */
+  stop(): void {
+    if (this.#turn !== null) clearImmediate(this.#turn);
+    this.#turn = null;
+    this.#waiting = [];
+    this.#next = 0;
+  }
+
+  #slice(): void {
+    const slice = this.#waiting.slice(this.#next, this.#next + perTurn);
+    this.#next += slice.length;
+    for (const one of slice) this.#each(one);
+    if (this.#next < this.#waiting.length) this.#turn = setImmediate(() => this.#slice());
+    else this.stop();
+  }
+}
+
+/** The same for things that are known beforehand. Ends early, with false, when `goesOn` says no after a turn. */
+export async function inSlices<T>(
+  things: Iterable<T>,
+  each: (one: T) => void,
+  goesOn: () => boolean,
+): Promise<boolean> {
+  let count = 0;
+  for (const one of things) {
+    each(one);
+    count += 1;
+    if (count % perTurn !== 0) continue;
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    if (!goesOn()) return false;
+  }
+  return true;
+}
