@@ -5,7 +5,7 @@ import type { Duration } from './clock.ts';
 import { configFileSchema, defaults, isLoopback } from './config/config-file.ts';
 import { checkDoors, type LookupConfig, lookupOf, type MilterConfig, milterOf } from './config/doors.ts';
 import { nextHopsOf } from './config/next-hops.ts';
-import { type ConfigSurroundings, certificatesIn, passwordOf } from './config/secrets.ts';
+import { type ConfigSurroundings, certificatesIn, passwordOf, type TlsFiles, tlsOf } from './config/secrets.ts';
 import type { Mailbox } from './mail/path.ts';
 import type { Language } from './mail/report-text.ts';
 import type { BareJid } from './presence/jid.ts';
@@ -24,8 +24,15 @@ export interface Config {
   /** Absolute path of the rules folder. */
   readonly rules: string;
   readonly listen: readonly { readonly host: string; readonly port: number; readonly carriesMembers: boolean }[];
-  /** /healthz, /readyz and /metrics; loopback only. */
-  readonly http: { readonly host: string; readonly port: number };
+  /** Absolute paths, PEM: the certificate that STARTTLS shows, and its key. Absent: STARTTLS is not offered. */
+  readonly tls?: TlsFiles;
+  /** /healthz, /readyz and /metrics, and with a token /api/v1/route; loopback only. */
+  readonly http: {
+    readonly host: string;
+    readonly port: number;
+    /** Lower-case names that a proxy before it is asked for; those of the loopback are always ours. */
+    readonly hosts: readonly string[];
+  };
   /** Who may relay. Empty: nobody. CIDR or single addresses. */
   readonly peers: readonly {
     readonly network: string;
@@ -68,6 +75,8 @@ export interface Config {
   /** Of the text of reports; none: as the mail suggests. */
   readonly reports: { readonly languages: readonly Language[] };
   readonly xmpp: XmppConfig | null;
+  /** Who is told of faults. Null: the log alone is. */
+  readonly operators: OperatorsConfig | null;
   /** Where reports and copies of members' mail are addressed to; null: none are asked for. */
   readonly evidence: { readonly domain: string } | null;
   /** Where members' mailboxes are looked into; null: nowhere. */
@@ -77,6 +86,19 @@ export interface Config {
     readonly level: 'debug' | 'info' | 'warn' | 'error' /** null: pretty on a terminal */;
     readonly pretty: boolean | null;
   };
+}
+
+export interface OperatorsConfig {
+  readonly room: BareJid | null;
+  /** Names of people in the rules. */
+  readonly people: readonly string[];
+  /** The first of its members who is eligible is told. */
+  readonly group: string | null;
+  /** Told when no instant message goes. */
+  readonly mailbox: Mailbox | null;
+  readonly webhook: string | null;
+  /** Whether the room's subject is the list of what is open. */
+  readonly subject: boolean;
 }
 
 export interface ImapConfig {
@@ -154,7 +176,8 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
     listen: (read.listen?.value ?? [{ value: { address: defaults.listen, carries: undefined } }]).flatMap(
       ({ value }) => (value.address ? [{ ...value.address, carriesMembers: value.carries === 'members' }] : []),
     ),
-    http: read.http ?? defaults.http,
+    ...tlsOf(read.tls, surroundings, report),
+    http: { ...(read.http?.address ?? defaults.http), hosts: read.http?.hosts ?? [] },
     peers: (read.peers?.value ?? []).flatMap(({ address, carries, lineEnds }) =>
       address === undefined
         ? []
@@ -181,6 +204,7 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
     },
     reports: { languages: [...new Set(read.reports?.languages ?? [])] },
     xmpp: read.xmpp ? xmppOf(read.xmpp, surroundings, report) : null,
+    operators: read.operators ? operatorsOf(read.operators) : null,
     evidence: read.evidence?.domain === undefined ? null : { domain: read.evidence.domain },
     imap: read.evidence?.imap ? imapOf(read.evidence.imap, surroundings, report) : null,
     presence: presenceOf(read),
@@ -219,6 +243,11 @@ function checkQueue(queue: Config['queue'], place: Place | undefined, report: Re
   if (place === undefined) return;
   if (queue.firstRetry > queue.longestRetry) report.error(place, '"firstRetry" is longer than "longestRetry"');
   if (queue.longestRetry > queue.lifetime) report.error(place, '"longestRetry" is longer than "lifetime"');
+}
+
+function operatorsOf(entry: NonNullable<ConfigFile['operators']>): OperatorsConfig {
+  const { room = null, people = [], group = null, mailbox = null, webhook = null, subject = false } = entry;
+  return { room, people, group, mailbox, webhook, subject };
 }
 
 type ImapEntry = NonNullable<NonNullable<ConfigFile['evidence']>['imap']>;

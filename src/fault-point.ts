@@ -16,3 +16,16 @@ export type Window = (typeof windows)[number];
 
 export type FaultPoint = (window: Window) => void;
 export const noFaults: FaultPoint = () => undefined;
+
+/** `POINTSMAN_KILL_AT=chosen:3`: dies by SIGKILL the third time that window is reached. For tests of crashes alone. */
+export function faultPointFrom(setting: string | undefined): FaultPoint {
+  const parts = /^([a-z-]+):(\d+)$/.exec(setting ?? '');
+  const window = windows.find((each) => each === parts?.[1]);
+  if (!window) return noFaults;
+  let left = Number(parts?.[2]);
+  return (reached) => {
+    if (reached !== window) return;
+    left -= 1;
+    if (left === 0) process.kill(process.pid, 'SIGKILL');
+  };
+}

@@ -43,6 +43,11 @@ listen:
   - 127.0.0.1:2525
 #  - { address: 127.0.0.1:2526, carries: members }
 
+# With a certificate of our own STARTTLS is offered. Renewed files are taken up within a minute.
+#tls:
+#  certFile: /etc/ssl/pointsman/fullchain.pem
+#  keyFile: /etc/ssl/pointsman/privkey.pem     # mode 0600
+
 # Who may relay through us. An empty list: nobody.
 peers:
   - 127.0.0.1

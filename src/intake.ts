@@ -14,6 +14,8 @@ export interface Client {
   readonly port: number;
   readonly helo: string;
   readonly tls: boolean;
+  /** Said HELO: SMTP without extensions. */
+  readonly plain?: boolean;
   /** By the listener's or the peer's configuration. */
   readonly carriesMembers: boolean;
   /** Address and name the MTA says the mail came from (XFORWARD): for the log only. */

@@ -10,37 +10,40 @@ import { runProgram } from './cli/program.ts';
 import { loadConfig } from './cli/setup.ts';
 import { processTerminal, type Terminal } from './cli/terminal.ts';
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts';
-import { checkStateFolder } from './config/load.ts';
+import { checkStateFolder, readTlsFiles } from './config/load.ts';
 import { openMarkKeys } from './config/mark-keys.ts';
 import type { Config } from './config.ts';
 import { createApi } from './console/api.ts';
 import { createHealth } from './console/health.ts';
+import { measured } from './console/measured.ts';
 import { createMetrics } from './console/metrics.ts';
 import { controlSocketIn, type Listening, serveControl, serveHealth } from './console/server.ts';
+import { openTokens } from './console/tokens.ts';
 import { openDoors } from './doors.ts';
-import { type FaultPoint, noFaults, windows } from './fault-point.ts';
+import { type FaultPoint, faultPointFrom, noFaults } from './fault-point.ts';
 import { createMailboxes } from './imap/adapter.ts';
 import { createLog, type Log, logStory } from './log.ts';
 import { describeError } from './mail/error.ts';
 import { ourAddresses } from './mail/our-address.ts';
-import type { Notifier } from './notify/notifier.ts';
 import { createOperations } from './operate.ts';
 import type { Operations } from './operations.ts';
-import type { BareJid } from './presence/jid.ts';
 import { nobodyWatches, type Watcher } from './presence/watcher.ts';
-import { createPresenceDesk, type PresenceDesk } from './presence-desk.ts';
+import { createPresenceDesk, followRules } from './presence-desk.ts';
+import { createProbe } from './probe.ts';
 import { createRelay } from './relay.ts';
 import { checkDoors } from './routing/doors.ts';
 import { loadSettledRules, watchRules } from './routing/load.ts';
 import { formatProblem } from './routing/problem.ts';
 import type { Problem, Rules } from './routing/rules.ts';
-import { createRuleBook, type RuleBook } from './rule-book.ts';
+import { createRuleBook, type RuleBook, reloadAndLog } from './rule-book.ts';
+import { type Certificate, openCertificate } from './smtp/certificate.ts';
 import { composeReport } from './smtp/report.ts';
 import { createFrontDoor, type FrontDoor } from './smtp/server.ts';
 import { createTransport } from './smtp/transport.ts';
 import { openSqliteStore } from './store/sqlite/open.ts';
 import type { Store } from './store/store.ts';
 import type { StoryEvent } from './tracking/event.ts';
+import { createWebhook } from './webhook.ts';
 import { createXmpp } from './xmpp/adapter.ts';
 
 export const version: string = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
@@ -90,7 +93,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     if (open) throw new RefusedToStart([open]);
     const rules = await openRules(config, options);
     const metrics = createMetrics();
-    const store = await openSqliteStore({
+    const sqlite = await openSqliteStore({
       folder: config.state,
       keepContent: config.queue.keepContent,
       onWarning: (text) => log.warn({}, text),
@@ -99,8 +102,10 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
         options.onFatal?.(error);
       },
     });
-    undo.push(() => store.close());
+    undo.push(() => sqlite.close());
+    const { store, timed } = measured(sqlite, metrics, clock);
     const markKeys = openMarkKeys(config.state);
+    const tokens = openTokens(config.state, (text) => log.error({}, text));
     const freed = await store.releaseLeases();
     if (freed > 0) log.info({ leases: freed }, 'taking up what was in hand when the last process ended');
     const xmpp = config.xmpp ? createXmpp(config.xmpp, { clock, random, log, version }) : null;
@@ -115,13 +120,14 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     });
     xmpp?.watchRooms(rooms);
     const mailboxes = config.imap ? createMailboxes(config.imap, { clock, random, log }) : null;
-    const transport = createTransport({ hostname: config.hostname, log, clock });
+    const transport = timed(createTransport({ hostname: config.hostname, log, clock }));
     undo.push(() => transport.close());
     const tell = (event: StoryEvent) => {
       metrics.observe(event);
       logStory(log, event);
       options.onEvent?.(event);
     };
+    const certificate = config.tls ? certificateOf(config.tls, { clock, log }) : null;
     const markKey = config.milter ? await ownKey(store, 'mark key', 'base64url') : undefined;
     const ours = config.evidence
       ? ourAddresses(Buffer.from(await ownKey(store, 'evidence key', 'base64'), 'base64'), config.evidence.domain)
@@ -147,6 +153,9 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       tell,
       reach: options.reach ?? noFaults,
       ...(markKey === undefined ? {} : { markKey }),
+      operators: config.operators,
+      ...(config.operators?.webhook ? { webhook: createWebhook(config.operators.webhook) } : {}),
+      probe: createProbe({ state: config.state, ca: config.xmpp?.ca ?? null, rules, clock }),
     });
     const frontDoor = createFrontDoor({
       listen: config.listen,
@@ -156,34 +165,49 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       peers: config.peers,
       log,
       clock,
+      onEvent: (event) => metrics.observeDoor(event),
+      ...(certificate ? { tls: certificate } : {}),
     });
     let draining = false;
+    const reload = async () => {
+      const wrong = certificate?.renew() ?? null;
+      const read = await rules.reload();
+      return wrong === null ? read : { ...read, problems: [...read.problems, certificateProblem(config, wrong)] };
+    };
     const operations = createOperations({
       store,
       watcher,
       desk: watcher,
       rules,
       relay,
-      reload: () => rules.reload(),
+      reload,
       copiesAddress: ours?.copies ?? null,
       rotateMarkKey: () => markKeys.rotate(),
       hindrances: () => (draining ? ['it is shutting down'] : []),
+      door: frontDoor,
+      certificate,
       clock,
       version,
     });
-    const follow = (current: Rules) => followRules(current, { desk: watcher, notifier: xmpp, rooms, readStatusIn });
+    const joined = [...rooms, ...(config.operators?.room ? [config.operators.room] : [])];
+    const follow = (current: Rules) =>
+      followRules(current, { desk: watcher, notifier: xmpp, rooms: joined, readStatusIn });
     follow(rules.current());
     rules.onChange(follow);
 
     // Saved files are taken up by themselves; where the system cannot watch, SIGHUP and "pointsman reload" remain.
     const watch = watchRules(
       config.rules,
-      () => reloadAndLog(rules, log, 'the rule files have changed'),
+      () => reloadAndLog({ rules, reload: () => rules.reload() }, log, 'the rule files have changed'),
       (error) => log.warn({ err: error }, 'the rules folder is not watched any more; "pointsman reload" reads it'),
     );
     undo.push(async () => watch.close());
 
-    const control = await serveControl(controlSocketIn(config.state), createApi(operations, log));
+    const watching = new AbortController();
+    undo.push(async () => watching.abort());
+    void certificate?.watch(watching.signal);
+
+    const control = await serveControl(controlSocketIn(config.state), createApi(operations, log, { tokens, clock }));
     undo.push(() => control.close());
     relay.start();
     undo.push(() => relay.drain());
@@ -197,7 +221,8 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     undo.push(() => frontDoor.close());
     const doors = await openDoors(config, relay, { clock, log });
     undo.push(() => doors.close());
-    const health = await serveHealth(config.http, createHealth(operations, metrics, clock, log));
+    const { hosts } = config.http;
+    const health = await serveHealth(config.http, createHealth({ operations, metrics, tokens, hosts, clock, log }));
     undo.push(() => health.close());
     log.info(
       { smtp: smtp.map(({ host, port }) => `${host}:${port}`), doors: doors.at, rules: rules.current().version },
@@ -221,10 +246,11 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       operations,
       rules,
       watcher,
-      reload: () => rules.reload(),
+      reload,
       stop() {
         draining = true;
         watch.close();
+        watching.abort();
         return stop();
       },
     };
@@ -266,6 +292,20 @@ function stopper(running: {
   };
 }
 
+/** @throws RefusedToStart: at the start there is no last good one. */
+function certificateOf(files: NonNullable<Config['tls']>, parts: { clock: Clock; log: Log }): Certificate {
+  try {
+    return openCertificate(() => readTlsFiles(files), parts);
+  } catch (error) {
+    const place = { file: files.certFile, line: 1, column: 1 };
+    throw new RefusedToStart([{ severity: 'error', place, message: describeError(error) }]);
+  }
+}
+
+function certificateProblem({ tls }: Config, message: string): Problem {
+  return { severity: 'warning', place: { file: tls?.certFile ?? '', line: 1, column: 1 }, message };
+}
+
 /** A key of our own: made once, and it never leaves the state folder, whose files are ours alone. */
 async function ownKey(store: Store, name: string, encoding: 'base64' | 'base64url'): Promise<string> {
   const known = await store.recall(name);
@@ -286,48 +326,6 @@ async function openRules(config: Config, options: StartOptions): Promise<RuleBoo
   for (const problem of first.problems)
     options.log.warn({ problem: formatProblem(problem) }, 'the rules could be better');
   return createRuleBook(first.rules, first.problems, load);
-}
-
-function reloadAndLog(rules: RuleBook, log: Log, because: string): void {
-  const before = rules.current().version;
-  rules.reload().then(
-    ({ version: inForce, problems }) => {
-      if (inForce === before && !rules.rejected()) return log.debug({ rules: inForce, because }, 'the same rules');
-      for (const problem of problems)
-        log[problem.severity === 'error' ? 'error' : 'warn']({ problem: formatProblem(problem) }, 'rules reloaded');
-      log.info({ rules: inForce, because }, rules.rejected() ? 'the last good rules stay in force' : 'rules in force');
-    },
-    (error: unknown) => log.error({ err: error }, 'the rules could not be read; the last good ones stay in force'),
-  );
-}
-
-/** Everybody the rules name is watched, every room they name is joined, and every duty room. */
-function followRules(
-  rules: Rules,
-  to: {
-    readonly desk: PresenceDesk;
-    readonly notifier: Notifier | null;
-    readonly rooms: readonly BareJid[];
-    readonly readStatusIn: string | null;
-  },
-): void {
-  to.desk.follow([...rules.people.values()].map(({ name, jid }) => ({ name, jid, readStatusIn: to.readStatusIn })));
-  const steps = [...rules.policies.values()].flatMap((policy) => policy.steps);
-  const named = steps.flatMap(({ to: target }) => (target.kind === 'room' ? [target.room] : []));
-  to.notifier?.join([...new Set([...named, ...to.rooms])]);
-}
-
-/** `POINTSMAN_KILL_AT=chosen:3`: dies by SIGKILL the third time that window is reached. For tests of crashes alone. */
-function faultPointFrom(setting: string | undefined): FaultPoint {
-  const parts = /^([a-z-]+):(\d+)$/.exec(setting ?? '');
-  const window = windows.find((each) => each === parts?.[1]);
-  if (!window) return noFaults;
-  let left = Number(parts?.[2]);
-  return (reached) => {
-    if (reached !== window) return;
-    left -= 1;
-    if (left === 0) process.kill(process.pid, 'SIGKILL');
-  };
 }
 
 async function serve(options: { config: string }, terminal: Terminal): Promise<number> {
@@ -351,7 +349,7 @@ async function serve(options: { config: string }, terminal: Terminal): Promise<n
     return error instanceof RefusedToStart ? exitCodes.configuration : exitCodes.problem;
   }
   process.on('SIGHUP', () => {
-    reloadAndLog(pointsman.rules, log, 'SIGHUP');
+    reloadAndLog(pointsman, log, 'SIGHUP');
   });
   const died = await Promise.race([signalled(), fatal.promise]);
   log.info({}, died ? 'ending: the store has failed' : 'draining');

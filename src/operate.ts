@@ -11,6 +11,7 @@ import {
   type PersonView,
   type QueueCounts,
   RefusedError,
+  type RelayState,
   type RouteAnswer,
   type RouteQuestion,
   type Status,
@@ -39,6 +40,7 @@ export interface OperateOptions {
     requeue(queueId: QueueId, to: Mailbox, by: string): Promise<Intervened>;
     /** Where mail to this address goes next: a name of the configuration. */
     nextHopOf(mailbox: Mailbox): string;
+    state?(): RelayState;
     /** Something became due: look at the timer queue now. */
     wake(): void;
     readonly advisor: Pick<Advisor, 'plan' | 'preview'>;
@@ -48,6 +50,10 @@ export interface OperateOptions {
   reload(): Promise<{ readonly version: string; readonly problems: readonly Problem[] }>;
   /** Further reasons for not being ready (draining), for people; none when all is well. */
   readonly hindrances?: () => readonly string[];
+  /** Of the SMTP door. */
+  readonly door?: { readonly connections: number };
+  /** The certificate that STARTTLS shows. */
+  readonly certificate?: { readonly expiresAt: Instant; problem(): string | null } | null;
   /** See Operations.copiesAddress. */
   readonly copiesAddress?: string | null;
   readonly clock: Clock;
@@ -90,6 +96,7 @@ export function createOperations(options: OperateOptions): Operations {
   async function status(): Promise<Status> {
     const counts = await countsInTime(store, clock);
     const link = watcher.link();
+    const state = relay.state?.();
     const hindrances = [...(counts === null ? ['the store does not answer'] : []), ...(options.hindrances?.() ?? [])];
     const degraded = [
       ...rules
@@ -102,6 +109,7 @@ export function createOperations(options: OperateOptions): Operations {
         : [
             `XMPP is ${link.state} for ${formatDuration(clock.now() - link.since)}${link.reason ? `: ${link.reason}` : ''}; presence is unknown, mail goes to fallbacks`,
           ]),
+      ...troublesOf(state, counts, options.certificate?.problem() ?? null),
     ];
     return {
       version: options.version,
@@ -111,6 +119,9 @@ export function createOperations(options: OperateOptions): Operations {
       link,
       faults: watcher.faults?.() ?? [],
       startedAt,
+      ...(options.door ? { connections: options.door.connections } : {}),
+      certificateExpiresAt: options.certificate?.expiresAt ?? null,
+      ...(state ? { relay: state } : {}),
       counts,
     };
   }
@@ -228,6 +239,23 @@ export function createOperations(options: OperateOptions): Operations {
     rotateMarkKey: async () => ({ key: options.rotateMarkKey() }),
     reload: () => options.reload(),
   };
+}
+
+/** What somebody should see to though mail flows. */
+function troublesOf(state: RelayState | undefined, counts: Status['counts'], certificate: string | null): string[] {
+  const dead = counts?.deliveries.dead ?? 0;
+  return [
+    ...(state?.full == null ? [] : [`no mail is taken for now: ${state.full}`]),
+    ...(state?.hops ?? []).flatMap(({ name, state: breaker, cause }) =>
+      breaker === 'closed' ? [] : [`next hop ${name} does not answer: ${cause}`],
+    ),
+    ...(dead === 0
+      ? []
+      : [
+          `${dead} dead letter${dead === 1 ? '' : 's'}: "pointsman queue list --dead" shows them, drop or requeue-to ends them`,
+        ]),
+    ...(certificate === null ? [] : [certificate]),
+  ];
 }
 
 const said = { hold: 'put on hold', release: 'released', drop: 'dropped' } as const;

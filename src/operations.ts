@@ -34,8 +34,34 @@ export interface Status {
   /** What is wrong with presence, each with what to do about it. */
   readonly faults?: readonly PresenceFault[];
   readonly startedAt: number;
+  /** Open SMTP connections. */
+  readonly connections?: number;
+  /** Of the certificate that STARTTLS shows; null: there is none. */
+  readonly certificateExpiresAt?: Instant | null;
+  readonly relay?: RelayState;
   /** Null when the store does not answer. */
   readonly counts: Awaited<ReturnType<Store['counts']>> | null;
+}
+
+/** What the relay is about at this moment. */
+export interface RelayState {
+  /** All that the configuration names. */
+  readonly hops: readonly HopState[];
+  /** Deliveries being attempted. */
+  readonly inHand: number;
+  /** Why no mail is taken for want of room; null: it is. */
+  readonly full: string | null;
+}
+
+export interface HopState {
+  readonly name: string;
+  /** Of the circuit breaker: open means that nothing is sent. */
+  readonly state: 'closed' | 'open' | 'probing';
+  /** Transactions at one time at most, and under way. */
+  readonly level: number;
+  readonly under: number;
+  /** Why the last session failed; empty when it did not. */
+  readonly cause: string;
 }
 
 export interface PersonView {
@@ -92,6 +118,15 @@ export type AckOutcome =
       readonly text: string;
     }
   | { readonly kind: 'unknown' };
+
+/** What may be told of a token; the token itself was told once, when it was made. */
+export interface TokenView {
+  readonly name: string;
+  readonly scopes: readonly string[];
+  readonly createdAt: Instant;
+  /** Null: until it is revoked. */
+  readonly until: Instant | null;
+}
 
 /** What was asked cannot be done as things stand; the message says why, for people. */
 export class RefusedError extends Error {

@@ -6,6 +6,7 @@
 import type { Clock, Duration, Instant } from './clock.ts';
 import { day, hour } from './clock.ts';
 import type { Log } from './log.ts';
+import type { Notifier } from './notify/notifier.ts';
 import type { BoardChange, BoardPerson } from './presence/board.ts';
 import { Board } from './presence/board.ts';
 import type { DampingTimes } from './presence/damping.ts';
@@ -16,6 +17,7 @@ import type { Override } from './presence/override.ts';
 import { readOverrides, writeOverrides } from './presence/override.ts';
 import type { Presence, PresenceChange } from './presence/presence.ts';
 import type { StreamWatcher, Watcher } from './presence/watcher.ts';
+import type { Rules } from './routing/rules.ts';
 import type { Store } from './store/store.ts';
 
 export interface PresenceDesk extends Watcher {
@@ -157,4 +159,20 @@ export async function createPresenceDesk(options: DeskOptions): Promise<Presence
       running = null;
     },
   };
+}
+
+/** Everybody the rules name is watched, every room they name is joined, every duty room and the operators'. */
+export function followRules(
+  rules: Rules,
+  to: {
+    readonly desk: PresenceDesk;
+    readonly notifier: Notifier | null;
+    readonly rooms: readonly BareJid[];
+    readonly readStatusIn: string | null;
+  },
+): void {
+  to.desk.follow([...rules.people.values()].map(({ name, jid }) => ({ name, jid, readStatusIn: to.readStatusIn })));
+  const steps = [...rules.policies.values()].flatMap((policy) => policy.steps);
+  const named = steps.flatMap(({ to: target }) => (target.kind === 'room' ? [target.room] : []));
+  to.notifier?.join([...new Set([...named, ...to.rooms])]);
 }

@@ -18,8 +18,15 @@ import { readFacts } from './mail/header.ts';
 import type { Mailbox } from './mail/path.ts';
 import { newQueueId, type QueueId } from './mail/queue-id.ts';
 import { replies } from './mail/reply.ts';
+<<<<<<< HEAD
 import type { AckOutcome } from './operations.ts';
 import type { BoardChange as PersonChange } from './presence/board.ts';
+=======
+import type { AckOutcome, RelayState } from './operations.ts';
+import type { BareJid } from './presence/jid.ts';
+import type { PresenceChange } from './presence/presence.ts';
+import { Absences } from './relay/absences.ts';
+>>>>>>> main
 import { admitRecipient, dropFile, isPostmaster, keepSafe, peersOf } from './relay/accepting.ts';
 import { createAdvisor } from './relay/advising.ts';
 import { createAnswering } from './relay/answering.ts';
@@ -27,6 +34,9 @@ import type { Work } from './relay/choosing.ts';
 import { hearPresence, wakeFor } from './relay/coming.ts';
 import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
+import { createAnnouncer } from './relay/faults/announcing.ts';
+import { createDesk } from './relay/faults/desk.ts';
+import { createSources } from './relay/faults/sources.ts';
 import { dispatch, hopFor } from './relay/forwarding.ts';
 import { CircleGuard } from './relay/guard.ts';
 import { Hops } from './relay/hops.ts';
@@ -36,10 +46,11 @@ import { checkContent, RateLimits, Room } from './relay/limits.ts';
 import { createLookup, type LookedUp } from './relay/looking-up.ts';
 import { weighHeader, weighMail } from './relay/mail-evidence.ts';
 import { watchMailboxes } from './relay/mailbox-evidence.ts';
-import { refOfNudgeId, sendNudge } from './relay/nudging.ts';
+import { refOfNudgeId } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
 import { requeue } from './relay/requeueing.ts';
 import { hearReturned } from './relay/returning.ts';
+import { createSending } from './relay/sending.ts';
 import { allCandidates } from './routing/plan.ts';
 import type { DeliveryRef, Due, Intervened } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
@@ -59,6 +70,8 @@ export interface Relay extends Intake {
   nextHopOf(mailbox: Mailbox): string;
   /** Something was made due from outside (an operator's retry). */
   wake(): void;
+  /** For metrics and people. */
+  state(): RelayState;
   /** For doors that advise an MTA. */
   readonly advisor: Advisor;
   /** For doors that answer lookups. */
@@ -66,6 +79,7 @@ export interface Relay extends Intake {
   load(person: string): { open: number; lastAssignedAt: number | null };
 }
 
+const nobodyTold = { room: null, people: [], group: null, mailbox: null };
 /** Longer than any transaction with a next hop may last. */
 const attemptLease = 31 * minute;
 /** Deliveries being attempted at one time. */
@@ -81,8 +95,11 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const wake = () => {
     for (const loop of loops) loop.wake();
   };
+  const absences = new Absences(parts.store);
+  await absences.load(parts.rules.current().people.keys());
   const stage: Stage = {
     ...parts,
+    absences,
     ledger: new Ledger(await parts.store.history()),
     guard: new CircleGuard(),
     hops: new Hops(parts.random, attemptsAtOnce),
@@ -90,14 +107,20 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     wake,
     tell(event) {
       parts.tell(event);
+      sources.observe(event);
       mailboxes?.heard(event);
     },
   };
   const mailboxes = parts.mailboxes ? watchMailboxes(stage, parts.mailboxes) : null;
   const peers = peersOf(parts.config);
-  const answering = createAnswering(stage);
   const rates = new RateLimits(stage.config.limits);
   const room = new Room({ ...stage, ...stage.config.limits });
+  const { nextHops } = parts.config;
+  const hopNames = [...new Set([nextHops.default, ...nextHops.byDomain.values()].map(({ name }) => name))];
+  const announcer = createAnnouncer(stage, { ...nobodyTold, ...parts.operators });
+  const desk = createDesk(stage, announcer);
+  const sources = createSources(stage, desk);
+  const answering = createAnswering(stage, desk);
   const cutOff = new AbortController();
   const stopping = new AbortController();
 
@@ -162,7 +185,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   }
 
   // 5 Nudge.
-  const nudge = ({ nudge: due }: DueOf<'nudge'>) => sendNudge(stage, due);
+  const sending = createSending(stage);
+  const nudge = (due: readonly DueOf<'nudge'>[]) => sending.send(due.map((each) => each.nudge));
 
   // 6 Watch: mail to an address of ours is evidence, or the report of a next hop, and goes nowhere else. It is weighed
   // before the peer hears 250: should that fail, the peer sends it again.
@@ -193,12 +217,29 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   }
 
   // 6 Watch: presence. Who leaves while owning a message gives it up; who comes wakes what is held for their groups.
+<<<<<<< HEAD
   async function watchPresence(changes: readonly PersonChange[]): Promise<void> {
     await wakeFor(stage, changes);
     for (const tracked of await leftBehind(stage, changes, stopping.signal)) {
       const { owner } = tracked;
       if (owner !== null && chosenByPresence(tracked))
         await escalate(stage, tracked, { trigger: 'owner offline', owner });
+=======
+  async function watchPresence(change: PresenceChange): Promise<void> {
+    const rules = stage.rules.current();
+    const person = personWithJid(rules, change.jid);
+    const { state } = change.presence;
+    if (!person || state === 'unknown') return;
+    if (state !== 'offline') await sending.seenAgain(change.jid);
+    // Also when they are now known to be away: the last one we waited for may have been heard of.
+    for (const group of rules.groups.values()) {
+      if (waitsFor(group, person.name, rules)) await wakeHeldOf(stage, group.name, stage.clock.now());
+    }
+    if (state !== 'offline' || !(await hasLeft(stage, change, stopping.signal))) return;
+    await desk.left(person.name);
+    for (const tracked of await stage.store.openTracked({ owner: person.name })) {
+      if (chosenByPresence(tracked)) await escalate(stage, tracked, { trigger: 'owner offline', owner: person.name });
+>>>>>>> main
     }
   }
 
@@ -252,11 +293,18 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     requeue: (queueId, to, by) => requeue(stage, queueId, to, by),
     nextHopOf: (mailbox) => hopFor(stage.config.nextHops, mailbox).name,
     wake,
+    state: () => ({
+      hops: hopNames.map((name) => stage.hops.status(name)),
+      inHand: attempts?.inHand() ?? 0,
+      full: room.full,
+    }),
     load: (person) => ({ open: stage.ledger.open(person), lastAssignedAt: stage.ledger.lastAssignedAt(person) }),
 
     start() {
       hearPresence(stage, watchPresence, inBackground);
       stage.notifier?.onMessage((message) => inBackground('an instant message', answering.hear(message)));
+      stage.notifier?.onAsk?.((asked) => answering.ask(asked));
+      sources.start();
       stage.notifier?.onReceipt((receipt) => inBackground('a receipt', watchReceipt(receipt)));
       mailboxes?.start(stopping.signal);
       const loop = { store: stage.store, clock: stage.clock, log: stage.log };
@@ -275,16 +323,12 @@ export async function createRelay(parts: Parts): Promise<Relay> {
           kinds: ['step', 'nudge', 'retire'],
           atOnce: 50,
           leaseFor: 5 * minute,
-          handle: (due) =>
-            due.flatMap((each) =>
-              each.kind === 'step'
-                ? [step(each)]
-                : each.kind === 'nudge'
-                  ? [nudge(each)]
-                  : each.kind === 'retire'
-                    ? [retire(each)]
-                    : [],
+          handle: (due) => [
+            ...nudge(due.filter((each) => each.kind === 'nudge')),
+            ...due.flatMap((each) =>
+              each.kind === 'step' ? [step(each)] : each.kind === 'retire' ? [retire(each)] : [],
             ),
+          ],
         }),
       );
     },
@@ -295,6 +339,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       const impatience = new AbortController();
       const limit = stage.clock.sleepUntil(stage.clock.now() + 20_000, impatience.signal).then(() => cutOff.abort());
       await stopped;
+      await sources.stop();
       impatience.abort();
       await limit;
     },

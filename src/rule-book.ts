@@ -1,5 +1,7 @@
 // The rules in force. A reload takes a new set only when it is whole and without errors; otherwise the last good one
 // stays, and what is wrong with the new one is kept to be shown.
+import type { Log } from './log.ts';
+import { formatProblem } from './routing/problem.ts';
 import type { Problem, RuleSource, Rules } from './routing/rules.ts';
 
 export type RuleLoader = () => Promise<{ rules?: Rules; problems: readonly Problem[] }>;
@@ -43,4 +45,22 @@ export function createRuleBook(first: Rules, warnings: readonly Problem[], load:
       return next;
     },
   };
+}
+
+/** `reload` reads what else is renewed with the rules. */
+export function reloadAndLog(
+  { rules, reload }: { rules: RuleBook; reload: RuleBook['reload'] },
+  log: Log,
+  because: string,
+): void {
+  const before = rules.current().version;
+  reload().then(
+    ({ version: inForce, problems }) => {
+      if (inForce === before && !rules.rejected()) return log.debug({ rules: inForce, because }, 'the same rules');
+      for (const problem of problems)
+        log[problem.severity === 'error' ? 'error' : 'warn']({ problem: formatProblem(problem) }, 'rules reloaded');
+      log.info({ rules: inForce, because }, rules.rejected() ? 'the last good rules stay in force' : 'rules in force');
+    },
+    (error: unknown) => log.error({ err: error }, 'the rules could not be read; the last good ones stay in force'),
+  );
 }

@@ -35,13 +35,13 @@ const layers: readonly Layer[] = [
   {
     name: 'ports',
     files:
-      /^src\/(intake|transport|mailboxes|operations|fault-point|store\/(store|short-id-taken)|presence\/watcher|notify\/notifier)\.ts$/,
+      /^src\/(intake|transport|mailboxes|operations|fault-point|store\/(store|fault|recorded|short-id-taken)|presence\/watcher|notify\/notifier)\.ts$/,
     imports: pure,
   },
   // Parsing the configuration is pure; reading it from the disk is an edge.
   {
     name: 'config',
-    files: /^src\/(config|config\/(config-file|doors|next-hops|secrets)|init)\.ts$/,
+    files: /^src\/(config|config\/(config-file|defaults|doors|next-hops|secrets)|init)\.ts$/,
     imports: ports,
     packages: ['ipaddr.js', 'yaml'],
     builtin: ['node:net', 'node:path'],
@@ -72,6 +72,9 @@ const layers: readonly Layer[] = [
   { name: 'notify', files: /^src\/notify\//, imports: [...vocabulary, 'presence', 'routing', 'tracking'] },
   // The story, over ports alone.
   { name: 'relay', files: /^src\/(relay|rule-book)\.ts$|^src\/relay\//, imports: [...ports, 'config'] },
+  // Edges of the machine for faults: what it knows of itself, and telling a program.
+  { name: 'probe', files: /^src\/probe\.ts$/, imports: [...ports, 'relay'], builtin: true },
+  { name: 'webhook', files: /^src\/webhook\.ts$/, imports: ports, builtin: true },
   { name: 'operate', files: /^src\/(operate|presence-desk)\.ts$/, imports: ports },
   // Adapters know ports and themselves: not one another, not the relay.
   {

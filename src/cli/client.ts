@@ -9,6 +9,7 @@ import type {
   QueueCounts,
   Status,
   Story,
+  TokenView,
 } from '../operations.ts';
 import type { Problem } from '../routing/rules.ts';
 import type { Intervened, QueueRow, Recorded } from '../store/store.ts';
@@ -42,6 +43,9 @@ export interface Client {
   /** First all of them, then whoever changes. Resolves when Pointsman ends it. */
   followPresence(filter: PresenceFilter, tell: TellPresence): Promise<void>;
   rotateMarkKey(by: string): Promise<{ readonly key: string }>;
+  addToken(wish: TokenWish, by: string): Promise<{ readonly token: string }>;
+  listTokens(): Promise<readonly TokenView[]>;
+  revokeToken(name: string, by: string): Promise<{ readonly revoked: string }>;
   explain(id: string): Promise<Explained>;
   recorded(filter: Span & { readonly after?: string }): Promise<readonly Recorded[]>;
   presenceHistory(filter: Span): ReturnType<Operations['presenceHistory']>;
@@ -54,6 +58,12 @@ export interface Span {
   readonly limit: number;
 }
 export type TellPresence = (views: readonly PersonView[], first: boolean) => Promise<void> | void;
+
+export interface TokenWish {
+  readonly name: string;
+  readonly scopes: readonly string[];
+  readonly until: number | null;
+}
 
 export interface ListFilter {
   readonly state?: string;
@@ -95,6 +105,9 @@ export function createClient(socket: string): Client {
     setPresence: (name, wish, by) => post(`/presence/${id(name)}`, { by, wish }),
     followPresence: (filter, tell) => follow(socket, `/presence/events?${query(filter)}`, tell),
     rotateMarkKey: (by) => post('/rotate-mark-key', { by }),
+    addToken: (wish, by) => post('/tokens', { ...wish, by }),
+    listTokens: () => get('/tokens'),
+    revokeToken: (name, by) => post(`/tokens/${id(name)}/revoke`, { by }),
     explain: (one) => get(`/explain/${id(one)}`),
     recorded: (filter) => get(`/recorded?${query(filter)}`),
     presenceHistory: (filter) => get(`/presence/history?${query(filter)}`),

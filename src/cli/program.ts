@@ -18,6 +18,7 @@ import { type ReplayOptions, replay } from './replay.ts';
 import { stateFolderOf } from './setup.ts';
 import { type SimulateOptions, simulate } from './simulate.ts';
 import type { Terminal } from './terminal.ts';
+import { tokenAdd, tokenList, tokenRevoke } from './token.ts';
 import { trackAck, trackAddress, trackList, trackShow } from './track.ts';
 
 export interface SandboxOptions {
@@ -242,6 +243,22 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
   speaking(present, 'clear', 'take back what was set by hand')
     .argument('<name>', 'the person, as the rules call them')
     .action(async (name: string, options) => ended(await presenceClear(context, name, options)));
+  const token = program.command('token').description('what lets programs ask over TCP');
+  speaking(token, 'add', 'make one; it is shown once')
+    .argument('<name>', 'what it is for')
+    .requiredOption(
+      '--scope <scope>',
+      'what it may do: route, presence, metrics, read, act; again for more',
+      (scope: string, others: readonly string[] = []) => [...others, scope],
+    )
+    .option('--until <time>', `ends then: ${momentExamples}; without it when it is revoked`)
+    .action(async (name: string, options) => ended(await tokenAdd(context, name, options)));
+  speaking(token, 'list', 'what there is, and what each may do').action(async (options) =>
+    ended(await tokenList(context, options)),
+  );
+  speaking(token, 'revoke', 'from now on it lets nobody in')
+    .argument('<name>', 'as it was made')
+    .action(async (name: string, options) => ended(await tokenRevoke(context, name, options)));
   speaking(program, 'reload', 'read the rules again').action(async (options) => ended(await reload(context, options)));
   speaking(program, 'rotate-key', 'a new key for the mark that stops mail from going in circles').action(
     async (options) => {

@@ -29,6 +29,10 @@ export function tell(event: StoryEvent): string {
       return `chosen ${event.person ?? 'nobody'} <${event.mailbox}> of ${event.group} (${event.why}): ${event.because.join('; ')}`;
     case 'held':
       return `held for ${event.group} until ${timeOfDay(event.until)}: ${event.because.join('; ')}`;
+    case 'proposed':
+      return `proposed to ${event.to.join(', ')} until ${timeOfDay(event.until)}: ${event.candidates.map((name, index) => `${index + 1} ${name}`).join(', ')}`;
+    case 'picked':
+      return `picked ${event.person} by ${event.by}`;
     case 'forwarded':
       return `forwarded to ${named(event.person, event.to)} by ${event.nextHop}: ${event.reply}`;
     case 'deferred':

@@ -4,7 +4,6 @@ import ipaddr from 'ipaddr.js';
 import { type Duration, day, hour, minute, parseDuration, second } from '../clock.ts';
 import { isDomain, parseMailbox } from '../mail/path.ts';
 import { languages } from '../mail/report-text.ts';
-import { dampingTimes } from '../presence/damping.ts';
 import { parseJid } from '../presence/jid.ts';
 import { isZone } from '../presence/zone.ts';
 import type { Place } from '../routing/rules.ts';
@@ -18,6 +17,8 @@ import {
   integer,
   list,
   located,
+  mailbox,
+  name,
   oneOf,
   oneOrMore,
   optional,
@@ -28,6 +29,8 @@ import {
   scalar,
   text,
 } from '../routing/schema.ts';
+
+export { defaults } from './defaults.ts';
 
 export interface Endpoint {
   readonly host: string;
@@ -185,6 +188,12 @@ const loopbackOnly: Schema<Endpoint> = scalar('a loopback address and port such 
   return endpoint;
 });
 
+const http = addressOr(
+  loopbackOnly,
+  fields('the http port', { address: optional(loopbackOnly), hosts: optional(oneOrMore(domain)) }),
+  (address) => ({ address, hosts: undefined }),
+);
+
 const fingerprint: Schema<string> = scalar('the SHA-256 fingerprint of a certificate', (value) => {
   const hex = value.replace(/^sha-?256[:=\s]\s*/i, '').replace(/[:\s]/g, '');
   if (!/^[0-9a-f]{64}$/i.test(hex))
@@ -248,6 +257,10 @@ const socketAddress: Schema<SocketAddress> = scalar(expectsSocket, (value) => {
 });
 const sockets = located(oneOrMore(socketAddress));
 
+const tls = fields('tls', {
+  certFile: required(located(text('the path of a file'))),
+  keyFile: required(located(text('the path of a file'))),
+});
 const milter = fields('the milter', {
   listen: required(sockets),
   onFailure: optional(oneOf(['tempfail', 'accept'])),
@@ -293,7 +306,8 @@ export const configFileSchema = fields('the configuration', {
   state: required(text('the path of a folder')),
   rules: required(text('the path of a folder')),
   listen: optional(counted(list(listen, `a list of listeners, each ${expectsListen}`))),
-  http: optional(loopbackOnly),
+  tls: optional(tls),
+  http: optional(http),
   peers: optional(counted(list(peer, `a list of peers, each ${expectsNetwork}`))),
   domains: optional(list(domain, 'a list of domains')),
   nextHops: required(
@@ -332,6 +346,20 @@ export const configFileSchema = fields('the configuration', {
     }),
   ),
   xmpp: optional(xmpp),
+  operators: optional(
+    fields('the operators', {
+      room: optional(bareJid),
+      people: optional(list(name, 'a list of names of people')),
+      group: optional(name),
+      mailbox: optional(mailbox),
+      webhook: optional(
+        scalar('the URL of a program that takes POST requests', (value) =>
+          /^https?:\/\/[^\s@]+$/.test(value) && URL.canParse(value) ? value : undefined,
+        ),
+      ),
+      subject: optional(bool),
+    }),
+  ),
   evidence: optional(fields('evidence', { domain: optional(domain), imap: optional(imap) })),
   presence: optional(
     fields('presence', {
@@ -349,29 +377,3 @@ export const configFileSchema = fields('the configuration', {
     }),
   ),
 });
-
-export const defaults = {
-  listen: { host: '127.0.0.1', port: 2525 },
-  http: { host: '127.0.0.1', port: 8025 },
-  size: 50_000_000,
-  // RFC 5321 §4.5.4.1: give up after at least 4 to 5 days.
-  presence: { ...dampingTimes, keep: 30 * day },
-  queue: {
-    lifetime: 5 * day,
-    firstRetry: 5 * minute,
-    longestRetry: 4 * hour,
-    keepContent: 7 * day,
-    reportLifetime: 2 * day,
-    delayNotice: (4 * hour) as Duration | null,
-  },
-  limits: { waiting: 1_000_000, freeSpace: 100_000_000 },
-  maxConnections: 10,
-  milter: { onFailure: 'tempfail' },
-  // As long as Postfix may ask several times for one message.
-  steady: 5 * second,
-  imapConnections: 20,
-  resource: 'pointsman',
-  nick: 'Pointsman',
-  // Prosody's mod_limits lets a client without a table of its own send 3,000 octets a second.
-  rate: 2_000,
-} as const;

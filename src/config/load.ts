@@ -6,6 +6,7 @@ import { type Fetched, type ParsedConfig, parseConfig, type SecretSource } from 
 import { describeError } from '../mail/error.ts';
 import type { Problem } from '../routing/rules.ts';
 import { maxFileSize } from '../routing/yaml.ts';
+import type { TlsFiles } from './secrets.ts';
 
 export function loadConfig(
   path: string,
@@ -31,6 +32,14 @@ export function readSecret(
   if (!folder)
     return { wrong: 'is a systemd credential, but $CREDENTIALS_DIRECTORY is not set: the unit needs LoadCredential=' };
   return readTextFile(join(folder, source.name));
+}
+
+/** Of the certificate that STARTTLS shows; the key must be nobody else's to read. */
+export function readTlsFiles({ certFile, keyFile }: TlsFiles): { cert: string; key: string } | { wrong: string } {
+  const cert = readTextFile(certFile);
+  if ('wrong' in cert) return { wrong: `${certFile} ${cert.wrong}` };
+  const key = readTextFile(keyFile, 0o077);
+  return 'wrong' in key ? { wrong: `${keyFile} ${key.wrong}` } : { cert: cert.value, key: key.value };
 }
 
 /**

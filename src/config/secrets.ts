@@ -41,6 +41,28 @@ export function certificatesIn(
   return null;
 }
 
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+/** Whether the files can be read; whether they go together is seen where they are used. */
+export function tlsOf(
+  entry: { readonly certFile: Located<string> | undefined; readonly keyFile: Located<string> | undefined } | undefined,
+  surroundings: ConfigSurroundings,
+  report: Report,
+): { readonly tls?: TlsFiles } {
+  const { certFile, keyFile } = entry ?? {};
+  if (!certFile || !keyFile) return {};
+  certificatesIn(certFile, surroundings, report);
+  const path = resolve(surroundings.folder, keyFile.value);
+  const key = surroundings.readSecret({ kind: 'file', path });
+  if ('wrong' in key) report.error(keyFile.place, `${quote(keyFile.value)} ${key.wrong}`);
+  else if (!/-----BEGIN (?!ENCRYPTED )(?:[A-Z]+ )?PRIVATE KEY-----/.test(key.value))
+    report.error(keyFile.place, `${quote(keyFile.value)} holds no private key in PEM form without a password`);
+  return { tls: { certFile: resolve(surroundings.folder, certFile.value), keyFile: path } };
+}
+
 export function passwordOf(
   entry: SecretEntry & { readonly given: readonly string[] },
   { folder, readSecret }: ConfigSurroundings,

@@ -4,14 +4,17 @@ import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
-import { type Mailbox, nullReversePath, parseMailbox } from '../mail/path.ts';
 import { isQueueId, type QueueId } from '../mail/queue-id.ts';
-import { type Operations, RefusedError, type RouteQuestion } from '../operations.ts';
+import { type Operations, RefusedError } from '../operations.ts';
 import type { Problem } from '../routing/rules.ts';
 import type { DeliveryState, QueueFilter } from '../store/store.ts';
 import type { TrackState } from '../tracking/tracked.ts';
 import { presenceApi } from './presence-api.ts';
+import { routeApi } from './route-api.ts';
+import type { Tokens } from './tokens.ts';
+import { tokensApi } from './tokens-api.ts';
 
 export interface ApiError {
   readonly error: { readonly message: string; readonly problems?: readonly Problem[] };
@@ -29,9 +32,13 @@ const trackStates: readonly TrackState[] = [
 ];
 const limits = { usual: 100, most: 10_000 };
 const largestBody = 16 * 1024;
-const mostRecipients = 100;
 
-export function createApi(operations: Operations, log: Log): Hono {
+/** @param tokens where tokens are made and revoked, for the control socket alone: who has one must not make others */
+export function createApi(
+  operations: Operations,
+  log: Log,
+  tokens: { readonly tokens: Tokens; readonly clock: Clock } | null = null,
+): Hono {
   const api = new Hono().basePath('/api/v1');
   api.use(
     bodyLimit({ maxSize: largestBody, onError: () => refuse(413, `a body is at most ${largestBody} octets here`) }),
@@ -40,7 +47,7 @@ export function createApi(operations: Operations, log: Log): Hono {
   api.get('/status', async (c) => c.json(await operations.status()));
   api.route('/presence', presenceApi(operations));
 
-  api.post('/route', async (c) => c.json({ recipients: operations.route(await routeQuestionOf(c)) }));
+  api.route('/route', routeApi(operations));
 
   api.get('/queue', async (c) => {
     const states = statesOf(c, deliveryStates);
@@ -107,6 +114,8 @@ export function createApi(operations: Operations, log: Log): Hono {
     await doneBy(c);
     return c.json(await operations.rotateMarkKey());
   });
+
+  if (tokens) api.route('/tokens', tokensApi(tokens.tokens, tokens.clock, log));
 
   api.post('/reload', async (c) => {
     const { version, problems } = await operations.reload();
@@ -199,7 +208,7 @@ function spanOf(c: Context): { readonly since: number; readonly until: number; r
 }
 
 /** Who asks, for the record: they can reach the socket, so they are believed. */
-async function doneBy(c: Context): Promise<string> {
+export async function doneBy(c: Context): Promise<string> {
   const body: unknown = await c.req
     .json()
     .catch(() => refuse(400, 'the body is not JSON; {"by":"who does it"} is wanted'));
@@ -208,31 +217,4 @@ async function doneBy(c: Context): Promise<string> {
     refuse(400, '"by" must say who does this, in 1 to 100 characters');
   }
   return by as string;
-}
-
-/** `{"from":"ann@example.net","to":["support@example.org"],"headers":{"Subject":"Fire"}}` */
-async function routeQuestionOf(c: Context): Promise<RouteQuestion> {
-  const wanted = '{"from":"…","to":["…"],"headers":{"Subject":"…"}} is wanted';
-  const body: unknown = await c.req.json().catch(() => refuse(400, `the body is not JSON; ${wanted}`));
-  if (body === null || typeof body !== 'object' || Array.isArray(body)) refuse(400, `the body is no object; ${wanted}`);
-  const { from = nullReversePath, to, headers = {} } = body as Readonly<Record<string, unknown>>;
-  const mailboxOf = (what: string, value: unknown): Mailbox => {
-    const mailbox = typeof value === 'string' ? parseMailbox(value) : undefined;
-    const shown = JSON.stringify(value)?.slice(0, 60);
-    return mailbox ?? refuse(400, `"${what}" holds ${shown}, which is no mail address such as ann@example.org`);
-  };
-  if (!Array.isArray(to) || to.length === 0 || to.length > mostRecipients)
-    refuse(400, `"to" is a list of 1 to ${mostRecipients} addresses; ${wanted}`);
-  if (headers === null || typeof headers !== 'object' || Array.isArray(headers)) refuse(400, '"headers" is an object');
-  const header = Object.entries(headers as Readonly<Record<string, unknown>>).map(([name, value]) => {
-    // RFC 5322 §2.2: a line end in either would begin another field.
-    if (!/^[\x21-\x39\x3b-\x7e]{1,200}$/.test(name) || typeof value !== 'string' || /[\r\n\0]/.test(value))
-      refuse(400, `the header ${JSON.stringify(name.slice(0, 40))} is not a name with one line of text`);
-    return `${name}: ${value}\r\n`;
-  });
-  return {
-    from: from === nullReversePath || from === '' ? nullReversePath : mailboxOf('from', from),
-    to: (to as readonly unknown[]).map((each) => mailboxOf('to', each)),
-    header: header.join(''),
-  };
 }

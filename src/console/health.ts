@@ -1,18 +1,32 @@
-// The loopback port for machines that watch: alive, ready, metrics, and nothing else.
+// The loopback port for machines: alive, ready, metrics for those that watch, and with a token the question where a mail
+// would go.
 import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { HTTPException } from 'hono/http-exception';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Operations, Status } from '../operations.ts';
+import { needsScope, onlyHosts, sameOriginOnly } from './guard.ts';
 import type { Metrics } from './metrics.ts';
+import { routeApi } from './route-api.ts';
+import type { Tokens } from './tokens.ts';
 
-export function createHealth(operations: Pick<Operations, 'status'>, metrics: Metrics, clock: Clock, log: Log): Hono {
+/** Octets of a question; a hundred recipients and a few headers are far less. */
+const largestBody = 16 * 1024;
+
+export interface HealthOptions {
+  readonly operations: Pick<Operations, 'status' | 'route'>;
+  readonly metrics: Metrics;
+  readonly tokens: Pick<Tokens, 'verify'>;
+  /** Names in the Host header that are ours, besides those of the loopback. */
+  readonly hosts: readonly string[];
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export function createHealth({ operations, metrics, tokens, hosts, clock, log }: HealthOptions): Hono {
   const app = new Hono();
-  // A web page may point a name of its own at 127.0.0.1 and read us through a visitor's browser (DNS rebinding); it
-  // cannot choose the Host header. RFC 9110 §15.5.20: 421 for a request that is not for us.
-  app.use(async (c, next) => {
-    if (isLoopbackHost(c.req.header('host') ?? '')) return next();
-    return c.json({ error: { message: 'the Host header must name the loopback: 127.0.0.1, [::1] or localhost' } }, 421);
-  });
+  app.use(onlyHosts(hosts));
   app.get('/healthz', (c) => c.text('alive\n'));
   app.get('/readyz', async (c) => {
     const { ready, problems, ...rest } = readiness(await operations.status());
@@ -22,8 +36,15 @@ export function createHealth(operations: Pick<Operations, 'status'>, metrics: Me
     const { text, type } = await metrics.render(await operations.status(), clock.now());
     return c.body(text, 200, { 'content-type': type });
   });
-  app.notFound((c) => c.json({ error: { message: 'only GET /healthz, /readyz and /metrics are here' } }, 404));
+  app.use('/api/v1/*', sameOriginOnly);
+  app.use('/api/v1/route', needsScope('route', tokens, clock));
+  app.use('/api/v1/route', bodyLimit({ maxSize: largestBody, onError: () => tooLarge() }));
+  app.route('/api/v1/route', routeApi(operations));
+  app.notFound((c) =>
+    c.json({ error: { message: 'only GET /healthz, /readyz, /metrics and POST /api/v1/route are here' } }, 404),
+  );
   app.onError((error, c) => {
+    if (error instanceof HTTPException) return c.json({ error: { message: error.message } }, error.status);
     log.error({ err: error, path: c.req.path }, 'a health request failed');
     return c.json({ error: { message: 'internal error; the log says more' } }, 500);
   });
@@ -40,7 +61,6 @@ function readiness(status: Status): {
   return { ready: status.ready, state, problems: status.problems };
 }
 
-export function isLoopbackHost(header: string): boolean {
-  const host = header.replace(/:\d{1,5}$/, '').toLowerCase();
-  return host === 'localhost' || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host);
+function tooLarge(): never {
+  throw new HTTPException(413, { message: `a body is at most ${largestBody} octets here` });
 }

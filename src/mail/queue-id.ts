@@ -12,16 +12,30 @@ export function newQueueId(now: Instant, random: Random): QueueId {
   return (base32(now, 9) + chance(4, random)) as QueueId;
 }
 
+/** The moment a queue id was made. */
+export function acceptedAtOf(queueId: QueueId): Instant {
+  let value = 0;
+  for (let at = 0; at < 9; at += 1) value = value * 32 + alphabet.indexOf(queueId.charAt(at));
+  return value;
+}
+
 export function isQueueId(text: string): text is QueueId {
   return /^[0-9A-HJKMNP-TV-Z]{13}$/.test(text);
 }
 
-// Without vowels and without what sounds or looks alike (0/o, 1/l, 5/s, 2/z, 8/b, u/v).
-const shortAlphabet = '34679acdefhjkmnpqrtwxy';
+// Without what sounds or looks alike (0/o, 1/l, 5/s, 2/z, 8/b, u/v).
+const shortLetters = 'acdefhjkmnpqrtwxy';
+const shortDigits = '34679';
 
-/** Four characters, e.g. `k7mf`; the store keeps them unique among open messages. */
+/**
+ * Four characters, e.g. `k7mf`; the store keeps them unique among open messages. A letter first and at least one digit:
+ * no command, number or length of time (`10m`) looks like one.
+ */
 export function newShortId(random: Random): string {
-  return Array.from({ length: 4 }, () => shortAlphabet[Math.floor(random() * shortAlphabet.length)]).join('');
+  const from = (characters: string) => characters[Math.floor(random() * characters.length)];
+  const digitAt = 1 + Math.floor(random() * 3);
+  const rest = [1, 2, 3].map((position) => from(position === digitAt ? shortDigits : shortLetters + shortDigits));
+  return [from(shortLetters), ...rest].join('');
 }
 
 function base32(value: number, length: number): string {

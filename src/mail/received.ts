@@ -9,7 +9,7 @@ export interface Trace {
   readonly queueId: QueueId;
   readonly at: Instant;
   readonly hostname: string;
-  readonly client: { readonly address: string; readonly helo: string; readonly tls: boolean };
+  readonly client: { readonly address: string; readonly helo: string; readonly tls: boolean; readonly plain?: boolean };
   readonly envelope: Envelope;
 }
 
@@ -19,8 +19,13 @@ export function receivedField({ queueId, at, hostname, client, envelope }: Trace
   // With several recipients, naming one would tell it to the others.
   const recipient = only && others.length === 0 ? `\r\n\tfor <${only.mailbox}>` : '';
   const from = `from ${heloWord(client.helo)} (${addressLiteral(client.address)})`;
-  const protocol = `${envelope.smtputf8 ? 'UTF8SMTP' : 'ESMTP'}${client.tls ? 'S' : ''}`;
-  return `Received: ${from}\r\n\tby ${hostname} with ${protocol} id ${queueId}${recipient};\r\n\t${formatDate(at)}\r\n`;
+  return `Received: ${from}\r\n\tby ${hostname} with ${protocolOf(client, envelope)} id ${queueId}${recipient};\r\n\t${formatDate(at)}\r\n`;
+}
+
+/** TLS and SMTPUTF8 are extensions: who has them has said EHLO once. */
+function protocolOf({ tls, plain }: Trace['client'], { smtputf8 }: Envelope): string {
+  if (plain && !tls && !smtputf8) return 'SMTP';
+  return `${smtputf8 ? 'UTF8SMTP' : 'ESMTP'}${tls ? 'S' : ''}`;
 }
 
 /** RFC 5322 §3.3, in UTC: `Mon, 05 Jan 2026 09:00:00 +0000`. */

@@ -67,6 +67,25 @@ export const replies = {
   expired: { code: 554, enhanced: '5.4.7', text: 'Delivery time expired' },
 } as const satisfies Record<string, Reply>;
 
+/** Replies that say that something is too much, by what it is. */
+const limits = [
+  ['connections', replies.tooManyConnections],
+  ['rate', replies.tooFast],
+  ['recipients', replies.tooManyRecipients],
+  ['size', replies.tooBig],
+  ['content', replies.badContent],
+  ['storage', replies.storeFull],
+  ['errors', replies.tooManyErrors],
+  ['idle', replies.idle],
+  ['time', replies.tooSlow],
+] as const;
+export const limitNames: readonly string[] = limits.map(([name]) => name);
+
+/** Which limit a reply of ours speaks of; undefined: none. */
+export function limitOf({ code, text }: Reply): string | undefined {
+  return limits.find(([, reply]) => reply.code === code && text.startsWith(reply.text))?.[0];
+}
+
 /** `550 5.7.1 Relaying denied` */
 export function formatReply(reply: Reply): string {
   return [String(reply.code), reply.enhanced, reply.text].filter((part) => part !== undefined).join(' ');

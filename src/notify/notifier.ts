@@ -11,7 +11,7 @@ export interface Notifier {
    * Resolves when the XMPP server has taken the stanza (XEP-0198 ack), rejects when that is not known within the
    * adapter's time limit or the link is down: the caller tries again with the same id.
    */
-  send(target: NotifyTarget, text: string, id: string): Promise<void>;
+  send(target: NotifyTarget, text: string, id: string, more?: MoreOfMessage): Promise<void>;
   /** Rooms to be in. Replaces the former set. */
   join(rooms: readonly BareJid[]): void;
   /** Messages from people (authorisation is the caller's) and, with their real JID, from room occupants. */
@@ -20,7 +20,52 @@ export interface Notifier {
   onReceipt(
     listener: (receipt: { from: BareJid; id: string; kind: 'received' | 'displayed'; at: Instant }) => void,
   ): void;
+  /** Ad-hoc commands (XEP-0050): one answerer, asked with the JID the stream vouches for. */
+  onAsk?(answer: (asked: Asked) => Promise<AskedAnswer>): void;
+  /** How it goes, for everybody who sees our presence: `12 open, oldest 7m`. */
+  setStatus?(text: string): void;
+  /** The subject of a room we are in (XEP-0045 §8.1). Rejects when the room does not let us. */
+  setSubject?(room: BareJid, text: string): Promise<void>;
 }
+
+export interface MoreOfMessage {
+  /** XEP-0308: the id of an earlier one that this takes the place of. */
+  readonly replaces?: string;
+  /** For programs, beside the text (docs/reference/nudge.md). */
+  readonly facts?: NudgeFactsForPrograms;
+}
+
+/** Old values stay: programs of others read this. */
+export interface NudgeFactsForPrograms {
+  readonly id: string;
+  readonly queueId: string;
+  readonly revision: number;
+  readonly step: number;
+  readonly kind: 'nudge' | 'notice';
+  readonly group: string;
+  readonly state: string;
+  readonly owner: string | null;
+}
+
+export interface Asked {
+  readonly from: BareJid;
+  /** The command's node, one of those offered. */
+  readonly command: string;
+  /** What was filled into the form; null when none was shown yet. */
+  readonly values: Readonly<Record<string, string>> | null;
+}
+
+export interface AskedField {
+  readonly name: string;
+  readonly label: string;
+  /** For a choice; without it one line of text. */
+  readonly options?: readonly { readonly value: string; readonly label: string }[];
+}
+
+export type AskedAnswer =
+  | { readonly kind: 'done'; readonly text: string }
+  | { readonly kind: 'form'; readonly title: string; readonly fields: readonly AskedField[] }
+  | { readonly kind: 'refused'; readonly text: string };
 
 export interface IncomingMessage {
   /** From the stream, never from the body; in a room the occupant's real JID, null when the room hides it. */
@@ -31,4 +76,12 @@ export interface IncomingMessage {
   readonly at: Instant;
   /** XEP-0203: stored offline or replayed; such a command is answered, not executed. */
   readonly delayed: boolean;
+  /** In a room: it is said to us (our nick or `!` before it, which are not part of `body`). */
+  readonly addressed?: boolean;
+  /** The id of ours that it answers (XEP-0461) or reacts to (XEP-0444). */
+  readonly about?: string;
+  /** XEP-0444: the whole set of reactions to `about`; `body` means nothing then. */
+  readonly reactions?: readonly string[];
+  /** XEP-0308: the id of the sender's own message that this corrects. */
+  readonly replaces?: string;
 }

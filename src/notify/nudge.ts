@@ -1,6 +1,9 @@
 // What Pointsman says to people. Plain text that reads well aloud and at 60 columns, about 1 kB at most; every
-// message about a mail carries its short id and what to answer.
+// message about a mail carries its short id and what to answer. The sentences are in templates.ts.
 import { type Duration, formatDuration } from '../clock.ts';
+import type { Language } from '../routing/rules.ts';
+import { type Phrases, phrasesIn } from './phrases.ts';
+import { templatesIn } from './templates.ts';
 import { oneLine } from './text.ts';
 
 export interface NudgeFacts {
@@ -11,76 +14,109 @@ export interface NudgeFacts {
   readonly address: string;
   /** Since acceptance. */
   readonly age: Duration;
+  /** The group's; English when not said. */
+  readonly language?: Language;
 }
 
-const subjectOf = (facts: NudgeFacts): string =>
-  facts.subject === null || facts.subject.trim() === '' ? 'without a subject' : `“${oneLine(facts.subject, 200)}”`;
+const t = (facts: NudgeFacts) => templatesIn(facts.language);
 
-/** `#k7mf  Mail for support@example.org from Ann <ann@example.net>: “Printer”` */
+export function subjectOf(facts: NudgeFacts, limit = 200): string {
+  const subject = oneLine(facts.subject ?? '', limit);
+  return subject === '' ? t(facts).noSubject : t(facts).quote(subject);
+}
+
+function untagged(facts: NudgeFacts): string {
+  return t(facts).mail(oneLine(facts.address, 100), oneLine(facts.from, 100), subjectOf(facts));
+}
+
+/** `#k7mf Mail for support@example.org from Ann <ann@example.net>: “Printer”` */
 export function headline(facts: NudgeFacts): string {
-  return `#${facts.shortId} Mail for ${oneLine(facts.address, 100)} from ${oneLine(facts.from, 100)}: ${subjectOf(facts)}`;
+  return `#${facts.shortId} ${untagged(facts)}`;
+}
+
+/** For lists: `#k7mf “Printer” from Ann`. The address of who wrote is in `show`. */
+export function headlineShort(facts: NudgeFacts): string {
+  const name = /^\s*"?([^"<]+?)"?\s*</.exec(facts.from)?.[1] ?? facts.from;
+  return `#${facts.shortId} ${subjectOf(facts, 60)} ${t(facts).fromBy(oneLine(name, 40))}`;
 }
 
 /** @param why whom else it could have been, in a clause or two */
 export function nudgeText(facts: NudgeFacts, why: string): string {
   return [
     headline(facts),
-    `It is in your mailbox (${formatDuration(facts.age)} old). Why you: ${oneLine(why, 300)}.`,
-    `Answer: ack ${facts.shortId} (I have it), pass ${facts.shortId} (somebody else, please) or help.`,
+    `${t(facts).inMailbox(formatDuration(facts.age))} ${t(facts).why(oneLine(why, 300))}`,
+    t(facts).answer(facts.shortId),
+  ].join('\n');
+}
+
+/** To an operator: who could have it, in order. @param lines one for each candidate */
+export function proposalText(facts: NudgeFacts, lines: readonly string[], within: Duration): string {
+  return [
+    headline(facts),
+    t(facts).propose(formatDuration(within)),
+    ...lines.map((line, index) => `${index + 1}. ${oneLine(line, 160)}`),
+    t(facts).proposeAnswer(facts.shortId),
   ].join('\n');
 }
 
 /** For a group whose mail nobody watches over. */
 export function toldText(facts: NudgeFacts): string {
-  return `${headline(facts).replace(/^#\S+ /, '')}\nIt is in your mailbox (${formatDuration(facts.age)} old).`;
+  return `${untagged(facts)}\n${t(facts).inMailbox(formatDuration(facts.age))}`;
 }
 
+/** The white paper's question: the answer sets the owner, a promise, or passes. */
 export function reminderText(facts: NudgeFacts): string {
   return [
     headline(facts),
-    `It is still with you and still unanswered after ${formatDuration(facts.age)}.`,
-    `Answer: ack ${facts.shortId} or pass ${facts.shortId}.`,
+    t(facts).still(formatDuration(facts.age)),
+    `${t(facts).answerAgain(facts.shortId)} ${t(facts).soon(facts.shortId)}`,
   ].join('\n');
 }
 
 /** @param history who has had it, for people: `alice had it for 10m without an answer` */
 export function roomText(facts: NudgeFacts, history: readonly string[]): string {
-  const had = history.length > 0 ? ` ${oneLine(history.join('; '), 300)}.` : '';
-  return [
-    headline(facts),
-    `Nobody has taken it for ${formatDuration(facts.age)}.${had}`,
-    `Whoever takes it, answer here or to me: ack ${facts.shortId}.`,
-  ].join('\n');
+  const had = history.length > 0 ? oneLine(history.join('; '), 300) : '';
+  return [headline(facts), t(facts).roomOpen(formatDuration(facts.age), had), t(facts).roomAnswer(facts.shortId)].join(
+    '\n',
+  );
 }
 
 export function movedOnText(facts: NudgeFacts, to: string, why: string): string {
-  return `#${facts.shortId} has moved on to ${oneLine(to, 100)} (${oneLine(why, 100)}). You need not do anything.\nIt was: ${subjectOf(facts)}`;
+  return `${t(facts).movedOn(facts.shortId, oneLine(to, 100), oneLine(why, 100))}\n${t(facts).itWas(subjectOf(facts))}`;
 }
 
 export function takenText(facts: NudgeFacts, by: string): string {
-  return `#${facts.shortId} is taken by ${oneLine(by, 100)}. Nothing is left to do for others.\nIt was: ${subjectOf(facts)}`;
+  return `${t(facts).taken(facts.shortId, oneLine(by, 100))}\n${t(facts).itWas(subjectOf(facts))}`;
 }
 
-export function confirmText(facts: NudgeFacts): string {
-  return `Thank you. #${facts.shortId} is yours, ${subjectOf(facts)}; nobody else will be asked.`;
+export function confirmText(facts: NudgeFacts, p: Phrases = phrasesIn(facts.language ?? 'en')): string {
+  return p.yours(facts.shortId, subjectOf(facts));
+}
+
+/** Several that became due together, as one message: their first lines. */
+export function bundleText(texts: readonly string[], language: Language | undefined, to: 'person' | 'room'): string {
+  const words = templatesIn(language);
+  const head = to === 'person' ? words.bundle(texts.length) : words.roomBundle(texts.length);
+  return [head, ...firstLines(texts, language), words.bundleAnswer].join('\n');
+}
+
+/** Several pieces of news at once; each says what it is about in its first line. */
+export function newsText(texts: readonly string[], language: Language | undefined): string {
+  return firstLines(texts, language).join('\n');
+}
+
+function firstLines(texts: readonly string[], language: Language | undefined): string[] {
+  const shown = texts.slice(0, 5).map((text) => oneLine(text.split('\n')[0] ?? '', 150));
+  return texts.length > shown.length
+    ? [...shown, phrasesIn(language ?? 'en').more(texts.length - shown.length)]
+    : shown;
 }
 
 /** Before the first nudge a person ever gets. */
-export function greeting(hostname: string): string {
-  return [
-    `Hello, this is Pointsman on ${hostname}: I pass mail for a group to the member who is there.`,
-    'When I give you one I tell you here. Answer help at any time to see what I understand; set yourself to "do not disturb" to be left out.',
-    '',
-  ].join('\n');
+export function greeting(hostname: string, language?: Language): string {
+  return [...templatesIn(language).greeting(hostname), ''].join('\n');
 }
 
-export function helpText(): string {
-  return [
-    'I give mail for a group to the member who is there, and watch that somebody takes it.',
-    'ack ID – I have it; nobody else is asked.',
-    'pass ID – not me; it goes to the next one who is there.',
-    'list – what is waiting with you.',
-    'help – this text.',
-    'Without an ID I take the mail that is with you, if there is only one. "Do not disturb" or offline: you get none.',
-  ].join('\n');
+export function helpText(language?: Language): string {
+  return templatesIn(language).help.join('\n');
 }

@@ -1,190 +1,336 @@
 // Answers by instant message: who says what about which message, and what they are told back. Authorised by the JID
-// that the stream vouches for; a stranger changes nothing. A command that was stored while its writer or we were
-// offline is answered, not executed: the mail may have moved on since.
+// that the stream vouches for; a stranger changes nothing, costs nothing and hears one line a day. One person's commands
+// are taken in order; different people do not wait for one another. A command that was stored while its writer or we
+// were offline is answered, not executed: the mail may have moved on since.
 import { day, type Instant, minute } from '../clock.ts';
 import { describeError } from '../mail/error.ts';
 import { type Command, parseCommand } from '../notify/command.ts';
-import type { IncomingMessage, NotifyTarget } from '../notify/notifier.ts';
-import { confirmText, headline, helpText } from '../notify/nudge.ts';
+import type { Asked, AskedAnswer, IncomingMessage, NotifyTarget } from '../notify/notifier.ts';
+import { type Phrases, phrasesIn } from '../notify/phrases.ts';
+import { commandOf } from '../notify/reactions.ts';
 import { oneLine } from '../notify/text.ts';
-import { allCandidates } from '../routing/plan.ts';
-import type { Person } from '../routing/rules.ts';
-import { standing } from '../tracking/acknowledge.ts';
-import { grades } from '../tracking/evidence.ts';
+import type { BareJid } from '../presence/jid.ts';
+import type { Language, Person, PersonName, Rules } from '../routing/rules.ts';
 import type { Tracked } from '../tracking/tracked.ts';
-import { escalate, weigh } from './escalating.ts';
-import { factsOf } from './nudging.ts';
-import { casTries, type Stage } from './parts.ts';
+import { askByForm } from './commands/asking.ts';
+import { listLines } from './commands/finding.ts';
+import { perform } from './commands/perform.ts';
+import { proposalsFor } from './commands/picking.ts';
+import { type Answer, type Channel, groupsOf, type Request, refOf, type Seen } from './commands/request.ts';
+import type { Desk } from './faults/desk.ts';
+import { deliveryOfStanza } from './nudging.ts';
+import type { Stage } from './parts.ts';
+import { isProposal } from './proposing.ts';
 
 export interface Answering {
-  /** Handles one message; messages are handled one after the other, in order. */
+  /** Handles one message; those of one person one after the other, in order. */
   hear(message: IncomingMessage): Promise<void>;
+  /** An ad-hoc command. */
+  ask(asked: Asked): Promise<AskedAnswer>;
 }
 
 /** Strangers are told at most once a day each, and at most this many a minute in all. */
 const strangersPerMinute = 5;
+const mostStrangers = 10_000;
+/** Somebody's client that repeats itself must not keep us busy. */
+const commandsPerMinute = 60;
+/** How long a list may be answered by number. */
+const listLasts = 10 * minute;
+const mostExecuted = 200;
 
-export function createAnswering(stage: Stage): Answering {
-  const told = new Map<string, Instant>();
-  let last: Promise<void> = Promise.resolve();
+/** What is remembered of one person between two commands. */
+interface Talk {
+  last: Promise<void>;
+  list: {
+    readonly at: Instant;
+    readonly command: Command & { kind: 'command' };
+    readonly seen: readonly Seen[];
+  } | null;
+  /** Stanza ids that were acted on: a correction of one comes too late. */
+  readonly executed: Set<string>;
+  /** Reactions as they last were, by the id of ours. */
+  readonly reactions: Map<string, readonly string[]>;
+  readonly times: Instant[];
+  warned: boolean;
+}
 
-  async function handle(message: IncomingMessage): Promise<void> {
-    const command = parseCommand(message.body);
-    // In a room people talk to each other: only what is plainly meant for us is answered.
-    if (!command || (message.room && command.kind !== 'command')) return;
-    const person = message.from === null ? undefined : personOf(stage, message.from);
-    if (!person) return refuseStranger(message);
-    await reply(stage, message, await answer(stage, person, command, message));
+export function createAnswering(stage: Stage, desk: Desk | null = null): Answering {
+  const strangers = createStrangers(stage, desk);
+  const talks = new Map<PersonName, Talk>();
+
+  function talkWith(person: PersonName): Talk {
+    const known = talks.get(person);
+    if (known) return known;
+    const talk: Talk = {
+      last: Promise.resolve(),
+      list: null,
+      executed: new Set(),
+      reactions: new Map(),
+      times: [],
+      warned: false,
+    };
+    talks.set(person, talk);
+    return talk;
   }
 
-  async function refuseStranger(message: IncomingMessage): Promise<void> {
-    const now = stage.clock.now();
-    stage.log.warn({ from: message.from, room: message.room }, 'command from a stranger refused');
-    if (message.room) {
-      if (message.from === null)
-        await reply(
-          stage,
-          message,
-          'This room hides who you are, so I cannot take commands here. Answer me directly, please.',
-        );
+  async function handle(message: IncomingMessage, person: Person, talk: Talk): Promise<void> {
+    const meant = await understand(stage, message, talk);
+    if (!meant) return;
+    if (isTooMuch(stage, talk)) {
+      if (!talk.warned) stage.log.warn({ person: person.name }, 'too many commands a minute; not answered');
+      talk.warned = true;
       return;
     }
-    const who = String(message.from);
-    for (const [jid, at] of told) if (now - at >= day) told.delete(jid);
-    const lately = [...told.values()].filter((at) => now - at < minute).length;
-    if (told.has(who) || lately >= strangersPerMinute) return;
-    told.set(who, now);
-    await reply(
+    talk.warned = false;
+    const { command, channel } = meant;
+    const language = languageFor(stage, person, command);
+    const p = phrasesIn(language);
+    const say = (text: Answer) => reply(stage, message, text);
+    if (message.replaces !== undefined && talk.executed.has(message.replaces)) return say(p.corrected);
+    if (command.kind === 'unclear') return say(unclear(command, p));
+    const chosen =
+      command.kind === 'number'
+        ? await byNumber(stage, message, person, talk, { number: command.number, seen: meant.seen, p })
+        : { command, seen: meant.seen };
+    if (typeof chosen === 'string') return say(chosen);
+    if (message.id !== undefined) remember(talk.executed, message.id);
+    const request: Request = {
       stage,
-      message,
-      'I do not know you, so I cannot do anything for you. Please ask whoever runs the mail here.',
-    );
+      person,
+      command: chosen.command,
+      channel: command.kind === 'number' ? 'number' : channel,
+      room: message.room ?? null,
+      reference: message.id ?? null,
+      seen: chosen.seen,
+      language,
+      p,
+    };
+    const aboutFault = desk && (await desk.answer(request, message.delayed));
+    if (aboutFault !== null && aboutFault !== undefined) return say(aboutFault.text);
+    const performed = await perform(request, message.delayed);
+    switch (performed.kind) {
+      case 'said':
+        return say(performed.text);
+      case 'listed': {
+        talk.list = asList(stage, { kind: 'command', verb: 'show' }, performed.listed);
+        const faults = desk ? await desk.list(request) : [];
+        return say([performed.text, ...faults].join('\n'));
+      }
+      case 'which': {
+        talk.list = asList(stage, chosen.command, performed.list);
+        return say([p.which, ...listLines(stage, performed.list, stage.clock.now(), p, { standing: true })].join('\n'));
+      }
+      default:
+        return performed satisfies never;
+    }
   }
 
   return {
     hear(message) {
-      last = last
-        .then(() => handle(message))
+      const person = message.from === null ? undefined : personOf(stage.rules.current(), message.from);
+      if (!person) return strangers.hear(message);
+      const talk = talkWith(person.name);
+      talk.last = talk.last
+        .then(() => handle(message, person, talk))
         .catch((error: unknown) =>
           stage.log.error({ err: error, from: message.from }, 'an answer could not be handled'),
         );
-      return last;
+      return talk.last;
+    },
+    async ask(asked) {
+      const person = personOf(stage.rules.current(), asked.from);
+      if (!person) {
+        strangers.count(asked.from);
+        return { kind: 'refused', text: phrasesIn('en').stranger };
+      }
+      const talk = talkWith(person.name);
+      if (isTooMuch(stage, talk)) return { kind: 'refused', text: 'Too many commands at once; please wait a minute.' };
+      const language = languageFor(stage, person, null);
+      const done = talk.last.then(() => askByForm({ stage, person, language, p: phrasesIn(language), asked }, desk));
+      talk.last = done.then(
+        () => undefined,
+        () => undefined,
+      );
+      return done;
     },
   };
 }
 
-function personOf(stage: Stage, from: NonNullable<IncomingMessage['from']>): Person | undefined {
-  return [...stage.rules.current().people.values()].find(({ jid }) => jid === from);
+interface Meant {
+  readonly command: Command;
+  readonly channel: Channel;
+  readonly seen: Seen | null;
 }
 
-/** The one line (or list) that is said back. */
-async function answer(stage: Stage, person: Person, command: Command, message: IncomingMessage): Promise<string> {
-  if (command.kind === 'unclear') {
-    const hint = command.suggestion ? ` Did you mean ${command.suggestion}?` : ' Answer help to see what I do.';
-    return `I do not understand “${oneLine(command.said, 40)}”.${hint}`;
-  }
-  if (command.verb === 'help') return helpText();
-  if (command.verb === 'list') return listOf(stage, person, await mine(stage, person));
-  const found = await find(stage, person, command.id);
-  if (typeof found === 'string') return found;
-  if (!mayAct(person, found)) return `#${found.shortId} is not yours: it is for the members of ${found.plan.group}.`;
-  if (message.delayed) {
-    const now = stage.clock.now();
-    return `Your “${command.verb} ${found.shortId}” reached me late, so I did not act on it. #${found.shortId} is ${standing(found, now)}. Say it again if you still mean it.`;
-  }
-  return command.verb === 'ack' ? ack(stage, person, found, message) : pass(stage, person, found);
-}
-
-/** The message meant, or what to say instead. */
-async function find(stage: Stage, person: Person, id: string | undefined): Promise<Tracked | string> {
-  if (id !== undefined) {
-    const tracked = await stage.store.trackedByShortId(id);
-    return tracked ?? `I know of no mail #${oneLine(id, 20)}. Answer list to see what is with you.`;
-  }
-  const open = await mine(stage, person);
-  const [only] = open;
-  if (!only) return 'Nothing is waiting with you.';
-  return open.length === 1 ? only : `Which one? Please say the id.\n${listOf(stage, person, open)}`;
-}
-
-const mine = (stage: Stage, person: Person): Promise<readonly Tracked[]> =>
-  stage.store.openTracked({ owner: person.name });
-
-function listOf(stage: Stage, _person: Person, open: readonly Tracked[]): string {
-  if (open.length === 0) return 'Nothing is waiting with you.';
-  const now = stage.clock.now();
-  const lines = open.slice(0, 10).map((tracked) => oneLine(headline(factsOf(tracked, now)), 200));
-  if (open.length > lines.length) lines.push(`… and ${open.length - lines.length} more.`);
-  return lines.join('\n');
-}
-
-/** Only a candidate of the message, somebody a step names, or an operator. */
-function mayAct(person: Person, tracked: Tracked): boolean {
-  return (
-    person.operator ||
-    tracked.owner === person.name ||
-    allCandidates(tracked.plan).some((candidate) => candidate.person === person.name) ||
-    tracked.plan.policy.steps.some(({ to }) => to.kind === 'person' && to.person === person.name)
-  );
-}
-
-async function ack(stage: Stage, person: Person, tracked: Tracked, message: IncomingMessage): Promise<string> {
-  const source = message.room ? 'im ack in room' : 'im ack';
-  const evidence = {
-    queueId: tracked.queueId,
-    seq: tracked.seq,
-    person: person.name,
-    grade: grades.taken,
-    source,
-    reference: message.id ?? null,
-    trusted: true,
-  };
-  const { result } = await weigh(stage, tracked, evidence, person.name, message.room ?? null);
-  switch (result.kind) {
-    case 'closed':
-      return message.room
-        ? `#${tracked.shortId} is taken by ${person.name}.`
-        : confirmText(factsOf(tracked, stage.clock.now()));
-    case 'owned':
-      return `#${tracked.shortId} is yours. It is done when it is answered.`;
-    case 'late':
-      return `#${tracked.shortId}: ${result.text}.`;
-    case 'recorded':
-      return `#${tracked.shortId}: noted.`;
-    default:
-      return result satisfies never;
-  }
-}
-
-async function pass(stage: Stage, person: Person, found: Tracked): Promise<string> {
-  for (let attempt = 1; attempt <= casTries; attempt += 1) {
-    const tracked = await stage.store.tracked(found);
-    if (tracked?.state !== 'tracked') return `#${found.shortId}: ${standing(tracked ?? found, stage.clock.now())}.`;
-    if (tracked.owner === person.name) {
-      const moved = await escalate(stage, tracked, { trigger: 'passed', owner: person.name });
-      if (!moved) continue;
-      return `#${found.shortId} is off your hands${moved.owner === null ? '' : `; ${moved.owner} is asked now`}.`;
+/** Undefined when it is not for us. */
+async function understand(stage: Stage, message: IncomingMessage, talk: Talk): Promise<Meant | undefined> {
+  const about = message.about === undefined ? null : await seenOf(stage, message.about);
+  if (message.reactions) {
+    if (!about || message.about === undefined) return undefined;
+    const before = talk.reactions.get(message.about) ?? [];
+    if (talk.reactions.size >= mostExecuted && !talk.reactions.has(message.about)) talk.reactions.clear();
+    talk.reactions.set(message.about, message.reactions);
+    const command = commandOf(message.reactions, before);
+    if (command === undefined) return undefined;
+    if (command === 'ambiguous') {
+      const said = message.reactions.slice(0, 5).join(' ');
+      return { command: { kind: 'unclear', said }, channel: 'reaction', seen: about };
     }
-    if (tracked.tried[person.name] === 'has passed')
-      return `#${found.shortId} is not with you; it is ${standing(tracked, stage.clock.now())}.`;
-    const after: Tracked = {
-      ...tracked,
-      revision: tracked.revision + 1,
-      tried: { ...tracked.tried, [person.name]: 'has passed' },
-    };
-    if ((await stage.store.advance(after, {})) === 'stale') continue;
-    return `#${found.shortId} is not with you (it is ${standing(tracked, stage.clock.now())}); I shall not offer it to you.`;
+    return { command, channel: 'reaction', seen: about };
   }
-  return `#${found.shortId} keeps moving; please try again.`;
+  const called = /^\s*!\s*/.exec(message.body)?.[0].length ?? 0;
+  const command = parseCommand(message.body.slice(called));
+  if (!command) return undefined;
+  const addressed = message.addressed === true || called > 0 || about !== null;
+  // In a room people talk to each other: only what is plainly meant for us is answered.
+  if (message.room && !addressed && !isPlain(command)) return undefined;
+  const channel: Channel = message.room ? 'room' : about ? 'reply' : 'text';
+  // Who names another message than the one they answer means the one they name.
+  const seen = command.kind === 'command' && command.id !== undefined ? null : about;
+  return { command, channel, seen };
 }
 
-async function reply(stage: Stage, message: IncomingMessage, text: string): Promise<void> {
+/** Nobody says `claim k7mf` to a colleague. */
+const isPlain = (command: Command): boolean =>
+  command.kind === 'command' &&
+  command.id !== undefined &&
+  ['ack', 'claim', 'pass', 'release', 'snooze', 'yes', 'no', 'promise', 'show', 'why'].includes(command.verb);
+
+async function seenOf(stage: Stage, stanza: string): Promise<Seen | null> {
+  const ref = deliveryOfStanza(stanza);
+  if (!ref) return null;
+  const nudge = (await stage.store.nudges(ref.queueId)).find(({ id }) => id === stanza);
+  return nudge ? { ref, at: nudge.dueAt } : null;
+}
+
+function unclear(command: Command & { kind: 'unclear' }, p: Phrases): string {
+  const said = oneLine(command.said, 40);
+  if (command.after !== undefined) return p.unclearAfter(said, command.after);
+  return `${p.unclear(said)} ${command.suggestion ? p.didYouMean(command.suggestion) : p.seeHelp}`;
+}
+
+/** The newest question counts: a list that was shown, or somebody to be picked. */
+async function byNumber(
+  stage: Stage,
+  { about }: IncomingMessage,
+  person: Person,
+  talk: Talk,
+  { number, seen, p }: { readonly number: number; readonly seen: Seen | null; readonly p: Phrases },
+): Promise<{ command: Command & { kind: 'command' }; seen: Seen | null } | string> {
+  const picking = { command: { kind: 'command', verb: 'pick', number }, seen } as const;
+  if (about !== undefined && isProposal(about)) return picking;
+  const listedAt = talk.list?.at ?? Number.NEGATIVE_INFINITY;
+  const asked = about === undefined ? await proposalsFor(stage, person) : [];
+  if (asked.some(({ proposed }) => proposed.at >= listedAt)) return picking;
+  return fromList(stage, talk, number, p);
+}
+
+function fromList(
+  stage: Stage,
+  talk: Talk,
+  number: number,
+  p: Phrases,
+): { command: Command & { kind: 'command' }; seen: Seen } | string {
+  const { list } = talk;
+  if (!list || stage.clock.now() - list.at > listLasts) return p.noList;
+  const seen = list.seen[number - 1];
+  if (!seen) return p.noNumber(list.seen.length);
+  return { command: list.command, seen };
+}
+
+function asList(stage: Stage, command: Command & { kind: 'command' }, listed: readonly Tracked[]): Talk['list'] {
+  const at = stage.clock.now();
+  return listed.length === 0 ? null : { at, command, seen: listed.map((each) => ({ ref: refOf(each), at })) };
+}
+
+function isTooMuch({ clock }: Stage, talk: Talk): boolean {
+  const now = clock.now();
+  while (talk.times[0] !== undefined && now - talk.times[0] >= minute) talk.times.shift();
+  if (talk.times.length >= commandsPerMinute) return true;
+  talk.times.push(now);
+  return false;
+}
+
+function remember(executed: Set<string>, id: string): void {
+  executed.add(id);
+  const [oldest] = executed;
+  if (executed.size > mostExecuted && oldest !== undefined) executed.delete(oldest);
+}
+
+/** The one they spoke; else that of their groups, when it is one. */
+function languageFor(stage: Stage, person: Person, command: Command | null): Language {
+  if (command?.kind === 'command' && command.language) return command.language;
+  const { groups } = stage.rules.current();
+  const spoken = new Set(groupsOf(stage, person).map((name) => groups.get(name)?.language ?? 'en'));
+  return spoken.size === 1 ? ([...spoken][0] ?? 'en') : 'en';
+}
+
+const people = new WeakMap<Rules, ReadonlyMap<BareJid, Person>>();
+
+function personOf(rules: Rules, from: BareJid): Person | undefined {
+  let known = people.get(rules);
+  if (!known) {
+    known = new Map([...rules.people.values()].flatMap((each) => (each.jid === null ? [] : [[each.jid, each]])));
+    people.set(rules, known);
+  }
+  return known.get(from);
+}
+
+interface Strangers {
+  hear(message: IncomingMessage): Promise<void>;
+  count(from: BareJid): void;
+}
+
+/** Those who are in no rule. They are never queued behind, or before, anybody we know. */
+function createStrangers(stage: Stage, desk: Desk | null): Strangers {
+  const told = new Map<string, Instant>();
+  let lately: Instant[] = [];
+  /** Since the last line in the log. */
+  let unlogged = 0;
+  let loggedAt = Number.NEGATIVE_INFINITY;
+
+  function count(from: BareJid | null, room?: BareJid): void {
+    const now = stage.clock.now();
+    desk?.stranger(from);
+    unlogged += 1;
+    // Whoever floods us must not fill the disk with our log.
+    if (now - loggedAt < minute) return;
+    stage.log.warn({ from, room, count: unlogged }, 'command from a stranger refused');
+    loggedAt = now;
+    unlogged = 0;
+  }
+
+  return {
+    count: (from) => count(from),
+    async hear(message) {
+      const command = message.reactions ? undefined : parseCommand(message.body.replace(/^\s*!\s*/, ''));
+      if (!command || (message.room && command.kind !== 'command')) return;
+      if (message.room && message.addressed !== true && !isPlain(command)) return;
+      count(message.from, message.room);
+      const now = stage.clock.now();
+      for (const [jid, at] of told) {
+        if (now - at < day && told.size <= mostStrangers) break;
+        told.delete(jid);
+      }
+      lately = lately.filter((at) => now - at < minute);
+      const who = message.room ? `room ${message.room}` : String(message.from);
+      // In a room that shows who they are, everybody sees that they are not answered.
+      if ((message.room && message.from !== null) || told.has(who) || lately.length >= strangersPerMinute) return;
+      told.set(who, now);
+      lately.push(now);
+      const p = phrasesIn('en');
+      await reply(stage, message, message.room ? p.hiddenRoom : p.stranger);
+    },
+  };
+}
+
+async function reply(stage: Stage, message: IncomingMessage, text: Answer): Promise<void> {
   const to: NotifyTarget | null = message.room
     ? { kind: 'room', room: message.room }
     : message.from === null
       ? null
       : { kind: 'person', jid: message.from };
-  if (!to || !stage.notifier) return;
+  if (!to || text === null || !stage.notifier) return;
   const id = `answer.${stage.clock.now()}.${Math.floor(stage.random() * 1e9)}`;
   try {
     await stage.notifier.send(to, text, id);

@@ -11,8 +11,13 @@ import type { Group, GroupName, PersonName, Rules } from '../routing/rules.ts';
 import type { Consequences, Delivery, Message, NewDecision } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { Tracked } from '../tracking/tracked.ts';
+<<<<<<< HEAD
 import { casTries, type Stage, tellAll } from './parts.ts';
 import { isUnheard, presenceOf } from './presence-of.ts';
+=======
+import { awayNow, casTries, type Stage, tellAll } from './parts.ts';
+import { proposalNow, propose, proposedFor, tellProposed } from './proposing.ts';
+>>>>>>> main
 
 export interface Work {
   readonly message: Message;
@@ -128,11 +133,20 @@ async function chooseMember(stage: Stage, work: Work, plan: GroupPlan): Promise<
   for (let attempt = 1; attempt <= casTries; attempt += 1) {
     const tracked = plan.policy === null ? null : await stage.store.tracked(ref);
     const lastHandler = await lastHandlerOf(stage, plan, message);
+    const proposed = plan.mode === 'propose' ? await proposedFor(stage, ref) : null;
     const now = stage.clock.now();
     stage.ledger.retract(ref);
-    const snapshot = snapshotFor(stage, work, plan, now, tracked?.tried ?? {}, lastHandler);
+    const excluded = { ...awayNow(stage, now), ...tracked?.tried };
+    const proposal = tracked ? proposalNow(stage, plan, proposed, now) : undefined;
+    const known = snapshotFor(stage, work, plan, now, excluded, lastHandler);
+    const snapshot = proposal ? { ...known, proposal } : known;
     const choice = untilRefusal(stage, message, choose(plan, snapshot), now);
     const decision = decided(stage, ref, delivery.attempts > 0 ? 'retry' : 'dispatch', plan, snapshot, choice);
+    if (choice.kind === 'hold' && choice.proposed && tracked) {
+      const asked = proposed ? null : propose(stage, tracked, snapshot, choice, decision);
+      if (await waitForPick(stage, work, plan, choice, decision, asked)) return null;
+      continue;
+    }
     if (choice.kind === 'hold') {
       // In memory first: what comes next must not overtake it while it is being stored.
       stage.ledger.hold(ref, plan, message.acceptedAt, choice.until);
@@ -154,7 +168,8 @@ async function chooseMember(stage: Stage, work: Work, plan: GroupPlan): Promise<
     }
     stage.ledger.release(ref, plan.group);
     const forwards = copiesFor(work, plan, choice.also ?? [], now);
-    const also = { events: [chosen], decisions: [decision], ...(forwards.length > 0 ? { forwards } : {}) };
+    const nudges = proposed && !proposed.over && tracked ? tellProposed(stage, tracked, proposed, person, now) : [];
+    const also = { events: [chosen], decisions: [decision], nudges, ...(forwards.length > 0 ? { forwards } : {}) };
     await stage.store.recordChoice({ ...ref, chosen: { mailbox: choice.mailbox, person }, assignment }, also);
     tellAll(stage, also.events);
     // Whoever waits behind it may have their turn now.
@@ -168,6 +183,28 @@ async function chooseMember(stage: Stage, work: Work, plan: GroupPlan): Promise<
     };
   }
   throw new Error(`choosing for ${delivery.queueId} was overtaken ${casTries} times`);
+}
+
+/** An operator has until then. It waits as any retry does, and in no line: the next mail of the group is its own question. */
+async function waitForPick(
+  stage: Stage,
+  { delivery }: Work,
+  plan: GroupPlan,
+  choice: Choice & { kind: 'hold' },
+  decision: NewDecision,
+  asked: ReturnType<typeof propose> | null,
+): Promise<boolean> {
+  const { queueId, seq } = delivery;
+  stage.ledger.release(delivery, plan.group);
+  const written = await stage.store.settle(
+    [{ queueId, seq, to: 'queued', reply: null, nextHop: null, nextAttemptAt: choice.until, counts: false }],
+    asked ? { ...asked, decisions: [decision] } : {},
+  );
+  if (written === 'stale') return false;
+  tellAll(stage, asked?.events);
+  if (delivery.state === 'held') await wakeNext(stage, plan.group, stage.clock.now());
+  stage.wake();
+  return true;
 }
 
 /** Whether mail held for the group may go to that person: one of its own members, or of a group its chain names. */

@@ -7,6 +7,8 @@ import type { Due, DueKind, Store } from '../store/store.ts';
 
 export interface DueLoop {
   wake(): void;
+  /** How many things are in hand. */
+  inHand(): number;
   /** How many more things it would take in hand now; none once it was stopped. */
   room(): number;
   /** Work that was leased elsewhere, for as long as `leaseFor`. The caller has seen that there is room. */
@@ -86,6 +88,7 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
   const running = run();
   return {
     wake,
+    inHand: () => inHand.size,
     room: () => (stopped ? 0 : Math.min(atOnce, atOnce - inHand.size + aside())),
     take: (work) => take(work, false),
     async stop() {

@@ -12,7 +12,8 @@ import type { Evidence } from '../tracking/evidence.ts';
 import { isOpen, type Tracked } from '../tracking/tracked.ts';
 import { chosenEvent, decided, roomFor } from './choosing.ts';
 import { factsOf, notice, noticeToRoom, nudgeRoom, remindOwner } from './nudging.ts';
-import { casTries, type Stage, tellAll } from './parts.ts';
+import { awayNow, casTries, type Stage, tellAll } from './parts.ts';
+import { isProposal } from './proposing.ts';
 
 /** @param cause `owner`: only if the message is still theirs. Does nothing when the message has moved on meanwhile. */
 export async function escalate(
@@ -33,7 +34,11 @@ export async function escalate(
       if ((await stage.store.advance(waiting, {})) === 'stale') continue;
       return waiting;
     }
-    const snapshot = stage.ledger.snapshot(before.plan, stage.watcher, { now, excluded: {}, holdUntil: null });
+    const snapshot = stage.ledger.snapshot(before.plan, stage.watcher, {
+      now,
+      excluded: awayNow(stage, now),
+      holdUntil: null,
+    });
     const next = advance(before, cause.trigger, snapshot, await forwardsLeft(stage, before));
     const also = consequences(stage, before, next, next.trigger, now);
     if ((await stage.store.advance(next.tracked, also)) === 'stale') continue;
@@ -168,7 +173,7 @@ function tellFormer(stage: Stage, before: Tracked, after: Tracked, move: Advance
           ? move.room
           : 'nobody';
   const why = after.tried[before.owner] ?? 'no answer';
-  return notice(stage, after, before.owner, movedOnText(factsOf(after, now), to, `you: ${why}`), now);
+  return notice(stage, after, before.owner, movedOnText(factsOf(stage, after, now), to, `you: ${why}`), now);
 }
 
 export interface Weighed {
@@ -228,7 +233,7 @@ export async function weigh(
 }
 
 /** Everybody else who was asked is told who has it. */
-async function tellOthers(
+export async function tellOthers(
   stage: Stage,
   tracked: Tracked,
   taker: PersonName | null,
@@ -237,14 +242,14 @@ async function tellOthers(
   now: Instant,
 ): Promise<NewNudge[]> {
   const asked = (await stage.store.nudges(tracked.queueId)).filter(
-    (nudge) => nudge.seq === tracked.seq && nudge.kind === 'nudge' && nudge.state === 'sent',
+    (nudge) => nudge.seq === tracked.seq && nudge.kind === 'nudge' && nudge.state === 'sent' && !isProposal(nudge.id),
   );
   const told = new Set<string>();
   return asked.flatMap(({ to }) => {
     const key = to.kind === 'room' ? to.room : (to.person ?? to.jid);
     if (told.has(key) || key === taker || key === answeredIn) return [];
     told.add(key);
-    const text = takenText(factsOf(tracked, now), by);
+    const text = takenText(factsOf(stage, tracked, now), by);
     if (to.kind === 'room') return noticeToRoom(stage, tracked, to.room, text, now);
     // Those it has moved away from were told then; for them it is over.
     return to.person === null || tracked.tried[to.person] !== undefined
@@ -254,4 +259,4 @@ async function tellOthers(
 }
 
 /** Callers may hand over a whole tracked message; what is stored names the delivery and no more. */
-const bareRef = ({ queueId, seq }: DeliveryRef): DeliveryRef => ({ queueId, seq });
+export const bareRef = ({ queueId, seq }: DeliveryRef): DeliveryRef => ({ queueId, seq });

@@ -8,6 +8,7 @@
 //   the others' room.
 // - Backlog: mail was deferred for it. As soon as it answers again that mail becomes due, a portion with each success.
 import { type Duration, type Instant, minute, type Random, second } from '../clock.ts';
+import type { HopState } from '../operations.ts';
 import type { Outcome } from '../transport.ts';
 
 export type Gate =
@@ -117,15 +118,11 @@ export class Hops {
   }
 
   /** For metrics and people. */
-  status(name: string): {
-    readonly state: 'closed' | 'open' | 'probing';
-    readonly level: number;
-    readonly under: number;
-  } {
+  status(name: string): HopState {
     const hop = this.#hops.get(name);
-    if (!hop) return { state: 'closed', level: this.#most, under: 0 };
+    if (!hop) return { name, state: 'closed', level: this.#most, under: 0, cause: '' };
     const state = hop.openUntil === null ? 'closed' : hop.probing ? 'probing' : 'open';
-    return { state, level: Math.floor(hop.level), under: hop.under };
+    return { name, state, level: Math.floor(hop.level), under: hop.under, cause: hop.failures > 0 ? hop.cause : '' };
   }
 
   #isStalled(hop: Hop, now: Instant): boolean {

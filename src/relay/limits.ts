@@ -106,6 +106,11 @@ export class Room {
     this.#options = options;
   }
 
+  /** What is full; null: nothing. */
+  get full(): string | null {
+    return this.#full;
+  }
+
   /** A Reply: not now. */
   ask(): Reply | undefined {
     const now = this.#options.clock.now();

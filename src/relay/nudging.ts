@@ -1,23 +1,26 @@
-// Nudge: what is said to whom is stored with what caused it, and sent from the timer queue: idempotent by its id,
-// tried again while it still matters, never after.
-import { hour, type Instant, minute, second } from '../clock.ts';
-import { describeError } from '../mail/error.ts';
-import { greeting, type NudgeFacts, nudgeText, reminderText, roomText, toldText } from '../notify/nudge.ts';
+// Nudge: what is said to whom is stored with what caused it; sending.ts sends it from the timer queue. Idempotent by its
+// id: same message, same revision, same addressee is the same nudge.
+import { hour, type Instant, minute } from '../clock.ts';
+import { type NudgeFacts, nudgeText, reminderText, roomText, toldText } from '../notify/nudge.ts';
 import type { BareJid } from '../presence/jid.ts';
-import type { PersonName } from '../routing/rules.ts';
-import type { DeliveryRef, NewNudge, Nudge } from '../store/store.ts';
-import type { StoryEvent } from '../tracking/event.ts';
+import type { GroupName, Language, PersonName } from '../routing/rules.ts';
+import type { DeliveryRef, NewNudge } from '../store/store.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import type { Target, Work } from './choosing.ts';
-import { type Stage, tellAll } from './parts.ts';
+import type { Stage } from './parts.ts';
 
-export function factsOf(tracked: Tracked, now: Instant): NudgeFacts {
+/** In which a group is told. */
+export const languageOf = (stage: Pick<Stage, 'rules'>, group: GroupName): Language =>
+  stage.rules.current().groups.get(group)?.language ?? 'en';
+
+export function factsOf(stage: Pick<Stage, 'rules'>, tracked: Tracked, now: Instant): NudgeFacts {
   return {
     shortId: tracked.shortId,
     from: tracked.from,
     subject: tracked.subject,
     address: tracked.address,
     age: now - tracked.acceptedAt,
+    language: languageOf(stage, tracked.plan.group),
   };
 }
 
@@ -28,7 +31,7 @@ export function jidOf(stage: Stage, person: PersonName): BareJid | null {
 /** For the owner, when they have a JID. @param because the choice's reasons; empty for a forward stored earlier */
 export function nudgeOwner(stage: Stage, tracked: Tracked, because: readonly string[], now: Instant): NewNudge[] {
   if (tracked.owner === null) return [];
-  const text = nudgeText(factsOf(tracked, now), whyYou(tracked, because));
+  const text = nudgeText(factsOf(stage, tracked, now), whyYou(tracked, because));
   return toPerson(stage, tracked, tracked.owner, 'nudge', text, now);
 }
 
@@ -40,7 +43,7 @@ export function nudgeAll(
   because: readonly string[],
   now: Instant,
 ): NewNudge[] {
-  const text = nudgeText(factsOf(tracked, now), because.join(', '));
+  const text = nudgeText(factsOf(stage, tracked, now), because.join(', '));
   return people.flatMap((person) => toPerson(stage, tracked, person, 'nudge', text, now));
 }
 
@@ -56,7 +59,7 @@ function whyYou(tracked: Tracked, because: readonly string[]): string {
 export function remindOwner(stage: Stage, tracked: Tracked, now: Instant): NewNudge[] {
   return tracked.owner === null
     ? []
-    : toPerson(stage, tracked, tracked.owner, 'nudge', reminderText(factsOf(tracked, now)), now);
+    : toPerson(stage, tracked, tracked.owner, 'nudge', reminderText(factsOf(stage, tracked, now)), now);
 }
 
 export function nudgeRoom(stage: Stage, tracked: Tracked, room: BareJid, now: Instant): NewNudge[] {
@@ -68,7 +71,7 @@ export function nudgeRoom(stage: Stage, tracked: Tracked, room: BareJid, now: In
       ...refOf(tracked),
       id: idOf(tracked, room),
       to: { kind: 'room', room },
-      text: roomText(factsOf(tracked, now), history),
+      text: roomText(factsOf(stage, tracked, now), history),
       kind: 'nudge',
       step: tracked.step,
       dueAt: now,
@@ -108,6 +111,7 @@ export function tellOfUntracked(stage: Stage, { message, delivery }: Work, targe
     subject: message.facts.subject ?? null,
     address: delivery.path.mailbox,
     age: now - message.acceptedAt,
+    ...(delivery.plan.kind === 'group' ? { language: languageOf(stage, delivery.plan.group) } : {}),
   };
   return [
     {
@@ -159,48 +163,8 @@ export function refOfNudgeId(id: string): DeliveryRef | undefined {
   return parts ? { queueId: parts[1] as DeliveryRef['queueId'], seq: Number(parts[2]) } : undefined;
 }
 
-/** Sends one due nudge and writes down what came of it. */
-export async function sendNudge(stage: Stage, nudge: Nudge): Promise<void> {
-  const now = stage.clock.now();
-  if (!stage.notifier || now >= nudge.staleAt) {
-    await stage.store.settleNudge(nudge.id, { to: 'stale' }, {});
-    return;
-  }
-  stage.reach('nudge-claimed');
-  const { to } = nudge;
-  const greeted = to.kind === 'person' ? `greeted ${to.jid}` : null;
-  const first = greeted !== null && (await stage.store.recall(greeted)) === null;
-  const text = first ? `${greeting(stage.config.hostname)}${nudge.text}` : nudge.text;
-  try {
-    await stage.notifier.send(to, text, nudge.id);
-  } catch (error) {
-    const dueAt = stage.clock.now() + Math.min(2 * minute, 5 * second * 2 ** Math.min(nudge.attempts, 6));
-    stage.log.info(
-      { queueId: nudge.queueId, to: addressee(nudge), cause: describeError(error) },
-      'nudge not sent; trying again',
-    );
-    await stage.store.settleNudge(nudge.id, dueAt < nudge.staleAt ? { to: 'pending', dueAt } : { to: 'stale' }, {});
-    return;
-  }
-  stage.reach('nudge-sent');
-  const at = stage.clock.now();
-  const events: StoryEvent[] =
-    nudge.kind === 'nudge'
-      ? [
-          {
-            event: 'nudged',
-            at,
-            queueId: nudge.queueId,
-            seq: nudge.seq,
-            to: addressee(nudge),
-            step: nudge.step,
-            ...(to.kind === 'room' ? { room: to.room } : to.person === null ? {} : { person: to.person }),
-          },
-        ]
-      : [];
-  await stage.store.settleNudge(nudge.id, { to: 'sent', at }, { events });
-  if (first && greeted !== null) await stage.store.remember(greeted, String(at));
-  tellAll(stage, events);
+/** Which delivery any stanza of ours about a mail speaks of; undefined when it is about none. */
+export function deliveryOfStanza(id: string): DeliveryRef | undefined {
+  const parts = /^([0-9A-Z]{13})\.(\d{1,9})\.\d+\./.exec(id);
+  return parts ? { queueId: parts[1] as DeliveryRef['queueId'], seq: Number(parts[2]) } : undefined;
 }
-
-const addressee = ({ to }: Nudge): string => (to.kind === 'room' ? to.room : to.jid);

@@ -7,12 +7,15 @@ import type { ReportData } from '../mail/dsn.ts';
 import type { MarkKey } from '../mail/loop-mark.ts';
 import type { OurAddresses } from '../mail/our-address.ts';
 import type { Mailboxes } from '../mailboxes.ts';
+import type { FaultId } from '../notify/faults.ts';
 import type { Notifier } from '../notify/notifier.ts';
 import type { Watcher } from '../presence/watcher.ts';
-import type { RuleSource } from '../routing/rules.ts';
+import type { PersonName, RuleSource } from '../routing/rules.ts';
 import type { Store } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { Transport } from '../transport.ts';
+import type { Absences } from './absences.ts';
+import type { FaultReport, OperatorTargets } from './faults/announcing.ts';
 import type { CircleGuard } from './guard.ts';
 import type { Hops } from './hops.ts';
 import type { Ledger } from './ledger.ts';
@@ -49,11 +52,26 @@ export interface Parts {
    * too. Absent when no MTA asks.
    */
   readonly markKey?: string;
+  /** Who is told of faults; null or absent: only the log is. */
+  readonly operators?: OperatorTargets | null;
+  /** Tells a program of a fault. Rejects when it could not be told. */
+  readonly webhook?: (report: FaultReport) => Promise<void>;
+  /** What only the machine knows: free disk, certificates, whether the rules were rejected. */
+  readonly probe?: () => Promise<readonly Finding[]>;
+}
+
+/** One look at something that may be wrong. */
+export interface Finding {
+  readonly kind: FaultId;
+  readonly subject: string;
+  /** Null: it is well. */
+  readonly wrong: string | null;
 }
 
 /** What the stages of the story share. */
 export interface Stage extends Parts {
   readonly ledger: Ledger;
+  readonly absences: Absences;
   readonly guard: CircleGuard;
   readonly hops: Hops;
   readonly startedAt: Instant;
@@ -64,6 +82,13 @@ export interface Stage extends Parts {
 export function tellAll(stage: Pick<Stage, 'tell'>, events: readonly StoryEvent[] | undefined): void {
   for (const event of events ?? []) stage.tell(event);
 }
+
+/** Who has said that they are away, in words for the decision. */
+export const awayNow = (stage: Pick<Stage, 'absences'>, now: Instant): Readonly<Record<PersonName, string>> =>
+  stage.absences.excluded(now, (until) => awayWords(until));
+
+const awayWords = (until: Instant | null): string =>
+  until === null ? 'has said away' : `has said away until ${new Date(until).toISOString().slice(0, 16)}Z`;
 
 /** How often a compare-and-set is tried again when somebody else was quicker. */
 export const casTries = 8;

@@ -7,7 +7,17 @@ import { defaultEligible, policyOf, selectionOf } from './build-selection.ts';
 import type { Names } from './names.ts';
 import { formatPlace, quote } from './problem.ts';
 import type { Fallbacks, GroupEntry, LinkEntry } from './rule-file.ts';
-import type { Exclusion, Fallback, Group, Link, PersonName, Policy, Rank } from './rules.ts';
+import {
+  defaultWithin,
+  type Exclusion,
+  type Fallback,
+  type Group,
+  type Link,
+  type PersonName,
+  type Policy,
+  type Propose,
+  type Rank,
+} from './rules.ts';
 import type { Located, Named } from './schema.ts';
 
 /** A person opens one mail in about this time, before the next one rings. */
@@ -41,6 +51,7 @@ export function buildGroup(
       place,
       `the group ${quote(name)} has no fallback: when nobody is eligible, mail goes on to the group's own address; name one, or say "fallback: unchanged"`,
     );
+  if (value.mode === 'propose') checkPropose(name, value, names);
   const { members, ranks } = membersOf(name, value, names);
   const { hold, fallback, chain } = chainOf(name, value, names);
   const exclude = (value.exclude ?? []).flatMap((entry) => exclusionOf(name, entry, members, names, known));
@@ -60,9 +71,33 @@ export function buildGroup(
     ...(holds && pace !== null ? { pace } : {}),
     fallback,
     ...(chain ? { chain } : {}),
-    ...(value.mode === 'observe' ? { mode: value.mode } : {}),
+    ...(value.mode === undefined || value.mode === 'auto' ? {} : { mode: value.mode }),
+    ...(value.propose === undefined ? {} : { propose: proposeOf(value.propose, names) }),
+    ...(value.language === undefined ? {} : { language: value.language }),
     policy: policyOf(value.policy, names, policies),
     place,
+  });
+}
+
+/** By what it is spoken of, a short id, is what a policy gives it. */
+function checkPropose(name: string, { place, policy, strategy }: GroupEntry, { report }: Names): void {
+  if (policy === undefined || policy === null)
+    report.error(
+      place,
+      `in the mode "propose" the group ${quote(name)} needs a policy: only tracked mail can be picked for`,
+    );
+  if (strategy?.value === 'everyone' || strategy?.value === 'first-to-claim')
+    report.error(
+      place,
+      `with the strategy ${quote(strategy.value)} there is nobody to pick in the group ${quote(name)}; leave "mode: propose" out`,
+    );
+}
+
+function proposeOf({ to, within }: NonNullable<GroupEntry['propose']>, names: Names): Propose {
+  const asked = to?.flatMap((person) => names.known('person', person) ?? []);
+  return Object.freeze({
+    ...(asked === undefined ? {} : { to: Object.freeze(asked) }),
+    within: within ?? defaultWithin,
   });
 }
 

@@ -19,6 +19,7 @@ import type { Reply } from '../mail/reply.ts';
 import type { Presence } from '../presence/presence.ts';
 import { describeState, type Exclusion, exclusionByHistory, exclusionOf, snapshotOf, unitsOf } from './eligibility.ts';
 import type { Candidate, FallbackTarget, GroupPlan, PlanLink, Pool } from './plan.ts';
+import { type Proposal, pickedFrom, proposedTo, silence } from './proposal.ts';
 import { compareRanks, describeIdle, describeMember, measureOf, rankingOf, turnsUntil } from './ranking.ts';
 import type { GroupName, PersonName } from './rules.ts';
 
@@ -54,6 +55,8 @@ export interface Snapshot {
   readonly held?: boolean;
   /** How many older ones, as hard to please, the group still holds: this one must not overtake them. */
   readonly behind?: number;
+  /** For the mode `propose`, while this delivery has not gone to anybody. */
+  readonly proposal?: Proposal;
   /** Who had the last message of its thread. */
   readonly lastHandler?: PersonName | null;
 }
@@ -91,6 +94,8 @@ export type Choice = {
       readonly until: Instant;
       /** When time alone may have made somebody eligible. */
       readonly wakeAt?: Instant;
+      /** An operator picks one of these; the first is taken when none does. */
+      readonly proposed?: readonly PersonName[];
     }
   | {
       readonly kind: 'fallback';
@@ -128,6 +133,8 @@ interface Look {
 
 export function choose(plan: GroupPlan, snapshot: Snapshot): Choice {
   const own = look(plan, plan, snapshot);
+  const picked = pickedFrom(own.members, own, snapshot);
+  if (picked) return picked;
   if (own.best) {
     const turn = waitsItsTurn(plan, snapshot);
     if (turn !== null)
@@ -138,7 +145,13 @@ export function choose(plan: GroupPlan, snapshot: Snapshot): Choice {
         considered: own.considered,
         because: [own.count, `${snapshot.behind} older wait in this group: it does not overtake them`],
       };
-    return chosenFrom(own, snapshot, [own.count], undefined);
+    const { proposal } = snapshot;
+    if (!proposal || isShared(plan)) return chosenFrom(own, snapshot, [own.count], undefined);
+    if (snapshot.now < proposal.until && proposal.asked.length > 0) {
+      const ranked = own.ready.toSorted((a, b) => compareRanks(a.rank, b.rank));
+      return proposedTo(ranked, own, proposal, snapshot.now);
+    }
+    return chosenFrom(own, snapshot, [own.count, silence(proposal)], undefined);
   }
   if (plan.chain && snapshot.acceptedAt !== undefined)
     return followChain(plan, plan.chain, snapshot.acceptedAt, own, snapshot);

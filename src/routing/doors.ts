@@ -46,16 +46,13 @@ function beyond({ strategy, chain, mode, exclude = [] }: Group): string[] {
   return [
     ...strategyBeyond(strategy),
     ...(chain === undefined ? [] : ['a chain of fallbacks']),
-    ...(mode === 'observe' ? ['"mode: observe"'] : []),
+    ...modeBeyond(mode),
     ...(exclude.length > 0 ? ['"exclude"'] : []),
   ];
 }
 
 function beyondOf({ match, action, copy, tags, headers }: Route): string[] {
-  const chosen =
-    action.kind === 'group'
-      ? [...strategyBeyond(action.strategy), ...(action.mode === 'observe' ? ['"mode: observe"'] : [])]
-      : [];
+  const chosen = action.kind === 'group' ? [...strategyBeyond(action.strategy), ...modeBeyond(action.mode)] : [];
   const adds = [copy, tags, headers].some((one) => one !== undefined && one.length > 0);
   return [
     ...((match.also ?? []).length > 0 ? ['a condition other than recipient, sender, subject or header'] : []),
@@ -63,6 +60,9 @@ function beyondOf({ match, action, copy, tags, headers }: Route): string[] {
     ...(adds ? ['"copy", "tag" or "addHeader"'] : []),
   ];
 }
+
+const modeBeyond = (mode: Group['mode']): string[] =>
+  mode === 'observe' || mode === 'propose' ? [`"mode: ${mode}"`] : [];
 
 const strategyBeyond = (strategy: Group['strategy'] | undefined): string[] =>
   strategy === 'everyone' || strategy === 'first-to-claim' || strategy === 'sticky' ? [`"strategy: ${strategy}"`] : [];

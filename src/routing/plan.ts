@@ -11,20 +11,22 @@ import { indexOf } from './admission.ts';
 import { MailView, matches, nothingKnown, reasonsOf, type Surroundings, wroteIt } from './match.ts';
 import { formatPlace } from './problem.ts';
 import { routesFor } from './route-index.ts';
-import type {
-  Fallback,
-  Group,
-  GroupName,
-  Link,
-  Period,
-  PersonName,
-  Place,
-  Policy,
-  Route,
-  RouteAction,
-  Rules,
-  Schedule,
-  Selection,
+import {
+  defaultWithin,
+  type Fallback,
+  type Group,
+  type GroupName,
+  type Link,
+  type Mode,
+  type Period,
+  type PersonName,
+  type Place,
+  type Policy,
+  type Route,
+  type RouteAction,
+  type Rules,
+  type Schedule,
+  type Selection,
 } from './rules.ts';
 
 export interface Candidate {
@@ -101,7 +103,9 @@ export interface GroupPlan extends Pool, Added {
   /** What happens while nobody is eligible; absent: the hold, then the fallback. */
   readonly chain?: readonly PlanLink[];
   readonly pace?: Duration;
-  readonly mode?: 'auto' | 'observe';
+  readonly mode?: Mode;
+  /** For the mode `propose`. */
+  readonly propose?: { readonly to: readonly PersonName[]; readonly within: Duration };
   readonly policy: Policy | null;
   readonly rule: Place;
   readonly rulesVersion: string;
@@ -239,13 +243,19 @@ function planForGroup(
     fallback: fallbackOf(group.fallback, address, rules),
     ...(group.chain ? { chain: group.chain.map((link) => linkOf(link, address, rules, view)) } : {}),
     ...(group.pace === undefined ? {} : { pace: group.pace }),
-    ...(mode === 'observe' ? { mode } : {}),
+    ...(mode === 'auto' ? {} : { mode }),
+    ...(mode === 'propose' ? { propose: proposeOf(group, rules) } : {}),
     // What is only observed is nobody's task.
     policy: mode === 'observe' ? null : claimed(policy, pool.strategy),
     rule,
     rulesVersion: rules.version,
     because,
   };
+}
+
+function proposeOf({ propose }: Group, rules: Rules): NonNullable<GroupPlan['propose']> {
+  const operators = () => [...rules.people.values()].filter(({ operator }) => operator).map(({ name }) => name);
+  return { to: propose?.to ?? operators(), within: propose?.within ?? defaultWithin };
 }
 
 /** An offer to all is over when one of them takes it: that somebody has read it is not enough. */

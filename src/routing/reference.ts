@@ -8,6 +8,7 @@ import {
   memberSchema,
   personSchema,
   policySchema,
+  proposeSchema,
   routeSchema,
   ruleFileSchema,
   scheduleSchema,
@@ -38,6 +39,7 @@ export function rulesReference(): string {
     section('groups', 'Mail for the address of a group goes to one of its members.', groupSchema),
     part('A member', memberSchema),
     part('An exclusion', exclusionSchema),
+    part('Who picks', proposeSchema, proposeText),
     strategies,
     section(
       'policies',
@@ -182,6 +184,11 @@ oldest first, within a second of somebody becoming eligible, and to one person a
 later and needs the same does not overtake it. When somebody leaves between the reply to the sender's server and the
 choice, \`reject\` becomes a report to the sender, and \`tempfail\` waits here.
 `;
+
+const proposeText = `With \`mode: propose\` nobody is chosen at once: the operators who are there get an instant message with the eligible
+members in the order of the strategy, each with presence, load and reason. The first answer counts (a number, or \`pick ID
+NAME\`) and is recorded with the operator's name; without one the first of the ranking at that moment gets it. When no
+operator can be asked (away, \`dnd\`, offline, the link down) it goes on as with \`auto\`. It needs a policy, and the SMTP relay.`;
 
 const routesText = `Routes are judged before groups, from top to bottom, file by file; the first that matches and says \`group\`, \`pass\` or
 \`reject\` wins. A route with only \`copy\`, \`tag\` or \`addHeader\` adds that, and judging goes on. Mail that matches none goes

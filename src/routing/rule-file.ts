@@ -1,8 +1,10 @@
 // The rule language: what one rule file may say, with the words of the reference page beside each key. Names are not
 // looked up here: they may be in another file. Sections may stand in any order and in any file; only the order of
 // routes (and of files) counts. This is the one source of the parser, the JSON Schema and docs/reference/rules.md.
+
 import { day, hour, second } from '../clock.ts';
 import { matchSchema } from './match-schema.ts';
+import { languages, modes } from './rules.ts';
 import {
   bareJid,
   bool,
@@ -153,7 +155,18 @@ const fallbacks: Schema<Fallbacks> = {
   },
 };
 
-const mode = oneOf(['auto', 'observe']);
+const mode = oneOf(modes);
+
+export const proposeSchema = fields('who picks', {
+  to: optional(
+    oneOrMore(reference),
+    doc('Who is asked, by instant message.', '[carol]', 'everybody who is an `operator`'),
+  ),
+  within: optional(
+    duration(10 * second, hour),
+    doc('How long they have; then the first of the ranking gets it.', '5m', '2m'),
+  ),
+});
 
 export const groupSchema = fields(
   'a group',
@@ -209,15 +222,17 @@ export const groupSchema = fields(
     mode: optional(
       mode,
       doc(
-        '`observe`: mail passes unchanged and untracked; what would have been chosen is recorded, see [from observe to auto](../cookbook/observe.md).',
+        '`observe`: mail passes unchanged and untracked; what would have been chosen is recorded, see [from observe to auto](../cookbook/observe.md). `propose`: an operator is shown the ranking and picks, see [who picks](#who-picks).',
         'observe',
         '`auto`',
       ),
     ),
+    propose: optional(proposeSchema, doc('For `mode: propose`: who is asked, and for how long.', '{ within: 5m }')),
     policy: optional(
       orNone(reference),
       doc('What happens while nobody reads it, or `none`.', 'standard', '`none`, with a warning'),
     ),
+    language: optional(oneOf(languages), doc('Of the instant messages about its mail.', 'de', '`en`')),
   },
   { member: 'unknown key "member": a group has "members", a list of names of people' },
 );

@@ -1,6 +1,6 @@
 // The rules as data: what the YAML files under rules/ mean once they are parsed and linted. Immutable; `version` is on
 // every decision made by them.
-import type { Duration } from '../clock.ts';
+import { type Duration, minute } from '../clock.ts';
 import type { Mailbox } from '../mail/path.ts';
 import type { Reply } from '../mail/reply.ts';
 import type { BareJid } from '../presence/jid.ts';
@@ -122,6 +122,23 @@ export type Link =
   | { readonly kind: 'refuse'; readonly reply: Reply }
   | { readonly kind: 'to'; readonly fallback: Fallback };
 
+export const modes = ['auto', 'observe', 'propose'] as const;
+export type Mode = (typeof modes)[number];
+
+export const defaultWithin: Duration = 2 * minute;
+
+/** For the mode `propose`. */
+export interface Propose {
+  /** Who is asked; absent: every operator. */
+  readonly to?: readonly PersonName[];
+  /** How long; then the first of the ranking gets it. */
+  readonly within: Duration;
+}
+
+/** What Pointsman speaks. */
+export const languages = ['en', 'de'] as const;
+export type Language = (typeof languages)[number];
+
 export interface Group extends Selection {
   readonly name: GroupName;
   readonly addresses: readonly Mailbox[];
@@ -133,12 +150,15 @@ export interface Group extends Selection {
   readonly chain?: readonly Link[];
   /** Held mail goes to one person at most this often. */
   readonly pace?: Duration;
-  /** `observe`: mail passes unchanged, what would have been chosen is recorded. */
-  readonly mode?: 'auto' | 'observe';
+  /** `observe`: mail passes unchanged, what would have been chosen is recorded. `propose`: an operator picks. */
+  readonly mode?: Mode;
+  readonly propose?: Propose;
   /** How long mail waits for somebody to become eligible; null: not at all. */
   readonly hold: Duration | null;
   readonly fallback: Fallback;
   readonly policy: Policy | null;
+  /** In which its members are told; English when not said. */
+  readonly language?: Language;
   readonly place: Place;
 }
 
@@ -234,7 +254,7 @@ export type RouteAction =
       readonly kind: 'group';
       readonly group: GroupName;
       readonly policy?: Policy | null;
-      readonly mode?: 'auto' | 'observe';
+      readonly mode?: Mode;
     } & Partial<Selection>)
   | { readonly kind: 'pass' }
   | { readonly kind: 'reject'; readonly text: string }

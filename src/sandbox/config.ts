@@ -48,7 +48,7 @@ export function sandboxConfig(cast: Cast, around: Surroundings): Config {
       { host: loopback, port: around.smtpPort, carriesMembers: false },
       { host: loopback, port: 0, carriesMembers: true },
     ],
-    http: { host: loopback, port: around.httpPort },
+    http: { host: loopback, port: around.httpPort, hosts: [] },
     peers: [{ network: '127.0.0.0/8', carriesMembers: false }],
     domains: [...new Set([...cast.mailDomains, ...around.strangers])],
     nextHops: {
@@ -79,6 +79,7 @@ export function sandboxConfig(cast: Cast, around: Surroundings): Config {
       nick: cast.bot,
       rate: 50_000,
     },
+    operators: null,
     // The sandbox plays in seconds what takes minutes elsewhere: nobody flaps in it, and nobody waits.
     presence: { up: 0, down: 0, rooms: [], readStatusIn: null, keep: day },
     log: { level: 'info', pretty: false },

@@ -28,6 +28,10 @@ export function tellEvent(event: StoryEvent, context: Context): readonly string[
         ...standings(context.considered),
         `Nobody can take it now. It waits until somebody can, up to ${formatDuration(event.until - event.at)}.`,
       ];
+    case 'proposed':
+      return [`${event.to.join(' or ')} may pick who gets it: ${event.candidates.join(', ')}.`];
+    case 'picked':
+      return [`${event.by} has picked ${event.person}.`];
     case 'forwarded': {
       const name = event.person ?? context.owners.get(event.to);
       return [name === undefined ? `It has gone to ${event.to}.` : `It is in ${name}’s mailbox.`];

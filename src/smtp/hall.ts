@@ -1,5 +1,5 @@
 // What the sessions of one front door share (server.ts has it), and what one keeps of a transaction.
-import type { Clock } from '../clock.ts';
+import type { Clock, Duration } from '../clock.ts';
 import type { Intake } from '../intake.ts';
 import type { Log } from '../log.ts';
 import type { ContentWriter } from '../mail/content.ts';
@@ -26,7 +26,10 @@ export interface Hall {
   /** Room for content that is being received; false when there is none. */
   reserve(octets: number): boolean;
   release(octets: number): void;
-  onMessage(reply: Reply): void;
+  /** The reply to content, and how long after its end. */
+  onMessage(reply: Reply, took: Duration): void;
+  /** Any negative reply. */
+  onRefusal(reply: Reply): void;
 }
 
 export interface Transaction {

@@ -18,6 +18,15 @@ export function keywords(offers: { size: number; starttls: boolean; xforward: bo
   ];
 }
 
+const longestHelo = 255; // RFC 1035 §2.3.4
+
+/** The one word behind EHLO or HELO. */
+export function heloName(line: Buffer): string | undefined {
+  const [, name = '', ...more] = line.toString('utf8').trim().split(/\s+/);
+  const bad = name === '' || more.length > 0 || name.length > longestHelo || /[\x00-\x1f\x7f]/.test(name);
+  return bad ? undefined : name;
+}
+
 /** RFC 2034 §4: without an enhanced code. */
 export function helloReply(hostname: string, keywords: readonly string[]): string {
   const lines = [hostname, ...keywords];

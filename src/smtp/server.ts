@@ -1,6 +1,7 @@
 // Front door one: mail comes in over SMTP. smtp-server listens, holds the certificate and closes; session.ts speaks. Who
 // may send, to whom, and when a message is safe is the Intake's to say.
 import type { Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
 import { SMTPServer } from 'smtp-server';
 import { type Clock, type Duration, minute, second, systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
@@ -21,8 +22,8 @@ export interface FrontDoorOptions {
   readonly intake: Intake;
   /** Which peers carry members' own mail. Admission is the Intake's. */
   readonly peers: Config['peers'];
-  /** STARTTLS is offered only with a certificate of our own. PEM. */
-  readonly tls?: { readonly key: string; readonly cert: string };
+  /** STARTTLS is offered only with a certificate of our own: the one in use when a connection asks for it. */
+  readonly tls?: { context(): SecureContext };
   readonly log?: Log;
   readonly onEvent?: (event: FrontDoorEvent) => void;
   readonly clock?: Clock;
@@ -48,7 +49,10 @@ export interface Limits {
 /** For counters. Labels: `admitted`, `refused`, `busy`; the reply's code. */
 export type FrontDoorEvent =
   | { readonly kind: 'connection'; readonly outcome: 'admitted' | 'refused' | 'busy' }
-  | { readonly kind: 'message'; readonly reply: Reply };
+  /** The reply to content, and how long after its end. */
+  | { readonly kind: 'message'; readonly reply: Reply; readonly took: Duration }
+  /** Any negative reply. */
+  | { readonly kind: 'refusal'; readonly reply: Reply };
 
 export interface FrontDoor {
   /** Where it listens; the port is the real one where the configuration says 0. Rejects when an address is taken. */
@@ -158,8 +162,12 @@ class SmtpFrontDoor implements FrontDoor, Hall {
     this.#held -= octets;
   }
 
-  onMessage(reply: Reply): void {
-    this.#tell({ kind: 'message', reply });
+  onMessage(reply: Reply, took: Duration): void {
+    this.#tell({ kind: 'message', reply, took });
+  }
+
+  onRefusal(reply: Reply): void {
+    this.#tell({ kind: 'refusal', reply });
   }
 
   /** Nobody is admitted by a mistake of ours, and nobody is told that he may never come. */
@@ -208,7 +216,7 @@ class Listener extends SMTPServer {
   readonly #hall: Hall;
   readonly #listen: Config['listen'][number];
   readonly #idle: Duration;
-  readonly #offersTls: boolean;
+  readonly #tls: FrontDoorOptions['tls'];
   readonly sessions = new Set<Session>();
   #started = false;
 
@@ -217,11 +225,11 @@ class Listener extends SMTPServer {
       name: hall.hostname,
       logger: false,
       closeTimeout: limits.drain,
-      // smtp-server brings a certificate whose key everyone can read: without one of our own there is no STARTTLS.
-      ...(options.tls ? { key: options.tls.key, cert: options.tls.cert } : { hideSTARTTLS: true }),
+      // smtp-server brings a certificate whose key everyone can read: ours, or none, is shown by session.ts.
+      hideSTARTTLS: true,
     });
     this.#idle = limits.idle;
-    this.#offersTls = options.tls !== undefined;
+    this.#tls = options.tls;
     this.#hall = hall;
     this.#listen = listen;
     this.on('error', (error: Error) => hall.log.info({ cause: describeError(error) }, 'connection failed'));
@@ -260,7 +268,7 @@ class Listener extends SMTPServer {
     const session: Session = new Session(socket, this.#hall, {
       carriesMembers: this.#listen.carriesMembers,
       idle: this.#idle,
-      secureContext: () => (this.#offersTls ? this.secureContext.get('*') : undefined),
+      secureContext: () => this.#tls?.context(),
       onEnd: () => this.sessions.delete(session),
     });
     this.sessions.add(session);

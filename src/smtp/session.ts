@@ -13,11 +13,10 @@ import { type Forwarded, parseMail, parseRcpt, parseXforward } from './command.t
 import { Connection, type Speaker } from './connection.ts';
 import type { Content, ContentLimits } from './content-parser.ts';
 import type { Hall, Transaction } from './hall.ts';
-import { helloReply, isSame, keywords, named, nameOf, printable, refusals } from './phrases.ts';
+import { helloReply, heloName, isSame, keywords, named, nameOf, printable, refusals } from './phrases.ts';
 
 type Done = () => void;
 const maxErrors = 10;
-const longestHelo = 255; // RFC 1035 §2.3.4
 
 export class Session implements Speaker {
   readonly #hall: Hall;
@@ -28,6 +27,7 @@ export class Session implements Speaker {
   readonly #onEnd: () => void;
   #refusal: Reply | undefined;
   #helo = '';
+  #plain = false; // said HELO, not EHLO
   #forwarded: Forwarded | undefined;
   #transaction: Transaction | undefined;
   #phase: 'commands' | 'content' | 'accepting' = 'commands';
@@ -156,13 +156,14 @@ export class Session implements Speaker {
   }
 
   #hello(verb: 'EHLO' | 'HELO', line: Buffer): void {
-    const [, name = '', ...more] = line.toString('utf8').trim().split(/\s+/);
-    if (name === '' || more.length > 0 || name.length > longestHelo || /[\x00-\x1f\x7f]/.test(name)) {
+    const name = heloName(line);
+    if (name === undefined) {
       this.#reply({ code: 501, text: `${verb} wants one host name` });
       return;
     }
     this.#reset();
     this.#helo = name;
+    this.#plain = verb === 'HELO';
     const offers = { size: this.#hall.size, starttls: this.#offersTls(), xforward: this.#refusal === undefined };
     this.#wire.say(helloReply(this.#hall.hostname, verb === 'EHLO' ? keywords(offers) : []));
   }
@@ -243,24 +244,20 @@ export class Session implements Speaker {
 
   #data(text: string, next: Done): void {
     const transaction = this.#transaction;
-    if (!transaction || transaction.forwardPaths.length === 0) {
-      this.#refuse(transaction ? replies.noRecipients : (this.#refusal ?? replies.badSequence));
-      next();
-      return;
-    }
-    if (/\S\s+\S/.test(text)) {
-      this.#refuse({ ...replies.badSyntax, text: 'DATA takes no argument' });
+    if (!transaction || transaction.forwardPaths.length === 0 || /\S\s+\S/.test(text)) {
+      if (!transaction) this.#refuse(this.#refusal ?? replies.badSequence);
+      else if (transaction.forwardPaths.length === 0) this.#refuse(replies.noRecipients);
+      else this.#refuse({ ...replies.badSyntax, text: 'DATA takes no argument' });
       next();
       return;
     }
     this.#phase = 'content';
-    const { size } = this.#hall;
     this.#wire.parser.startContent(
       {
-        limit: size,
+        limit: this.#hall.size,
         normalize: this.#hall.normalizes(this.address),
         // A client that did not ask for SIZE gets its 552 at the end; one that does not stop is cut off.
-        cutOff: 2 * size + 1_048_576,
+        cutOff: 2 * this.#hall.size + 1_048_576,
         reserve: (octets) => this.#reserve(octets),
         ...this.#spill(),
       },
@@ -273,10 +270,11 @@ export class Session implements Speaker {
   /** The client handed over everything: whatever happens now, it gets a reply, and a 250 only after the Intake's. */
   async #accept(transaction: Transaction, content: Content, resume: Done): Promise<void> {
     this.#phase = 'accepting';
+    const ended = this.#hall.clock.now();
     const reply = await this.#hand(transaction, content);
-    this.#hall.onMessage(reply);
     this.#phase = 'commands';
     this.#lastCommandAt = this.#hall.clock.now();
+    this.#hall.onMessage(reply, this.#lastCommandAt - ended);
     this.#errors = 0;
     this.#reply(reply);
     this.#reset();
@@ -341,7 +339,7 @@ export class Session implements Speaker {
 
   #cutOff(): void {
     this.#hall.log.warn({ session: this.#wire.id, peer: this.address }, 'peer keeps sending: cut off');
-    this.#hall.onMessage(replies.tooBig);
+    this.#hall.onRefusal(replies.tooBig);
     this.#goodbye(formatReply(named(replies.tooBig, this.#wire.id)));
   }
 
@@ -352,6 +350,7 @@ export class Session implements Speaker {
       port: this.#wire.port,
       helo: this.#helo,
       tls: this.#wire.secure,
+      ...(this.#plain ? { plain: true } : {}),
       carriesMembers: this.#carriesMembers || this.#hall.carriesMembers(address),
       ...(this.#forwarded ? { forwardedFor: nameOf(this.#forwarded) } : {}),
     };
@@ -359,6 +358,7 @@ export class Session implements Speaker {
 
   /** RFC 5321 §3.8: 421 is the last word. */
   #reply(reply: Reply): void {
+    if (reply.code >= 400) this.#hall.onRefusal(reply);
     if (reply.code === 421) this.#goodbye(formatReply(reply));
     else this.#wire.say(printable(formatReply(reply)));
   }

@@ -16,7 +16,11 @@ import type { GroupName, PersonName } from '../routing/rules.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { Evidence } from '../tracking/evidence.ts';
 import type { Tracked, TrackState } from '../tracking/tracked.ts';
+import type { Fault, NewFault } from './fault.ts';
+import type { Recorded } from './recorded.ts';
 
+export type { Fault, NewFault } from './fault.ts';
+export type { Recorded } from './recorded.ts';
 export { ShortIdTaken } from './short-id-taken.ts';
 
 export interface DeliveryRef {
@@ -203,24 +207,6 @@ export interface History {
   })[];
 }
 
-/** One message as it was recorded, for going over a span of time again under other rules. */
-export interface Recorded {
-  readonly facts: MailFacts;
-  /** Of the sender's own recipients. */
-  readonly deliveries: readonly {
-    readonly seq: number;
-    readonly address: Mailbox;
-    readonly plan: Pick<Plan, 'kind'> & { readonly group?: GroupName };
-    /** Where it first went; null when nothing was decided (passed through, refused). */
-    readonly person: PersonName | null;
-    readonly mailbox: Mailbox | null;
-    readonly choice: Choice['kind'] | null;
-    readonly because: readonly string[];
-    /** When and by whom it was taken care of; null when it never was, or is not tracked. */
-    readonly closed: { readonly at: Instant; readonly state: TrackState; readonly ownedSince: Instant | null } | null;
-  }[];
-}
-
 export interface Store {
   // Accept
   /** @throws ShortIdTaken */
@@ -343,6 +329,14 @@ export interface Store {
     oldestQueuedAt: Instant | null;
     pendingNudges: number;
   }>;
+
+  // Faults
+  /** Opens it, or counts it once more when it is open already. */
+  openFault(fault: NewFault): Promise<Fault>;
+  /** Owner and clearing, by compare-and-set on the revision. */
+  changeFault(fault: Fault): Promise<Written>;
+  announcedFault(number: number, revision: number): Promise<void>;
+  faults(which: 'open' | 'untold' | 'all'): Promise<readonly Fault[]>;
 
   /** Small facts of ours that outlive a restart: whom we greeted, keys. */
   remember(key: string, value: string): Promise<void>;

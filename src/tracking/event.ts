@@ -30,6 +30,16 @@ export type StoryEvent = { readonly at: Instant; readonly queueId: QueueId; read
       readonly decision: string;
     }
   | {
+      /** Operators are asked who shall have it; the numbers they answer count from 1. */
+      readonly event: 'proposed';
+      readonly group: string;
+      readonly until: Instant;
+      readonly to: readonly string[];
+      readonly candidates: readonly string[];
+      readonly decision: string;
+    }
+  | { readonly event: 'picked'; readonly person: string; readonly by: string }
+  | {
       readonly event: 'forwarded';
       readonly to: string;
       readonly person?: string;

@@ -17,6 +17,10 @@ import type { PresenceFault } from '../presence/fault.ts';
 import type { BareJid } from '../presence/jid.ts';
 import { neverSeen, type Presence, type PresenceChange } from '../presence/presence.ts';
 import type { Watcher } from '../presence/watcher.ts';
+<<<<<<< HEAD
+=======
+import { AdHoc } from './ad-hoc.ts';
+>>>>>>> main
 import { answerAbout } from './disco.ts';
 import { DutyRooms } from './duty-rooms.ts';
 import { Federation } from './federation.ts';
@@ -27,6 +31,7 @@ import type { Receipt } from './messages.ts';
 import { Messages } from './messages.ts';
 import type { Xmpp, XmppOptions } from './options.ts';
 import { Outbox, SendError } from './outbox.ts';
+import { ownPresence } from './own-presence.ts';
 import { readPresence } from './presence-stanza.ts';
 import { Probes } from './probes.ts';
 import { Rooms } from './rooms.ts';
@@ -36,7 +41,11 @@ import { Settling } from './settling.ts';
 import type { Element } from './stanza.ts';
 import { normaliseAddress, ns, xml } from './stanza.ts';
 import { domainOf } from './stream.ts';
+<<<<<<< HEAD
 import { Telling } from './telling.ts';
+=======
+import { publishCard } from './vcard.ts';
+>>>>>>> main
 
 export type { Xmpp, XmppOptions } from './options.ts';
 
@@ -67,7 +76,13 @@ class XmppAdapter implements Xmpp {
   readonly #probes: Probes;
   readonly #staleAfter: Duration;
   readonly #messages: Messages;
+<<<<<<< HEAD
   readonly #telling: Telling;
+=======
+  readonly #adHoc: AdHoc;
+  #status = 'Pointsman';
+  readonly #changes: Listeners<[PresenceChange]>;
+>>>>>>> main
   readonly #incoming: Listeners<[IncomingMessage]>;
   readonly #receipts: Listeners<[Receipt]>;
   readonly #occupants: Listeners<[BareJid, Presence | null]>;
@@ -120,7 +135,8 @@ class XmppAdapter implements Xmpp {
       send,
       own: () => ({ bare: config.jid, full: normaliseAddress(this.#fullJid), domain }),
     });
-    answerAbout(this.#iq, options.version);
+    this.#adHoc = new AdHoc({ send, log });
+    answerAbout(this.#iq, { version: options.version, adHoc: this.#adHoc, own: () => this.#fullJid, clock });
     this.#roster = new Roster({
       clock,
       iq: this.#iq,
@@ -217,11 +233,29 @@ class XmppAdapter implements Xmpp {
     return this.#link.status();
   }
 
-  async send(...[target, text, id]: Parameters<Notifier['send']>): Promise<void> {
+  onAsk(answer: Parameters<NonNullable<Notifier['onAsk']>>[0]): void {
+    this.#adHoc.answerWith(answer);
+  }
+
+  setStatus(text: string): void {
+    if (text === this.#status) return;
+    this.#status = text;
+    if (!this.#present) return;
+    this.#outbox.send(ownPresence(this.#status)).catch((error: Error) => {
+      this.#log.debug({ err: error }, 'our presence could not be sent');
+    });
+  }
+
+  async setSubject(room: BareJid, text: string): Promise<void> {
+    if (!this.#rooms.isIn(room)) throw new SendError('not-in-room', `not in the room ${room} now`);
+    await this.#outbox.send(xml('message', { to: room, type: 'groupchat' }, xml('subject', {}, text)));
+  }
+
+  async send(...[target, text, id, more]: Parameters<Notifier['send']>): Promise<void> {
     if (target.kind === 'room' && this.#link.status().state === 'up' && !this.#rooms.isIn(target.room)) {
       throw new SendError('not-in-room', `not in the room ${target.room} now`);
     }
-    await this.#outbox.send(this.#messages.compose(target, text, id), id);
+    await this.#outbox.send(this.#messages.compose(target, text, id, more), id);
   }
 
   join(rooms: readonly BareJid[]): void {
@@ -288,13 +322,14 @@ class XmppAdapter implements Xmpp {
     await this.#roster.load().catch((error: Error) => this.#log.error({ err: error }, 'the roster could not be read'));
     if (session !== this.#session || this.#link.status().state !== 'up') return;
     this.#present = true;
-    await this.#outbox.send(xml('presence', {}, xml('status', {}, 'Pointsman'))).catch((error: Error) => {
+    await this.#outbox.send(ownPresence(this.#status)).catch((error: Error) => {
       this.#present = false;
       this.#log.warn({ err: error }, 'our presence could not be sent');
     });
     if (session !== this.#session) return;
     this.#settleLater();
     this.#rooms.sessionUp(false);
+    await publishCard(this.#iq, this.#log);
   }
 
   #onDown(heardAt: Instant): void {
@@ -306,7 +341,7 @@ class XmppAdapter implements Xmpp {
   #onStanza(stanza: Element): void {
     switch (stanza.name) {
       case 'iq':
-        this.#iq.handle(stanza);
+        if (!this.#adHoc.handle(stanza)) this.#iq.handle(stanza);
         return;
       case 'message':
         this.#federation.hear(stanza);

@@ -5,9 +5,10 @@
 import type { Clock, Duration, Instant } from '../clock.ts';
 import { minute, second } from '../clock.ts';
 import type { Log } from '../log.ts';
-import type { IncomingMessage, NotifyTarget } from '../notify/notifier.ts';
+import type { IncomingMessage, MoreOfMessage, NotifyTarget, NudgeFactsForPrograms } from '../notify/notifier.ts';
 import type { BareJid } from '../presence/jid.ts';
 import { parseJid } from '../presence/jid.ts';
+import { bodyWithoutFallback, RoomIds, readReferences, saidTo } from './references.ts';
 import type { Rooms } from './rooms.ts';
 import type { Element } from './stanza.ts';
 import { capText, delayStamp, errorCondition, ns, xml } from './stanza.ts';
@@ -48,6 +49,7 @@ export class Messages {
   readonly #watches: (jid: BareJid) => boolean;
   readonly #events: MessageEvents;
   readonly #seen = new Map<string, Instant>();
+  readonly #roomIds = new RoomIds();
 
   constructor(options: {
     clock: Clock;
@@ -78,41 +80,57 @@ export class Messages {
     }
     if (from.bare === this.#ownBare || isWrapper(stanza)) return;
     const room = this.#rooms.has(from.bare) ? from.bare : undefined;
+    if (room && from.resource === this.#rooms.nickIn(room)) this.#roomIds.reflected(room, stanza);
     const sender = room ? this.#rooms.realJid(room, from.resource ?? '') : from.bare;
     if (room && (from.resource === undefined || from.resource === this.#rooms.nickIn(room))) return;
     if (!room && type === 'groupchat') return;
     if (type !== 'groupchat' && sender) this.#readReport(stanza, sender);
-    const body = stanza.getChildText('body');
-    if (body === null || body === '') return;
+    const references = readReferences(stanza);
+    const body = stanza.getChildText('body') ?? '';
+    if (body === '' && references.reactions === undefined) return;
     if (Buffer.byteLength(body) > longestIncoming) {
       this.#log.warn({ from: stanza.attrs.from }, 'a message too long to be a command was ignored');
       return;
     }
     const { id } = stanza.attrs;
-    if (id !== undefined && this.#isRepeated(`${stanza.attrs.from}\n${id}\n${body}`)) return;
+    const reacted = references.reactions?.join(' ') ?? '';
+    if (id !== undefined && this.#isRepeated(`${stanza.attrs.from}\n${id}\n${body}\n${reacted}`)) return;
     const now = this.#clock.now();
     const stamp = delayStamp(stanza, now);
     // A private message of an occupant is a word to us alone: it is treated as from the real person, if known.
     const inRoom = room !== undefined && type === 'groupchat';
     if (room !== undefined && !inRoom && sender === null) return;
     if (!inRoom && id !== undefined) this.#answerReceipt(stanza, id, sender);
+    const called = inRoom ? saidTo(this.#rooms.nickIn(room) ?? '', body) : undefined;
+    const { about } = references;
     this.#events.message({
       from: sender,
       ...(inRoom ? { room } : {}),
-      body,
+      ...references,
+      ...(about !== undefined && inRoom ? { about: this.#roomIds.ours(room, about) } : {}),
+      ...(called === undefined ? {} : { addressed: true }),
+      body: called ?? bodyWithoutFallback(stanza, body),
       ...(id === undefined ? {} : { id }),
       at: stamp ?? now,
       delayed: stamp === undefined || (stamp !== null && now - stamp > freshFor),
     });
   }
 
-  compose(target: NotifyTarget, text: string, id: string): Element {
+  compose(target: NotifyTarget, text: string, id: string, more: MoreOfMessage = {}): Element {
     const body = xml('body', {}, capText(text, longestOutgoing));
-    if (target.kind === 'room') return xml('message', { to: target.room, type: 'groupchat', id }, body);
+    // XEP-0359 §3.1: so that what comes back through an archive is known for ours.
+    const origin = xml('origin-id', { xmlns: ns.stanzaId, id });
+    const facts = more.facts ? [factsElement(more.facts)] : [];
+    if (target.kind === 'room')
+      return xml('message', { to: target.room, type: 'groupchat', id }, body, origin, ...facts);
+    const replaces = more.replaces === undefined ? [] : [xml('replace', { xmlns: ns.correct, id: more.replaces })];
     return xml(
       'message',
       { to: target.jid, type: 'chat', id },
       body,
+      origin,
+      ...replaces,
+      ...facts,
       xml('request', { xmlns: ns.receipts }),
       xml('markable', { xmlns: ns.markers }),
     );
@@ -159,4 +177,13 @@ function isWrapper(stanza: Element): boolean {
   return stanza
     .getChildElements()
     .some((child) => [ns.carbons, ns.forward, ns.mamResult].some((wrapper) => child.getNS() === wrapper));
+}
+
+/** docs/reference/nudge.md */
+function factsElement(facts: NudgeFactsForPrograms): Element {
+  const { id, queueId, revision, step, kind, group, state, owner } = facts;
+  return xml('mail', {
+    ...{ xmlns: ns.nudge, id, queue: queueId, revision: String(revision), step: String(step), kind, group, state },
+    ...(owner === null ? {} : { owner }),
+  });
 }

@@ -7,16 +7,46 @@ const perTurn = 128;
 /** Octets read in one turn. */
 const readAtOnce = 16 * 1024;
 
-/** Reading in slices: what has come beyond one is read in the next turn. */
-export class Breath {
+/** Reading in slices: what has come beyond one is read in the next turn, and nothing more is taken from the socket. */
+export class Reading {
+  readonly #each: (piece: string) => void;
+  readonly #maySlice: () => boolean;
+  readonly #queue: Iterator<string>[] = [];
   #taken = 0;
+  #paused = false;
 
-  took(octets: number, socket: Socket | null): void {
-    this.#taken += octets;
-    if (this.#taken < readAtOnce || socket === null) return;
-    this.#taken = 0;
-    socket.pause();
-    setImmediate(() => socket.resume());
+  /** `each` must not throw. `maySlice`: whether what follows may wait; in a handshake it may not. */
+  constructor(each: (piece: string) => void, maySlice: () => boolean) {
+    this.#each = each;
+    this.#maySlice = maySlice;
+  }
+
+  read(pieces: Iterator<string>, socket: Socket | null): void {
+    this.#queue.push(pieces);
+    if (!this.#paused) this.#go(socket);
+  }
+
+  #go(socket: Socket | null): void {
+    for (;;) {
+      const next = this.#queue[0]?.next();
+      if (next === undefined) return;
+      if (next.done) {
+        this.#queue.shift();
+        continue;
+      }
+      this.#each(next.value);
+      this.#taken += next.value.length;
+      if (this.#taken < readAtOnce || socket === null || !this.#maySlice()) continue;
+      this.#taken = 0;
+      this.#paused = true;
+      socket.pause();
+      setImmediate(() => {
+        this.#paused = false;
+        this.#go(socket);
+        if (!this.#paused) socket.resume();
+      });
+      return;
+    }
   }
 }
 

@@ -31,6 +31,18 @@ export const ns = {
   discoInfo: 'http://jabber.org/protocol/disco#info', // XEP-0030
   discoItems: 'http://jabber.org/protocol/disco#items', // XEP-0030
   version: 'jabber:iq:version', // XEP-0092
+  time: 'urn:xmpp:time', // XEP-0202
+  commands: 'http://jabber.org/protocol/commands', // XEP-0050
+  caps: 'http://jabber.org/protocol/caps', // XEP-0115
+  vcard: 'vcard-temp', // XEP-0054
+  vcardUpdate: 'vcard-temp:x:update', // XEP-0153
+  reply: 'urn:xmpp:reply:0', // XEP-0461
+  reactions: 'urn:xmpp:reactions:0', // XEP-0444
+  correct: 'urn:xmpp:message-correct:0', // XEP-0308
+  fallback: 'urn:xmpp:fallback:0', // XEP-0428
+  stanzaId: 'urn:xmpp:sid:0', // XEP-0359
+  hints: 'urn:xmpp:hints', // XEP-0334
+  nudge: 'urn:pointsman:nudge:1', // docs/reference/nudge.md
 } as const;
 
 // What XML 1.0 §2.2 cannot carry, even escaped: the server would answer not-well-formed and end the stream.

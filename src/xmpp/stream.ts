@@ -17,7 +17,7 @@ import { notPinned, tlsOptions } from './dial.ts';
 import { isStanza, makeClient } from './library.ts';
 import type { Scram } from './scram.ts';
 import type { Resumable, StreamEnd, StreamEvents } from './session.ts';
-import { Breath } from './slices.ts';
+import { Reading } from './slices.ts';
 import type { Element } from './stanza.ts';
 import { conditionOf, ns, xml } from './stanza.ts';
 import { TextReader } from './text-reader.ts';
@@ -51,7 +51,11 @@ export class XmppStream {
   #inbound = 0;
   #held: Element[] = [];
   #unparsed = 0;
-  readonly #breath = new Breath();
+  // RFC 6120 §5.4.3.3: while TLS is being negotiated nothing may be left for later.
+  readonly #reading = new Reading(
+    (piece) => this.#onPiece(piece),
+    () => this.#phase === 'up',
+  );
   heardAt: number;
 
   constructor(options: {
@@ -189,18 +193,16 @@ export class XmppStream {
       this.end(`the server sent a stanza over ${largestStanza} octets`, 'unreadable', { session: 'gone' });
       return;
     }
+    this.#reading.read(this.#reader.pieces(data), this.#socket);
+  }
+
+  #onPiece(piece: string): void {
+    if (this.#phase === 'ended') return;
     try {
-      for (const piece of this.#reader.pieces(data)) {
-        if (!this.#isEnded()) this.#client.parser?.write(piece);
-      }
+      this.#client.parser?.write(piece);
     } catch (error) {
       this.end(`the server sent what cannot be read: ${(error as Error).message}`, 'unreadable', { session: 'gone' });
     }
-    this.#breath.took(data.length, this.#socket);
-  }
-
-  #isEnded(): boolean {
-    return this.#phase === 'ended';
   }
 
   #onElement(element: Element): void {

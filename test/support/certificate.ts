@@ -1,6 +1,7 @@
 // An authority of the test's own, and a server certificate by it for a domain and its rooms.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { run } from './child.ts';
 
 const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'] as const;
@@ -36,4 +37,10 @@ export async function makeCertificates(folder: string, domain: string, names: re
     '-out',
     at('server.crt'),
   ]);
+}
+
+/** As a front door wants it: this pair for every connection. */
+export function shows(pair: { readonly key: string; readonly cert: string }): { context(): SecureContext } {
+  const context = createSecureContext(pair);
+  return { context: () => context };
 }

@@ -192,7 +192,7 @@ class Life {
         await this.#leave(each.who);
         break;
       case 'ack':
-        model.close('acknowledged', each.who);
+        if (!this.#isPromisedBeside(each.who)) model.close('acknowledged', each.who);
         await story.says(each.who, `ack ${(await this.#stored()).shortId}`);
         break;
       case 'race':
@@ -269,7 +269,13 @@ class Life {
     }
   }
 
+  /** Somebody else has given their word: whoever wants it now is told who has it. */
+  #isPromisedBeside(person: Who): boolean {
+    return this.#promised && this.#model.state === 'tracked' && this.#model.owner !== person;
+  }
+
   async #race(person: Who): Promise<void> {
+    const beside = this.#isPromisedBeside(person);
     const { clock } = this.#story;
     const { shortId } = await this.#stored();
     if (this.#model.due !== null) {
@@ -282,7 +288,8 @@ class Life {
         this.#model.move(clock.now(), this.#promised);
       this.#promised = false;
     } else await this.#story.says(person, `ack ${shortId}`);
-    this.#model.close('acknowledged', person);
+    // Heard before the promise ran out it is refused; after it, it counts.
+    if (!beside || (await this.#stored()).state === 'acknowledged') this.#model.close('acknowledged', person);
   }
 
   async #promise(person: Who, lasts: Duration): Promise<void> {

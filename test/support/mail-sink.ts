@@ -7,6 +7,7 @@ import { Journal } from './journal.ts';
 export interface Arrival {
   readonly recipients: readonly string[];
   readonly subject: string;
+  readonly head: string;
 }
 
 export class CountingSink implements AsyncDisposable {
@@ -25,7 +26,7 @@ export class CountingSink implements AsyncDisposable {
         stream.on('end', () => {
           const head = Buffer.concat(chunks).toString('latin1').split('\r\n\r\n', 1)[0] ?? '';
           const subject = /^subject: (.*)$/im.exec(head)?.[1]?.trim() ?? '';
-          this.arrivals.add({ recipients: session.envelope.rcptTo.map(({ address }) => address), subject });
+          this.arrivals.add({ recipients: session.envelope.rcptTo.map(({ address }) => address), subject, head });
           done();
         });
       },

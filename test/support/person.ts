@@ -15,13 +15,18 @@ export type Show = 'chat' | 'available' | 'away' | 'xa' | 'dnd';
 
 interface Told {
   readonly as: string;
-  readonly event: 'online' | 'offline' | 'refused' | 'joined' | 'message' | 'room' | 'presence';
+  readonly event: 'online' | 'offline' | 'refused' | 'joined' | 'message' | 'room' | 'presence' | 'command';
   readonly from?: string;
   readonly room?: string;
   readonly body?: string;
   readonly id?: string;
   readonly type?: string;
   readonly why?: string;
+  /** XEP-0308 */
+  readonly replaces?: string | null;
+  readonly status?: string;
+  readonly fields?: readonly string[];
+  readonly values?: readonly string[];
 }
 
 export interface Heard {
@@ -132,6 +137,20 @@ export class Person {
 
   shout(room: string, body: string): void {
     this.#do({ do: 'shout', room, body });
+  }
+
+  /** XEP-0050. */
+  async command(to: string, node: string, values?: Readonly<Record<string, string>>): Promise<Told> {
+    this.#do({ do: 'command', to, node, ...(values ? { values } : {}) });
+    return this.#next(`the end of ${node}`, ({ event }) => event === 'command');
+  }
+
+  /** The next message that takes the place of an earlier one (XEP-0308). */
+  correction(pattern: RegExp): Promise<Told> {
+    return this.#next(
+      `correction like ${pattern}`,
+      ({ event, replaces, body }) => event === 'message' && !!replaces && pattern.test(body ?? ''),
+    );
   }
 
   async join(room: string, nick = this.name): Promise<void> {

@@ -3,6 +3,7 @@ import { start } from './0001-start.ts';
 import { operator } from './0002-operator.ts';
 import { contentFiles } from './0003-content-files.ts';
 import { pledge } from './0004-pledge.ts';
+import { faults } from './0005-faults.ts';
 import type { Migration } from './migration.ts';
 
-export const sqliteMigrations: readonly Migration[] = [start, operator, contentFiles, pledge];
+export const sqliteMigrations: readonly Migration[] = [start, operator, contentFiles, pledge, faults];

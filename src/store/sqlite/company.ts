@@ -27,6 +27,7 @@ export const reads: ReadonlySet<VerbName> = new Set<VerbName>([
   'nudges',
   'counts',
   'recall',
+  'faults',
 ]);
 
 /** What a power cut may take back without anything being lost or unknown: see Store.settle. */

@@ -3,6 +3,7 @@ import type { Consequences, Store } from '../store.ts';
 import type { VerbName } from './company.ts';
 import { applyConsequences } from './consequences.ts';
 import { choose, recordFinalDot, retryNow, settle, wakeHeld } from './deliveries.ts';
+import { announcedFault, changeFault, faults, openFault } from './faults.ts';
 import { hastenHop, intervene, queuePage } from './interventions.ts';
 import * as look from './look.ts';
 import { accept, content, retireContent } from './messages.ts';
@@ -80,6 +81,10 @@ export const verbs: Verbs = {
   decisions: look.decisions,
   nudges: look.nudges,
   counts: look.counts,
+  openFault,
+  changeFault,
+  announcedFault,
+  faults,
   remember: look.remember,
   recall: look.recall,
 };

@@ -11,6 +11,8 @@ Commands, one object a line, "as" names the person:
   say     {to, body}                                       a chat message
   shout   {room, body}                                     to everybody in a room
   join    {room, nick}                                     -> {"event": "joined"}
+  raw     {xml}                                            a stanza as it is, for what the library has no words for
+  command {to, node, values?}                              an ad-hoc command -> {"event": "command", status, note, fields}
   logout  {}                                               with a goodbye -> {"event": "offline"}
   vanish  {}                                               the line is cut -> {"event": "offline"}
 Events: online, offline, refused, joined, message {from, body, id}, room {room, from, body}, presence {from, type}
@@ -62,7 +64,10 @@ class Person(slixmpp.ClientXMPP):
         if message["type"] == "groupchat":
             tell(self.name, "room", room=message["from"].bare, **{"from": message["from"].resource}, body=message["body"])
         elif message["type"] in ("chat", "normal"):
-            tell(self.name, "message", **{"from": message["from"].bare}, body=message["body"], id=message["id"])
+            replace = message.xml.find("{urn:xmpp:message-correct:0}replace")
+            replaces = None if replace is None else replace.get("id")
+            sender = {"from": message["from"].bare}
+            tell(self.name, "message", **sender, body=message["body"], id=message["id"], replaces=replaces)
 
     def see(self, presence):
         tell(self.name, "presence", **{"from": str(presence["from"])}, type=presence["type"])
@@ -103,6 +108,26 @@ class Person(slixmpp.ClientXMPP):
             tell(self.name, "joined", room=command["room"])
 
         asyncio.ensure_future(enter())
+
+    def command(self, command):
+        ns = "{http://jabber.org/protocol/commands}"
+        data = "{jabber:x:data}"
+
+        async def run():
+            iq = self.make_iq_set(ito=command["to"])
+            element = ElementTree.SubElement(iq.xml, f"{ns}command", {"node": command["node"]})
+            if command.get("values") is not None:
+                form = ElementTree.SubElement(element, f"{data}x", {"type": "submit"})
+                for name, value in command["values"].items():
+                    ElementTree.SubElement(ElementTree.SubElement(form, f"{data}field", {"var": name}), f"{data}value").text = value
+            result = (await iq.send()).xml.find(f"{ns}command")
+            note = result.find(f"{ns}note")
+            fields = [field.get("var") for field in result.iter(f"{data}field")]
+            values = [value.text for value in result.iter(f"{data}value")]
+            text = None if note is None else note.text
+            tell(self.name, "command", status=result.get("status"), body=text or "", fields=fields, values=values)
+
+        asyncio.ensure_future(run())
 
     def logout(self, _):
         self.disconnect()

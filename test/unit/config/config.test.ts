@@ -30,7 +30,7 @@ describe('a good file', () => {
         state: '/var/lib/pointsman',
         rules: '/etc/pointsman/rules',
         listen: [{ host: '127.0.0.1', port: 2525, carriesMembers: false }],
-        http: { host: '127.0.0.1', port: 8025 },
+        http: { host: '127.0.0.1', port: 8025, hosts: [] },
         peers: [],
         domains: [],
         nextHops: {
@@ -50,6 +50,7 @@ describe('a good file', () => {
         limits: { messages: null, recipients: null, most: 1_000_000, leastFree: 100_000_000 },
         reports: { languages: [] },
         xmpp: null,
+        operators: null,
         evidence: null,
         imap: null,
         presence: { up: 3_000, down: 20_000, rooms: [], readStatusIn: null, keep: 2_592_000_000 },
@@ -98,7 +99,7 @@ log: { level: debug, pretty: false }
         { host: '10.0.0.5', port: 25, carriesMembers: true },
         { host: 'localhost', port: 0, carriesMembers: false },
       ],
-      http: { host: '::1', port: 0 },
+      http: { host: '::1', port: 0, hosts: [] },
       peers: [
         { network: '127.0.0.1', carriesMembers: false },
         { network: '10.0.0.0/8', carriesMembers: true },
@@ -137,6 +138,7 @@ log: { level: debug, pretty: false }
         nick: 'Points',
         rate: 10_000,
       },
+      operators: null,
       evidence: { domain: 'track.example.org' },
       imap: {
         host: '::1',
@@ -391,6 +393,26 @@ nextHops:
   ])('a password file with %j', (value, words) => {
     const text = `${needed}${account('passwordFile: p')}\n`;
     expect(problemsOf(text, { readSecret: () => ({ value }) })).toEqual([`pointsman.yaml:5:41: error: "p" ${words}`]);
+  });
+
+  test('our own certificate: both files, and what is in them', () => {
+    const key = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n';
+    const readSecret = () => ({ value: key });
+    const text = `${needed}tls: { certFile: tls/cert.pem, keyFile: tls/key.pem }\n`;
+    expect(parseConfig(text, { ...surroundings, readSecret }).config?.tls).toEqual({
+      certFile: '/etc/pointsman/tls/cert.pem',
+      keyFile: '/etc/pointsman/tls/key.pem',
+    });
+    expect(parseConfig(needed, surroundings).config?.tls).toBeUndefined();
+    const wrong = (tls: string, secret: string) =>
+      problemsOf(`${needed}tls: ${tls}\n`, { readSecret: () => ({ value: secret }) });
+    expect(wrong('{ certFile: c.pem }', key)).toEqual([expect.stringMatching(/keyFile/)]);
+    expect(wrong('{ certFile: c.pem, keyFile: k.pem }', key.replaceAll('PRIVATE', 'ENCRYPTED PRIVATE'))).toEqual([
+      'pointsman.yaml:5:34: error: "k.pem" holds no private key in PEM form without a password',
+    ]);
+    expect(wrong('{ certFile: missing, keyFile: k.pem }', key)).toEqual([
+      'pointsman.yaml:5:18: error: "missing" cannot be read: ENOENT',
+    ]);
   });
 
   test('a secret is in no problem', () => {

@@ -1,6 +1,6 @@
 // What init writes must be good in itself, and stay good when an admin takes the comment signs away.
 import { expect, test } from 'vitest';
-import { parseConfig } from '../../../src/config.ts';
+import { parseConfig, type SecretSource } from '../../../src/config.ts';
 import { initFiles } from '../../../src/init.ts';
 import { parseRules } from '../../../src/routing/parse.ts';
 
@@ -10,8 +10,11 @@ const rules = files.filter(({ path }) => path.startsWith('rules/'));
 const surroundings = {
   file: 'pointsman.yaml',
   folder: '/etc/pointsman',
-  readSecret: () => ({ value: 'x' }),
-  readFile: () => ({ wrong: 'cannot be read' }),
+  readSecret: (source: SecretSource) => ({
+    value: source.kind === 'file' && source.path.endsWith('.pem') ? '-----BEGIN PRIVATE KEY-----' : 'x',
+  }),
+  readFile: (path: string) =>
+    path.endsWith('.pem') ? { value: '-----BEGIN CERTIFICATE-----' } : { wrong: 'cannot be read' },
 };
 
 test('check finds nothing to say', () => {

@@ -118,7 +118,14 @@ describe('health port', () => {
   const serving = async (status: () => Status, run: (port: number) => Promise<void>) => {
     const metrics = createMetrics();
     metrics.observe({ event: 'forwarded', at: 1, queueId: 'Q' as never, to: 'a@b', nextHop: 'inside', reply: '250' });
-    const health = createHealth({ status: async () => status() }, metrics, new TestClock(sampleNow), silentLog);
+    const health = createHealth({
+      operations: { status: async () => status(), route: () => [] },
+      metrics,
+      tokens: { verify: () => undefined },
+      hosts: [],
+      clock: new TestClock(sampleNow),
+      log: silentLog,
+    });
     const server = await serveHealth({ host: '127.0.0.1', port: 0 }, health);
     try {
       await run(server.port);

@@ -30,6 +30,12 @@ test('names peer, host, protocol, queue id, the one recipient, and the time', ()
   );
 });
 
+test('who said HELO spoke SMTP without extensions', () => {
+  expect(trace({ plain: true })).toContain(' with SMTP id ');
+  // RFC 3848: TLS and SMTPUTF8 came by an EHLO before.
+  expect(trace({ plain: true, tls: true })).toContain(' with ESMTPS id ');
+});
+
 test.each([
   [false, false, 'ESMTP'],
   [true, false, 'ESMTPS'],

@@ -9,6 +9,13 @@ describe('a command', () => {
     ['Ack #K7MF.', { verb: 'ack', id: 'k7mf' }],
     ['  pass   k7mf, please', { verb: 'pass', id: 'k7mf' }],
     ['help!', { verb: 'help' }],
+    ['pick 2', { verb: 'pick', number: 2 }],
+    ['pick k7mf 2', { verb: 'pick', id: 'k7mf', number: 2 }],
+    ['k7mf 2', { verb: 'pick', id: 'k7mf', number: 2 }],
+    ['2 #k7mf', { verb: 'pick', id: 'k7mf', number: 2 }],
+    ['pick bob', { verb: 'pick', name: 'bob' }],
+    ['pick k7mf bob', { verb: 'pick', id: 'k7mf', name: 'bob' }],
+    ['wähle k7mf 1', { verb: 'pick', id: 'k7mf', number: 1, language: 'de' }],
     ['> #k7mf Mail for support\nack k7mf', { verb: 'ack', id: 'k7mf' }],
     ['list\nall of them', { verb: 'list' }],
   ])('%j', (body, expected) => {

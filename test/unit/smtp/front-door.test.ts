@@ -18,6 +18,7 @@ import {
   type FrontDoorOptions,
 } from '../../../src/smtp/server.ts';
 import { Peer } from '../../dialogues/smtp/dialogue.ts';
+import { shows } from '../../support/certificate.ts';
 import { TestClock } from '../../support/clock.ts';
 
 const queueId = '0123456789ABC' as QueueId;
@@ -208,7 +209,7 @@ describe('content', () => {
     expect(await peer.reply()).toMatch(/^552 5\.3\.4 /);
     expect(await peer.line()).toBe('(closed)');
     expect(door.connections).toBe(0);
-    expect(events.at(-1)).toMatchObject({ kind: 'message', reply: { code: 552 } });
+    expect(events.at(-1)).toMatchObject({ kind: 'refusal', reply: { code: 552 } });
   });
 
   test('of all connections together has a bound', async () => {
@@ -339,7 +340,7 @@ test('STARTTLS is offered with a certificate of our own, and forgets what was sa
     clients.push(client);
     return queueId;
   };
-  const { port } = await start({ tls: pair, intake: { ...takeAll, accept } });
+  const { port } = await start({ tls: shows(pair), intake: { ...takeAll, accept } });
   const socket = net.connect({ port, host: '127.0.0.1' });
   const plain = reader(socket);
   await plain();

@@ -11,6 +11,7 @@ import type { QueueId } from '../../../src/mail/queue-id.ts';
 import { createFrontDoor } from '../../../src/smtp/server.ts';
 import { createTransport } from '../../../src/smtp/transport.ts';
 import type { NextHop, Outcome } from '../../../src/transport.ts';
+import { shows } from '../../support/certificate.ts';
 import { ScriptedHop } from './scripted-hop.ts';
 
 let folder: string;
@@ -100,7 +101,7 @@ describe('a next hop', () => {
       hostname: 'hop.example',
       size: 100_000,
       peers: [],
-      tls: { key: readFileSync(key, 'utf8'), cert: pem },
+      tls: shows({ key: readFileSync(key, 'utf8'), cert: pem }),
       intake: {
         admitClient: () => undefined,
         admitRecipient: () => undefined,

@@ -10,6 +10,7 @@ import type { QueueId } from '../../../src/mail/queue-id.ts';
 import { createFrontDoor, type FrontDoor } from '../../../src/smtp/server.ts';
 import { createTransport } from '../../../src/smtp/transport.ts';
 import type { NextHop, Outcome } from '../../../src/transport.ts';
+import { shows } from '../../support/certificate.ts';
 
 const clients: Client[] = [];
 let door: FrontDoor;
@@ -26,7 +27,7 @@ beforeAll(async () => {
     hostname: 'hop.example',
     size: 100_000,
     peers: [],
-    tls: { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') },
+    tls: shows({ key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') }),
     intake: {
       admitClient: () => undefined,
       admitRecipient: () => undefined,

@@ -1,0 +1,160 @@
+// The catalogue of faults: what can be wrong, how bad it is, what it means and what to do. A fault is one open item with
+// an owner; it clears by itself when its cause is gone, or, where nobody but a person can tell, by their word.
+// docs/operate/faults.md is made from this; an id is never used for anything else again.
+import { type Duration, formatDuration, hour, minute } from '../clock.ts';
+
+/**
+ * After Isode's scale. critical: service is lost, act at once. fatal: part of it is likely lost, look at once.
+ * error: something may be lost, it often recovers. warning: unexpected, nothing is lost.
+ */
+export const severities = ['critical', 'fatal', 'error', 'warning'] as const;
+export type Severity = (typeof severities)[number];
+
+export interface FaultKind {
+  readonly severity: Severity;
+  /** What one open item is about; several of a kind can be open, each about another. */
+  readonly subject: string;
+  readonly meaning: string;
+  /** What an operator does, as an order. */
+  readonly action: string;
+  readonly clears: string;
+  /** Whether a person may say that it is over. */
+  readonly byHand?: true;
+}
+
+export const thresholds = {
+  queueOld: hour,
+  queueLong: 1_000,
+  hopFailures: 3,
+  linkDown: minute,
+  diskFree: 0.05,
+  clockJump: minute,
+  strangersPerMinute: 20,
+  quietFor: 10 * minute,
+  certificateDays: 21,
+  /** A claim on a fault lapses after this without a word. */
+  claimLasts: 4 * hour,
+  repeatEvery: 30 * minute,
+} as const;
+
+const long = (duration: Duration): string => formatDuration(duration);
+
+export const faultKinds = {
+  'queue-old': {
+    severity: 'error',
+    subject: 'the queue',
+    meaning: `The oldest mail that could be delivered has waited for more than ${long(thresholds.queueOld)}.`,
+    action: 'Look with "pointsman queue list" why it is deferred; see to the next hop, then "pointsman queue retry".',
+    clears: 'when nothing has waited so long any more',
+  },
+  'queue-long': {
+    severity: 'warning',
+    subject: 'the queue',
+    meaning: `More than ${thresholds.queueLong} deliveries are queued.`,
+    action: 'Look whether a next hop is down or a sender floods you.',
+    clears: 'when it is below four fifths of that',
+  },
+  'next-hop-down': {
+    severity: 'error',
+    subject: 'the next hop',
+    meaning: `${thresholds.hopFailures} attempts in a row were deferred by this next hop. Mail for it waits and is tried again.`,
+    action: 'See to that mail server and the way to it; nothing is lost meanwhile.',
+    clears: 'when it accepts a mail',
+  },
+  'dead-letter': {
+    severity: 'error',
+    subject: 'the message',
+    meaning: 'A mail could not be delivered, and a report is forbidden (null reverse-path, or NOTIFY=NEVER).',
+    action: 'Read it with "pointsman track show", decide whom to tell, then ack the fault.',
+    clears: 'by an operator: ack',
+    byHand: true,
+  },
+  'xmpp-link-down': {
+    severity: 'error',
+    subject: 'the XMPP link',
+    meaning: `For more than ${long(thresholds.linkDown)} there is no session with the XMPP server: presence is unknown, nobody is nudged, mail goes by the fallbacks.`,
+    action: 'See to the XMPP server, the account and its certificate.',
+    clears: 'when the session stands again',
+  },
+  'rules-rejected': {
+    severity: 'error',
+    subject: 'the rules',
+    meaning: 'The newest rule files have errors; the last good rules are in force.',
+    action: 'Run "pointsman check", mend the place it names, then "pointsman reload".',
+    clears: 'when the files are good and loaded',
+  },
+  'disk-low': {
+    severity: 'critical',
+    subject: 'the state folder',
+    meaning: `Less than ${thresholds.diskFree * 100} % of the disk under the state folder is free. When it is full mail is refused for a time.`,
+    action: 'Make room or give it a larger disk.',
+    clears: 'when there is room again',
+  },
+  'clock-jumped': {
+    severity: 'warning',
+    subject: 'the clock',
+    meaning: `The machine's clock moved by more than ${long(thresholds.clockJump)} at once, or the machine stood still. Steps may have come early or late.`,
+    action: 'See to time synchronisation (chrony, systemd-timesyncd) and to the host of a virtual machine.',
+    clears: `when it has run evenly for ${long(thresholds.quietFor)}`,
+  },
+  'escalation-exhausted': {
+    severity: 'error',
+    subject: 'the message',
+    meaning: 'Every step of the policy was taken and nobody has answered.',
+    action: 'Take it yourself (ack) or see that somebody does; look whether the policy ends at somebody who is there.',
+    clears: 'when somebody acknowledges or answers the mail after all, or by ack',
+    byHand: true,
+  },
+  'nobody-eligible': {
+    severity: 'warning',
+    subject: 'the group',
+    meaning: 'Mail for the group went to its fallback or is held, because no member was eligible.',
+    action: 'See that somebody is there, or change the members or "eligible" of the group.',
+    clears: 'when a member is chosen again',
+  },
+  'commands-refused': {
+    severity: 'warning',
+    subject: 'the instant messages',
+    meaning: `More than ${thresholds.strangersPerMinute} commands in a minute came from people no rule names. None was executed.`,
+    action: 'Look in the log for who it is; block them at the XMPP server.',
+    clears: `when there were none for ${long(thresholds.quietFor)}`,
+  },
+  'certificate-expiring': {
+    severity: 'warning',
+    subject: 'the certificate',
+    meaning: `A certificate that the configuration names ends within ${thresholds.certificateDays} days.`,
+    action: 'Renew it, then restart Pointsman.',
+    clears: 'when a longer one is there',
+  },
+} as const satisfies Readonly<Record<string, FaultKind>>;
+
+export type FaultId = keyof typeof faultKinds;
+export const isFaultId = (text: string): text is FaultId => Object.hasOwn(faultKinds, text);
+export const kindOf = (id: FaultId): FaultKind => faultKinds[id];
+
+/** The page for operators. */
+export function catalogue(): string {
+  const entries = Object.entries(faultKinds).map(
+    ([id, kind]: [string, FaultKind]) =>
+      `## ${id}\n\n**${kind.severity}**, one for ${kind.subject}. ${kind.meaning}\n\nDo: ${kind.action}\n\nClears ${kind.clears}.\n`,
+  );
+  return [
+    '# Events and faults',
+    '',
+    'Made from `src/notify/faults.ts` by `npx vitest run test/unit/notify/faults.test.ts -u`; do not edit.',
+    '',
+    'A fault is one open item: it opens once, is claimed by somebody, and clears when its cause is gone. Every change is',
+    'one line to the targets under `operators` in the configuration; repeats are counted and told at most every',
+    `${long(thresholds.repeatEvery)}. A claim lapses after ${long(thresholds.claimLasts)}, or when its owner goes offline.`,
+    'Answer with its number: `claim f3`, `release f3`, `show f3`, `ack f3` where a person decides.',
+    '',
+    '| severity | means |',
+    '|---|---|',
+    '| critical | service is lost: act at once |',
+    '| fatal | part of it is likely lost: look at once |',
+    '| error | something may be lost, or needs somebody; it often recovers by itself |',
+    '| warning | unexpected; nothing is lost |',
+    '',
+    ...entries,
+  ].join('\n');
+}

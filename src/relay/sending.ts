@@ -1,0 +1,225 @@
+// Sending what is due to be said, at the pace of notify/pacing.ts: what becomes due together, or has to wait for a round,
+// goes as one message. What is no longer true is not sent. After a gap in which notes went out of date, one line
+// says so. Every nudge is settled in the store: sent, again later, or stale.
+import { type Instant, minute, second } from '../clock.ts';
+import { describeError } from '../mail/error.ts';
+import type { MoreOfMessage } from '../notify/notifier.ts';
+import { bundleText, greeting, newsText } from '../notify/nudge.ts';
+import { Pacing } from '../notify/pacing.ts';
+import { clockTime, phrasesIn } from '../notify/phrases.ts';
+import type { BareJid } from '../presence/jid.ts';
+import type { Nudge } from '../store/store.ts';
+import type { StoryEvent } from '../tracking/event.ts';
+import type { Tracked } from '../tracking/tracked.ts';
+import { deliveryOfStanza, languageOf } from './nudging.ts';
+import { type Stage, tellAll } from './parts.ts';
+
+/** From how many on those for one person go as one message. */
+const bundleFrom = 3;
+
+export interface Sending {
+  /** All that was claimed together. Each promise resolves when its nudge is settled. */
+  send(nudges: readonly Nudge[]): Promise<void>[];
+  /** Somebody is seen again: they are told once of what they have missed. */
+  seenAgain(jid: BareJid): Promise<void>;
+}
+
+interface Wanted {
+  readonly nudge: Nudge;
+  readonly tracked: Tracked | null;
+}
+
+interface Gap {
+  readonly since: Instant;
+  dropped: number;
+}
+
+export function createSending(stage: Stage): Sending {
+  const pacing = new Pacing();
+  const gaps = new Map<BareJid, Gap>();
+
+  async function sendTo(to: Nudge['to'], nudges: readonly Nudge[]): Promise<void> {
+    const wanted: Wanted[] = [];
+    for (const nudge of nudges) {
+      const tracked = await stage.store.tracked({ queueId: nudge.queueId, seq: nudge.seq });
+      if (await stillWanted(nudge, tracked)) wanted.push({ nudge, tracked });
+    }
+    const [first] = wanted;
+    if (!first) return;
+    const pace = pacing.ask(addressee(first.nudge), stage.clock.now(), wanted.length);
+    const now = pace.may === 'wait' ? await held(wanted, pace.until) : wanted;
+    if (now.length === 0) return;
+    stage.reach('nudge-claimed');
+    const asked = now.filter(({ nudge }) => nudge.kind === 'nudge');
+    const news = now.filter(({ nudge }) => nudge.kind !== 'nudge');
+    const together = pace.may !== 'one by one';
+    if (asked.length >= (together ? 2 : bundleFrom) && (together || to.kind === 'person')) await sendBundle(asked);
+    else for (const { nudge, tracked } of asked) await sendOne(nudge, tracked);
+    if (together && news.length > 1) await sendNews(news);
+    else for (const { nudge, tracked } of news) await sendOne(nudge, tracked);
+  }
+
+  /** Puts off what can wait until then. Returns what would be out of date then: no pacing may lose a note. */
+  async function held(wanted: readonly Wanted[], until: Instant): Promise<readonly Wanted[]> {
+    for (const { nudge } of wanted) if (until < nudge.staleAt) await later(nudge, until);
+    return wanted.filter(({ nudge }) => until >= nudge.staleAt);
+  }
+
+  async function stillWanted(nudge: Nudge, tracked: Tracked | null): Promise<boolean> {
+    const { to } = nudge;
+    const now = stage.clock.now();
+    if (!stage.notifier || now >= nudge.staleAt) {
+      if (to.kind === 'person') missed(to.jid, nudge.dueAt);
+      await stage.store.settleNudge(nudge.id, { to: 'stale' }, {});
+      return false;
+    }
+    const group = tracked?.plan.group;
+    if (to.kind === 'person' && to.person !== null && group && stage.absences.muted(to.person, group, now)) {
+      await stage.store.settleNudge(nudge.id, { to: 'stale' }, {});
+      return false;
+    }
+    return true;
+  }
+
+  function missed(jid: BareJid, since: Instant): void {
+    const gap = gaps.get(jid) ?? { since, dropped: 0 };
+    gap.dropped += 1;
+    gaps.set(jid, { since: Math.min(gap.since, since), dropped: gap.dropped });
+  }
+
+  async function sendOne(nudge: Nudge, tracked: Tracked | null): Promise<void> {
+    const more = { ...factsForPrograms(nudge, tracked), ...(await corrected(nudge)) };
+    await dispatch([nudge], nudge.text, nudge.id, more, tracked);
+  }
+
+  async function sendBundle(asked: readonly Wanted[]): Promise<void> {
+    const [first] = asked;
+    if (!first) return;
+    const language = first.tracked ? languageOf(stage, first.tracked.plan.group) : 'en';
+    const text = bundleText(
+      asked.map(({ nudge }) => nudge.text),
+      language,
+      first.nudge.to.kind,
+    );
+    const nudges = asked.map(({ nudge }) => nudge);
+    await dispatch(nudges, text, `bundle.${first.nudge.id}`, {}, first.tracked);
+  }
+
+  /** What has changed, line by line. It takes no nudge's place: it speaks of several. */
+  async function sendNews(news: readonly Wanted[]): Promise<void> {
+    const [first] = news;
+    if (!first) return;
+    const language = first.tracked ? languageOf(stage, first.tracked.plan.group) : 'en';
+    const nudges = news.map(({ nudge }) => nudge);
+    const text = newsText(
+      nudges.map((nudge) => nudge.text),
+      language,
+    );
+    await dispatch(nudges, text, `news.${first.nudge.id}`, {}, first.tracked);
+  }
+
+  /** A notice to somebody who was nudged about the same mail takes the nudge's place (XEP-0308), so it is not acted on. */
+  async function corrected({ queueId, seq, kind, to }: Nudge): Promise<MoreOfMessage> {
+    if (kind !== 'notice' || to.kind !== 'person') return {};
+    const earlier = (await stage.store.nudges(queueId)).findLast(
+      (each) =>
+        each.seq === seq &&
+        each.kind === 'nudge' &&
+        each.state === 'sent' &&
+        each.to.kind === 'person' &&
+        each.to.jid === to.jid,
+    );
+    return earlier ? { replaces: earlier.id } : {};
+  }
+
+  async function dispatch(
+    nudges: readonly Nudge[],
+    text: string,
+    id: string,
+    more: MoreOfMessage,
+    tracked: Tracked | null,
+  ): Promise<void> {
+    const [first] = nudges;
+    if (!first || !stage.notifier) return;
+    const { to } = first;
+    const greeted = to.kind === 'person' ? `greeted ${to.jid}` : null;
+    const isFirst = greeted !== null && (await stage.store.recall(greeted)) === null;
+    const language = tracked ? languageOf(stage, tracked.plan.group) : 'en';
+    const hello = isFirst ? greeting(stage.config.hostname, language) : '';
+    try {
+      await stage.notifier.send(to, `${hello}${text}`, id, more);
+    } catch (error) {
+      const cause = describeError(error);
+      stage.log.info({ queueId: first.queueId, to: addressee(first), cause }, 'nudge not sent; trying again');
+      for (const nudge of nudges) {
+        const pause = Math.min(2 * minute, 5 * second * 2 ** Math.min(nudge.attempts, 6));
+        await later(nudge, stage.clock.now() + pause);
+      }
+      return;
+    }
+    stage.reach('nudge-sent');
+    const at = stage.clock.now();
+    pacing.said(addressee(first), at);
+    for (const nudge of nudges) {
+      const events = sentEvents(nudge, at);
+      await stage.store.settleNudge(nudge.id, { to: 'sent', at }, { events });
+      tellAll(stage, events);
+    }
+    if (isFirst && greeted !== null) await stage.store.remember(greeted, String(at));
+  }
+
+  async function later(nudge: Nudge, dueAt: Instant): Promise<void> {
+    if (dueAt < nudge.staleAt) {
+      await stage.store.settleNudge(nudge.id, { to: 'pending', dueAt }, {});
+      return;
+    }
+    if (nudge.to.kind === 'person') missed(nudge.to.jid, nudge.dueAt);
+    await stage.store.settleNudge(nudge.id, { to: 'stale' }, {});
+  }
+
+  return {
+    send(nudges) {
+      const byAddressee = Map.groupBy(nudges, addressee);
+      return [...byAddressee.values()].map((list) => {
+        const [first] = list;
+        return first ? sendTo(first.to, list) : Promise.resolve();
+      });
+    },
+
+    async seenAgain(jid) {
+      const gap = gaps.get(jid);
+      if (!gap || !stage.notifier) return;
+      gaps.delete(jid);
+      const now = stage.clock.now();
+      const person = [...stage.rules.current().people.values()].find((each) => each.jid === jid);
+      const groups = [...stage.rules.current().groups.values()].filter(({ members }) =>
+        members.includes(person?.name ?? ''),
+      );
+      const language = groups[0]?.language ?? 'en';
+      const [from, until] = [clockTime(gap.since, now, language), clockTime(now, now, language)];
+      const text = phrasesIn(language).summary(from, until, gap.dropped);
+      try {
+        await stage.notifier.send({ kind: 'person', jid }, text, `gap.${gap.since}.${jid}`);
+      } catch (error) {
+        // Not out of the gap yet.
+        gaps.set(jid, gap);
+        stage.log.debug({ to: jid, cause: describeError(error) }, 'what was missed could not be told');
+      }
+    },
+  };
+}
+
+function sentEvents({ kind, queueId, seq, step, ...nudge }: Nudge, at: Instant): StoryEvent[] {
+  if (kind !== 'nudge') return [];
+  const { to } = nudge;
+  const whom = to.kind === 'room' ? { room: to.room } : to.person === null ? {} : { person: to.person };
+  return [{ event: 'nudged', at, queueId, seq, to: to.kind === 'room' ? to.room : to.jid, step, ...whom }];
+}
+
+function factsForPrograms(nudge: Nudge, tracked: Tracked | null): MoreOfMessage {
+  if (!tracked || !deliveryOfStanza(nudge.id)) return {};
+  const { shortId: id, queueId, revision, state, owner, plan } = tracked;
+  return { facts: { id, queueId, revision, step: nudge.step, kind: nudge.kind, group: plan.group, state, owner } };
+}
+
+const addressee = ({ to }: Nudge): string => (to.kind === 'room' ? to.room : to.jid);
