@@ -18,15 +18,9 @@ import { readFacts } from './mail/header.ts';
 import type { Mailbox } from './mail/path.ts';
 import { newQueueId, type QueueId } from './mail/queue-id.ts';
 import { replies } from './mail/reply.ts';
-<<<<<<< HEAD
-import type { AckOutcome } from './operations.ts';
-import type { BoardChange as PersonChange } from './presence/board.ts';
-=======
 import type { AckOutcome, RelayState } from './operations.ts';
-import type { BareJid } from './presence/jid.ts';
-import type { PresenceChange } from './presence/presence.ts';
+import type { BoardChange as PersonChange } from './presence/board.ts';
 import { Absences } from './relay/absences.ts';
->>>>>>> main
 import { admitRecipient, dropFile, isPostmaster, keepSafe, peersOf } from './relay/accepting.ts';
 import { createAdvisor } from './relay/advising.ts';
 import { createAnswering } from './relay/answering.ts';
@@ -40,7 +34,7 @@ import { createSources } from './relay/faults/sources.ts';
 import { dispatch, hopFor } from './relay/forwarding.ts';
 import { CircleGuard } from './relay/guard.ts';
 import { Hops } from './relay/hops.ts';
-import { chosenByPresence, leftBehind } from './relay/leaving.ts';
+import { chosenByPresence, whoHasLeft } from './relay/leaving.ts';
 import { Ledger } from './relay/ledger.ts';
 import { checkContent, RateLimits, Room } from './relay/limits.ts';
 import { createLookup, type LookedUp } from './relay/looking-up.ts';
@@ -217,29 +211,14 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   }
 
   // 6 Watch: presence. Who leaves while owning a message gives it up; who comes wakes what is held for their groups.
-<<<<<<< HEAD
   async function watchPresence(changes: readonly PersonChange[]): Promise<void> {
+    for (const { jid, change } of changes)
+      if (jid !== null && !['offline', 'unknown'].includes(change.presence.state)) await sending.seenAgain(jid);
     await wakeFor(stage, changes);
-    for (const tracked of await leftBehind(stage, changes, stopping.signal)) {
-      const { owner } = tracked;
-      if (owner !== null && chosenByPresence(tracked))
-        await escalate(stage, tracked, { trigger: 'owner offline', owner });
-=======
-  async function watchPresence(change: PresenceChange): Promise<void> {
-    const rules = stage.rules.current();
-    const person = personWithJid(rules, change.jid);
-    const { state } = change.presence;
-    if (!person || state === 'unknown') return;
-    if (state !== 'offline') await sending.seenAgain(change.jid);
-    // Also when they are now known to be away: the last one we waited for may have been heard of.
-    for (const group of rules.groups.values()) {
-      if (waitsFor(group, person.name, rules)) await wakeHeldOf(stage, group.name, stage.clock.now());
-    }
-    if (state !== 'offline' || !(await hasLeft(stage, change, stopping.signal))) return;
-    await desk.left(person.name);
-    for (const tracked of await stage.store.openTracked({ owner: person.name })) {
-      if (chosenByPresence(tracked)) await escalate(stage, tracked, { trigger: 'owner offline', owner: person.name });
->>>>>>> main
+    for (const { owner, owned } of await whoHasLeft(stage, changes, stopping.signal)) {
+      await desk.left(owner);
+      for (const tracked of owned)
+        if (chosenByPresence(tracked)) await escalate(stage, tracked, { trigger: 'owner offline', owner });
     }
   }
 

@@ -11,13 +11,9 @@ import type { Group, GroupName, PersonName, Rules } from '../routing/rules.ts';
 import type { Consequences, Delivery, Message, NewDecision } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { Tracked } from '../tracking/tracked.ts';
-<<<<<<< HEAD
-import { casTries, type Stage, tellAll } from './parts.ts';
-import { isUnheard, presenceOf } from './presence-of.ts';
-=======
 import { awayNow, casTries, type Stage, tellAll } from './parts.ts';
+import { isUnheard, presenceOf } from './presence-of.ts';
 import { proposalNow, propose, proposedFor, tellProposed } from './proposing.ts';
->>>>>>> main
 
 export interface Work {
   readonly message: Message;

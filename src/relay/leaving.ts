@@ -1,6 +1,7 @@
 // Leaving: whether an owner who is offline has gone, or only seems to be.
 import { type Duration, second } from '../clock.ts';
 import type { BoardChange as PersonChange } from '../presence/board.ts';
+import type { PersonName } from '../routing/rules.ts';
 import { stepAt } from '../tracking/steps.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import type { Stage } from './parts.ts';
@@ -21,12 +22,17 @@ export const returningTakes: Duration = 60 * second;
 /** More owners than this are not asked about one by one. */
 const fewOwners = 8;
 
-/** What is owned by those who went offline and, after the time it takes to tell, still are by that same departure. */
-export async function leftBehind(
+export interface Left {
+  readonly owner: PersonName;
+  readonly owned: readonly Tracked[];
+}
+
+/** Who went offline and, after the time it takes to tell, still is by that same departure; and what they own. */
+export async function whoHasLeft(
   stage: Stage,
   changes: readonly PersonChange[],
   stopping: AbortSignal,
-): Promise<readonly Tracked[]> {
+): Promise<readonly Left[]> {
   const offline = changes.filter(({ change }) => change.presence.state === 'offline');
   const [returning, leaving] = [true, false].map((wasUnknown) =>
     offline.filter(({ change }) => (change.before === 'unknown') === wasUnknown),
@@ -43,15 +49,15 @@ async function ownedByGone(
   changes: readonly PersonChange[],
   lasts: Duration,
   stopping: AbortSignal,
-): Promise<readonly Tracked[]> {
+): Promise<readonly Left[]> {
   if (changes.length === 0) return [];
   await stage.clock.sleepUntil(Math.max(...changes.map(({ change }) => change.at)) + lasts, stopping);
   if (stopping.aborted) return [];
-  const gone = new Set(changes.filter((one) => isStillGone(stage, one)).map(({ person }) => person));
-  if (gone.size > fewOwners)
-    return (await stage.store.openTracked({})).filter(({ owner }) => owner !== null && gone.has(owner));
-  const owned = await Promise.all([...gone].map((owner) => stage.store.openTracked({ owner })));
-  return owned.flat();
+  const gone = [...new Set(changes.filter((one) => isStillGone(stage, one)).map(({ person }) => person))];
+  if (gone.length <= fewOwners)
+    return Promise.all(gone.map(async (owner) => ({ owner, owned: await stage.store.openTracked({ owner }) })));
+  const byOwner = Map.groupBy(await stage.store.openTracked({}), ({ owner }) => owner);
+  return gone.map((owner) => ({ owner, owned: byOwner.get(owner) ?? [] }));
 }
 
 function isStillGone(stage: Stage, { person, jid, change }: PersonChange): boolean {

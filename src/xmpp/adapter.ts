@@ -17,10 +17,7 @@ import type { PresenceFault } from '../presence/fault.ts';
 import type { BareJid } from '../presence/jid.ts';
 import { neverSeen, type Presence, type PresenceChange } from '../presence/presence.ts';
 import type { Watcher } from '../presence/watcher.ts';
-<<<<<<< HEAD
-=======
 import { AdHoc } from './ad-hoc.ts';
->>>>>>> main
 import { answerAbout } from './disco.ts';
 import { DutyRooms } from './duty-rooms.ts';
 import { Federation } from './federation.ts';
@@ -41,11 +38,8 @@ import { Settling } from './settling.ts';
 import type { Element } from './stanza.ts';
 import { normaliseAddress, ns, xml } from './stanza.ts';
 import { domainOf } from './stream.ts';
-<<<<<<< HEAD
 import { Telling } from './telling.ts';
-=======
 import { publishCard } from './vcard.ts';
->>>>>>> main
 
 export type { Xmpp, XmppOptions } from './options.ts';
 
@@ -76,13 +70,9 @@ class XmppAdapter implements Xmpp {
   readonly #probes: Probes;
   readonly #staleAfter: Duration;
   readonly #messages: Messages;
-<<<<<<< HEAD
   readonly #telling: Telling;
-=======
   readonly #adHoc: AdHoc;
   #status = 'Pointsman';
-  readonly #changes: Listeners<[PresenceChange]>;
->>>>>>> main
   readonly #incoming: Listeners<[IncomingMessage]>;
   readonly #receipts: Listeners<[Receipt]>;
   readonly #occupants: Listeners<[BareJid, Presence | null]>;

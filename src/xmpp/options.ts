@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-// What the XMPP adapter offers, and what it is given.
-=======
 // What the XMPP adapter is given, and what it is to others: two ports, and a life.
->>>>>>> main
 import type { Clock, Duration, Random } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Notifier } from '../notify/notifier.ts';
