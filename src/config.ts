@@ -56,6 +56,8 @@ export interface Config {
     readonly delayNotice: Duration | null;
     /** Content of a finished message is deleted after this. */
     readonly keepContent: Duration;
+    /** What becomes of mail that waits when other rules come into force; absent: it ends as it was planned. */
+    readonly onReload?: 'finish' | 'replan';
   };
   /** Where MTAs ask us as their milter. */
   readonly milter?: MilterConfig;

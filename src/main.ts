@@ -22,7 +22,7 @@ import { openTokens } from './console/tokens.ts';
 import { openDoors } from './doors.ts';
 import { type FaultPoint, faultPointFrom, noFaults } from './fault-point.ts';
 import { createMailboxes } from './imap/adapter.ts';
-import { createLog, type Log, logStory } from './log.ts';
+import { createLog, type Log, storyTeller } from './log.ts';
 import { describeError } from './mail/error.ts';
 import { ourAddresses } from './mail/our-address.ts';
 import { createOperations } from './operate.ts';
@@ -122,9 +122,10 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const mailboxes = config.imap ? createMailboxes(config.imap, { clock, random, log }) : null;
     const transport = timed(createTransport({ hostname: config.hostname, log, clock }));
     undo.push(() => transport.close());
+    const story = storyTeller(log);
     const tell = (event: StoryEvent) => {
       metrics.observe(event);
-      logStory(log, event);
+      story(event);
       options.onEvent?.(event);
     };
     const certificate = config.tls ? certificateOf(config.tls, { clock, log }) : null;
@@ -193,7 +194,10 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const follow = (current: Rules) =>
       followRules(current, { desk: watcher, notifier: xmpp, rooms: joined, readStatusIn });
     follow(rules.current());
-    rules.onChange(follow);
+    rules.onChange((current) => {
+      follow(current);
+      relay.rulesChanged();
+    });
 
     // Saved files are taken up by themselves; where the system cannot watch, SIGHUP and "pointsman reload" remain.
     const watch = watchRules(

@@ -42,6 +42,7 @@ import { weighHeader, weighMail } from './relay/mail-evidence.ts';
 import { watchMailboxes } from './relay/mailbox-evidence.ts';
 import { refOfNudgeId } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
+import { lookAgain } from './relay/replanning.ts';
 import { requeue } from './relay/requeueing.ts';
 import { hearReturned } from './relay/returning.ts';
 import { createSending } from './relay/sending.ts';
@@ -62,6 +63,8 @@ export interface Relay extends Intake {
   requeue(queueId: QueueId, to: Mailbox, by: string): Promise<Intervened>;
   /** Where mail to this address goes next: a name of the configuration. */
   nextHopOf(mailbox: Mailbox): string;
+  /** Other rules are in force: what waits looks again, where the admin wants that. */
+  rulesChanged(): void;
   /** Something was made due from outside (an operator's retry). */
   wake(): void;
   /** For metrics and people. */
@@ -89,7 +92,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const wake = () => {
     for (const loop of loops) loop.wake();
   };
-  const absences = new Absences(parts.store);
+  const absences = new Absences(parts.store, parts.watcher);
   await absences.load(parts.rules.current().people.keys());
   const stage: Stage = {
     ...parts,
@@ -146,7 +149,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     const accepted = await keepSafe(stage, client, theirs, content, atOnce ? attemptLease : null).finally(() => {
       arriving -= 1;
     });
-    if (atOnce) attempts?.take(send(accepted.works, content));
+    // The peer hears first that it is safe: a turn later the next hop gets it.
+    if (atOnce) attempts?.take(aTurnLater().then(() => send(accepted.works, content)));
     // The mail is safe, and the peer must hear so, even when what it says as a reply cannot be stored just now.
     const trusted = client.carriesMembers || peers.carriesMembers(client.address);
     await weighMail(stage, accepted.facts, content, trusted).catch((error: unknown) =>
@@ -170,11 +174,16 @@ export async function createRelay(parts: Parts): Promise<Relay> {
 
   /** `content`: when it is in memory still. */
   async function send(works: readonly Work[], content?: Content): Promise<void> {
-    for (const each of works) inHand.add(keyOf(each));
+    const mine = new Set(works);
+    for (const each of mine) inHand.add(keyOf(each));
+    const letGo = (work: Work) => {
+      // Once: by the end somebody else may have it in hand.
+      if (mine.delete(work)) inHand.delete(keyOf(work));
+    };
     try {
-      await dispatch(stage, works, cutOff.signal, content);
+      await dispatch(stage, works, cutOff.signal, { fresh: content, letGo });
     } finally {
-      for (const each of works) inHand.delete(keyOf(each));
+      for (const each of [...mine]) letGo(each);
     }
   }
 
@@ -271,6 +280,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     acknowledge,
     requeue: (queueId, to, by) => requeue(stage, queueId, to, by),
     nextHopOf: (mailbox) => hopFor(stage.config.nextHops, mailbox).name,
+    rulesChanged: () => inBackground('the change of the rules', lookAgain(stage)),
     wake,
     state: () => ({
       hops: hopNames.map((name) => stage.hops.status(name)),
@@ -310,6 +320,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
           ],
         }),
       );
+      // They may have been changed while nobody looked.
+      inBackground('what is held', lookAgain(stage));
     },
 
     async drain() {
@@ -324,3 +336,5 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     },
   };
 }
+
+const aTurnLater = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

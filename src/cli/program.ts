@@ -28,6 +28,10 @@ export interface SandboxOptions {
   readonly for: Duration | null;
   /** A rules folder; null: the samples. */
   readonly rules: string | null;
+  /** A working day, so many times as fast as it passes; null: the little plays, in real time. */
+  readonly speed: number | null;
+  /** The file that a recording of it is written to, for `pointsman replay`; null: none. */
+  readonly record: string | null;
 }
 
 export interface ProgramDeps {
@@ -100,11 +104,14 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
     .option('--json', 'one JSON object a line, for programs')
     .option('--for <time>', 'end by itself after this, such as 30s', durationOption)
     .option('--rules <folder>', 'other rules than the samples')
-    .action(async (options: { json?: boolean; for?: Duration; rules?: string }) =>
-      ended(
-        await deps.sandbox({ json: options.json ?? false, for: options.for ?? null, rules: options.rules ?? null }),
-      ),
-    );
+    .option('--speed <times>', 'a whole working day, so many times as fast as it passes, such as 2000', speedOption)
+    .option('--record <file>', 'with --speed: write what happened to this file, for "replay --from"')
+    .action(async (options: { json?: boolean; for?: Duration; rules?: string; speed?: number; record?: string }) => {
+      if (options.record !== undefined && options.speed === undefined)
+        throw new CommandError(exitCodes.usage, '--record needs --speed: a day to record');
+      const { json = false, for: span = null, rules = null, speed = null, record = null } = options;
+      ended(await deps.sandbox({ json, for: span, rules, speed, record }));
+    });
   program
     .command('init')
     .description('write a commented pointsman.yaml and a first rules folder')
@@ -141,7 +148,8 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
     .requiredOption('--rules <folder>', 'the rules to try')
     .option('--against <folder>', 'compare with these rules, instead of with what happened')
     .option('--since <time>', 'how far back, such as 12h or 7d', durationOption, 7 * day)
-    .option('--from <file>', 'a recording in a file (JSON lines), instead of a running Pointsman')
+    .option('--from <file>', 'a recording in a file (--save, or "sandbox --record"), instead of a running Pointsman')
+    .option('--save <file>', 'keep the recording in this file (JSON lines; .gz: compressed)')
     .option('--limit <number>', 'list at most so many messages', numberOption, 50)
     .option('--json', 'as JSON')
     .action(async (options: ReplayOptions) => ended(await replay(context, options)));
@@ -161,6 +169,7 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
     .option('--message <file>', 'instead of an id: where this message (.eml) would go now, by the rules on disk')
     .option('--to <address>', 'with --message: its recipient in the envelope')
     .option('--from <address>', 'with --message: its sender in the envelope')
+    .option('--rules <folder>', 'with --message: by these rules, instead of those of the configuration')
     .action(async (id: string | undefined, options: Partial<SimulateOptions>) => {
       const { message } = options;
       if ((id === undefined) === (message === undefined))
@@ -275,6 +284,13 @@ function durationOption(text: string): Duration {
   const duration = parseDuration(text);
   if (duration === undefined) throw new InvalidArgumentError('A time looks like 30s, 10m or 1h30m.');
   return duration;
+}
+
+function speedOption(text: string): number {
+  const speed = Number(text);
+  if (!/^\d{1,5}$/.test(text) || speed < 1 || speed > 20_000)
+    throw new InvalidArgumentError('A whole number from 1 to 20000.');
+  return speed;
 }
 
 function numberOption(text: string): number {

@@ -10,6 +10,8 @@ export interface Terminal {
   complain(text: string): void;
   /** Width to keep to; null when nobody is looking (a pipe, a file), where nothing is cut. */
   readonly columns: number | null;
+  /** Somebody looks at standard error: what goes on may be shown there. */
+  readonly watched?: boolean;
 }
 
 export function processTerminal(): Terminal {
@@ -24,6 +26,7 @@ export function processTerminal(): Terminal {
     write: (text) => stdout.write(text),
     complain: (text) => stderr.write(text),
     columns: stdout.isTTY ? Math.max(40, stdout.columns ?? 80) : null,
+    watched: stderr.isTTY === true,
   };
 }
 

@@ -4,6 +4,7 @@ import type { BoardChange } from './board.ts';
 import type { PresenceFault } from './fault.ts';
 import type { BareJid } from './jid.ts';
 import type { LinkStatus } from './link-status.ts';
+import type { Override } from './override.ts';
 import { neverSeen, type Presence, type PresenceChange } from './presence.ts';
 
 export type { LinkCause, LinkCounts, LinkStatus } from './link-status.ts';
@@ -20,6 +21,10 @@ export interface Watcher {
   presenceOfPerson?(name: string): Presence;
   /** Like onChange, by name: also of who has no JID. The returned function ends it. */
   onPersonChange?(listener: (change: BoardChange) => void): () => void;
+  /** What was said by hand, by name: of oneself, or by an operator. Absent: nothing can be. */
+  overrides?(): ReadonlyMap<string, Override>;
+  /** In force, and remembered, when the promise resolves; null takes it back. */
+  set?(name: string, override: Override | null): Promise<void>;
   /** What is wrong with presence now. */
   faults?(): readonly PresenceFault[];
 }

@@ -37,6 +37,7 @@ export interface Outcome {
 }
 
 export interface Load {
+  /** Mails that went to them first; what escalation moved to them is not among these. */
   given: number;
   open: number;
   /** The most units at once. */
@@ -52,6 +53,11 @@ export interface WorldOptions {
   readonly lastInGroup?: Readonly<Record<GroupName, PersonName>>;
   /** Who handled a thread before, by Message-ID. */
   readonly handlers?: ReadonlyMap<string, PersonName>;
-  /** How long whoever gets it takes to take care of it; null: they never do. */
-  readonly handledAfter?: (facts: MailFacts, seq: number, person: PersonName) => Duration | null;
+  /** What the first who has it does, the second, and so on (`turn` counts from 0), and how long after; null: nothing. */
+  readonly behaviour?: (facts: MailFacts, seq: number, turn: number) => Behaviour | null;
+}
+
+export interface Behaviour {
+  readonly after: Duration;
+  readonly does: 'pass' | 'done';
 }

@@ -1,14 +1,16 @@
 // Replay: recorded mail and presence go through other rules, and what came of it is held against what came of it under
-// the rules of then (or under another set). Assumed, and said in the report: whoever gets a mail takes care of it in
-// the time it really took, whoever that was; what nobody took care of, nobody does; who passed is not repeated.
-import type { Duration, Instant } from '../clock.ts';
+// the rules of then (or under another set). Assumed, and said in the report: whoever has a mail does what the one who
+// had it really did, in the time it really took: the first what the first did, the second what the second did.
+import type { Instant } from '../clock.ts';
 import type { MailFacts } from '../mail/facts.ts';
 import type { Mailbox } from '../mail/path.ts';
 import type { BareJid } from '../presence/jid.ts';
 import type { Presence } from '../presence/presence.ts';
+import type { GroupPlan, Plan } from '../routing/plan.ts';
 import type { PersonName, Rules } from '../routing/rules.ts';
-import type { Load, Outcome } from './happening.ts';
-import { words } from './words.ts';
+import type { Trigger } from '../tracking/event.ts';
+import type { Behaviour, Load, Outcome } from './happening.ts';
+import { observed, whither, words } from './words.ts';
 import { World } from './world.ts';
 
 export interface RecordedMail {
@@ -18,8 +20,19 @@ export interface RecordedMail {
     readonly address: Mailbox;
     readonly person: PersonName | null;
     readonly mailbox: Mailbox | null;
-    readonly choice: string | null;
+    readonly choice: 'member' | 'hold' | 'fallback' | null;
+    readonly plan?: Pick<Plan, 'kind'> & Pick<GroupPlan, 'mode'>;
+    readonly also?: readonly PersonName[];
+    readonly of?: string;
+    readonly refusal?: { readonly code: number; readonly text: string };
     readonly because: readonly string[];
+    readonly givenAt?: Instant;
+    readonly moves?: readonly {
+      readonly at: Instant;
+      readonly trigger: Trigger;
+      readonly from?: string;
+      readonly to: string;
+    }[];
     readonly closed: { readonly at: Instant; readonly state: string; readonly ownedSince: Instant | null } | null;
   }[];
 }
@@ -72,7 +85,7 @@ const keyOf = (facts: MailFacts, seq: number): string => `${facts.queueId} ${seq
 export class Replay {
   readonly #world: World;
   readonly #routes = new Map<string, Route>();
-  readonly #handled = new Map<string, Duration>();
+  readonly #behaviour = new Map<string, readonly (Behaviour | null)[]>();
   readonly #jids: ReadonlyMap<BareJid, PersonName>;
 
   constructor(rules: Rules) {
@@ -80,7 +93,10 @@ export class Replay {
     this.#world = new World({
       rules,
       tell: (outcome) => this.#note(outcome),
-      handledAfter: (facts, seq) => this.#handled.get(keyOf(facts, seq)) ?? null,
+      behaviour: (facts, seq, turn) => {
+        const each = this.#behaviour.get(keyOf(facts, seq)) ?? [];
+        return each[Math.min(turn, each.length - 1)] ?? null;
+      },
     });
   }
 
@@ -90,10 +106,8 @@ export class Replay {
   }
 
   mail({ facts, deliveries }: RecordedMail): void {
-    for (const { seq, closed } of deliveries) {
-      if (closed === null || (closed.state !== 'acknowledged' && closed.state !== 'answered')) continue;
-      this.#handled.set(keyOf(facts, seq), Math.max(0, closed.at - (closed.ownedSince ?? facts.receivedAt)));
-    }
+    for (const delivery of deliveries)
+      this.#behaviour.set(keyOf(facts, delivery.seq), behaviourIn(delivery, facts.receivedAt));
     this.#world.add({ at: facts.receivedAt, kind: 'mail', name: facts.queueId, facts });
   }
 
@@ -115,28 +129,68 @@ export class Replay {
   }
 }
 
+/** What each who had it did. A step's time that ran out, or somebody who left, is no deed: it comes of itself again. */
+function behaviourIn(
+  { givenAt, moves = [], closed }: RecordedMail['deliveries'][number],
+  receivedAt: Instant,
+): readonly (Behaviour | null)[] {
+  const deeds: (Behaviour | null)[] = [];
+  let since = givenAt ?? receivedAt;
+  for (const { at, trigger, from, to } of moves) {
+    // Rooms and mailboxes have an @, and own nothing; the owner is told by a reminder.
+    if (to === from || to.includes('@')) continue;
+    deeds.push(trigger === 'passed' ? { after: Math.max(0, at - since), does: 'pass' } : null);
+    since = at;
+  }
+  const done = closed !== null && (closed.state === 'acknowledged' || closed.state === 'answered');
+  deeds.push(done ? { after: Math.max(0, closed.at - since), does: 'done' } : null);
+  return deeds;
+}
+
 /** What really happened, in the same form. */
 export function asItWas(mails: readonly RecordedMail[]): Run {
   const routes = new Map<string, Route>();
   const loads = new Map<PersonName, Load>();
   for (const { facts, deliveries } of mails) {
-    for (const { seq, address, person, mailbox, choice, because } of deliveries) {
-      const where =
-        choice === 'member'
-          ? `to ${person ?? mailbox}`
-          : choice === 'fallback'
-            ? mailbox === address
-              ? `on to ${address}, unchanged`
-              : `to ${person ?? mailbox} (fallback)`
-            : `passed through to ${address}`;
+    for (const delivery of deliveries) {
+      const { seq, person, because, also = [] } = delivery;
+      const where = whereItWent(delivery);
+      // Held to the end: it went nowhere.
+      if (where === null) continue;
       routes.set(keyOf(facts, seq), { where, at: facts.receivedAt, why: because.slice(-2).join('; ') });
+      // What was only observed was nobody's.
+      if (delivery.plan?.mode === 'observe') continue;
+      for (const one of also) loadOf(loads, one).given += 1;
       if (person === null) continue;
-      const load = loads.get(person) ?? { given: 0, open: 0, peak: 0 };
-      load.given += 1;
-      loads.set(person, load);
+      loadOf(loads, person).given += 1;
     }
   }
   return { routes, loads };
+}
+
+function whereItWent(delivery: RecordedMail['deliveries'][number]): string | null {
+  const { address, person, mailbox, choice, plan, also, of, refusal } = delivery;
+  if (choice === null) return plan?.kind === 'group' ? null : `passed through to ${address}`;
+  if (choice === 'hold') return null;
+  const went = {
+    kind: choice,
+    mailbox: mailbox ?? address,
+    unchanged: choice === 'fallback' && person === null && mailbox === address,
+    person: person ?? undefined,
+    group: of,
+    also: also?.map((one) => ({ person: one })),
+    refusal,
+  };
+  return plan?.mode === 'observe' ? observed(address, went) : whither(went);
+}
+
+function loadOf(loads: Map<PersonName, Load>, person: PersonName): Load {
+  let load = loads.get(person);
+  if (!load) {
+    load = { given: 0, open: 0, peak: 0 };
+    loads.set(person, load);
+  }
+  return load;
 }
 
 export function compare(mails: readonly RecordedMail[], before: Run, after: Run, newRules: Rules): ReplayReport {

@@ -25,7 +25,7 @@ export function words({ told, recipient }: Outcome): string {
     case 'held':
       return 'held';
     case 'observed':
-      return `on to ${recipient}, unchanged; would be ${whither(told.choice)}`;
+      return observed(recipient, told.choice);
     case 'chosen':
       return whither(told.choice);
     case 'step':
@@ -37,7 +37,21 @@ export function words({ told, recipient }: Outcome): string {
   }
 }
 
-function whither(choice: Choice): string {
+export const observed = (recipient: string, choice: Whither): string =>
+  `on to ${recipient}, unchanged; would be ${whither(choice)}`;
+
+/** Where somebody or something gets it, as a choice says it. */
+interface Whither {
+  readonly kind: Choice['kind'];
+  readonly person?: string | undefined;
+  readonly mailbox?: string;
+  readonly unchanged?: boolean;
+  readonly group?: string | undefined;
+  readonly also?: readonly { readonly person: string }[] | undefined;
+  readonly refusal?: { readonly code: number; readonly text: string } | undefined;
+}
+
+export function whither(choice: Whither): string {
   if (choice.kind === 'hold') return 'held';
   if (choice.also) return `to ${[choice.person, ...choice.also.map(({ person }) => person)].join(', ')}`;
   if (choice.kind === 'member') return `to ${choice.person}${choice.group ? ` of ${choice.group}` : ''}`;

@@ -5,7 +5,7 @@ import type { Instant } from '../clock.ts';
 import type { MailFacts } from '../mail/facts.ts';
 import type { Mailbox } from '../mail/path.ts';
 import { neverSeen, type Presence } from '../presence/presence.ts';
-import { choose, type PersonSnapshot, type Snapshot } from '../routing/choose.ts';
+import { type Choice, choose, type PersonSnapshot, type Snapshot } from '../routing/choose.ts';
 import type { Surroundings } from '../routing/match.ts';
 import { allCandidates, type GroupPlan, plan } from '../routing/plan.ts';
 import type { GroupName, PersonName } from '../routing/rules.ts';
@@ -15,7 +15,7 @@ import type { Trigger } from '../tracking/event.ts';
 import { grades } from '../tracking/evidence.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { Agenda } from './agenda.ts';
-import type { Answer, Happening, Load, Outcome, WorldOptions } from './happening.ts';
+import type { Answer, Behaviour, Happening, Load, Outcome, WorldOptions } from './happening.ts';
 
 interface Delivery {
   readonly mail: string;
@@ -25,12 +25,15 @@ interface Delivery {
   readonly plan: GroupPlan;
   state: 'waiting' | 'held' | 'gone';
   tracked: Tracked | null;
+  /** How many have had it before the one who has it now; -1: nobody yet. */
+  turn: number;
 }
 
 type Event =
   | Happening
   | { readonly at: Instant; readonly kind: 'wake'; readonly delivery: Delivery }
-  | { readonly at: Instant; readonly kind: 'step' | 'handled'; readonly delivery: Delivery; readonly revision: number };
+  | { readonly at: Instant; readonly kind: 'step'; readonly delivery: Delivery; readonly revision: number }
+  | { readonly at: Instant; readonly kind: Behaviour['does']; readonly delivery: Delivery; readonly turn: number };
 
 export class World {
   readonly #options: WorldOptions;
@@ -84,10 +87,12 @@ export class World {
       case 'step':
         if (event.delivery.tracked?.revision === event.revision) this.#escalate(event.delivery, 'time');
         return;
-      case 'handled': {
-        const { tracked } = event.delivery;
-        if (tracked?.owner != null && tracked.revision === event.revision)
-          this.#weigh(event.delivery, grades.answered, tracked.owner);
+      case 'done':
+      case 'pass': {
+        const { tracked, turn } = event.delivery;
+        if (tracked?.state !== 'tracked' || turn !== event.turn) return;
+        if (event.kind === 'done') this.#weigh(event.delivery, grades.answered, tracked.owner);
+        else if (tracked.owner !== null) this.#escalate(event.delivery, 'passed');
         return;
       }
       default:
@@ -107,7 +112,7 @@ export class World {
       }
       if (one.copies) this.#options.tell({ ...base, told: { kind: 'copied', to: one.copies } });
       if (one.kind === 'pass') this.#options.tell({ ...base, told: { kind: 'passed' } });
-      else this.#dispatch({ mail, facts, seq, recipient, plan: one, state: 'waiting', tracked: null });
+      else this.#dispatch({ mail, facts, seq, recipient, plan: one, state: 'waiting', tracked: null, turn: -1 });
     }
   }
 
@@ -150,10 +155,10 @@ export class World {
     if (choice.kind === 'fallback' && choice.refusal) return;
     const shared = choice.also !== undefined;
     const person = shared ? null : (choice.person ?? null);
+    for (const one of peopleOf(choice)) this.#count(one).given += 1;
     if (choice.kind === 'member' && person !== null) this.#assign(person, choice.group ?? rule.group);
     if (facts.messageId !== undefined && person !== null) this.#handlers.set(facts.messageId, person);
     if (rule.policy !== null) this.#track(delivery, { ...rule, policy: rule.policy }, person);
-    else if (person !== null) this.#count(person).given += 1;
     if (wasHeld) this.#wakeNext(rule.group);
   }
 
@@ -246,7 +251,6 @@ export class World {
         person.owned.add(delivery);
         person.units += cost;
         const load = this.#count(has);
-        load.given += 1;
         load.open = person.owned.size;
         load.peak = Math.max(load.peak, person.units);
       }
@@ -254,11 +258,16 @@ export class World {
     const { revision, nextStepAt } = tracked;
     if (tracked.state === 'tracked' && nextStepAt !== null)
       this.#agenda.add({ at: nextStepAt, kind: 'step', delivery, revision });
-    if (has !== null && this.#options.handledAfter) {
-      const after = this.#options.handledAfter(delivery.facts, delivery.seq, has);
-      if (after !== null) this.#agenda.add({ at: this.#now + after, kind: 'handled', delivery, revision });
-    }
+    // An offer that nobody has yet is somebody's turn, too.
+    if (tracked.state === 'tracked' && (before === null || (has !== null && has !== had))) this.#behave(delivery);
     if (had !== null && had !== has) this.#roomFor(had);
+  }
+
+  #behave(delivery: Delivery): void {
+    delivery.turn += 1;
+    const { facts, seq, turn } = delivery;
+    const one = this.#options.behaviour?.(facts, seq, turn);
+    if (one) this.#agenda.add({ at: this.#now + one.after, kind: one.does, delivery, turn });
   }
 
   #escalate(delivery: Delivery, trigger: Trigger): void {
@@ -296,12 +305,13 @@ export class World {
 
   readonly #offers = new Set<Delivery>();
 
-  #weigh(delivery: Delivery, grade: (typeof grades)[keyof typeof grades], person: PersonName): void {
+  #weigh(delivery: Delivery, grade: (typeof grades)[keyof typeof grades], person: PersonName | null): void {
     if (!delivery.tracked) return;
-    const result = acknowledge(delivery.tracked, { grade, trusted: true, person }, person, this.#now);
+    const result = acknowledge(delivery.tracked, { grade, trusted: true, person }, person ?? 'somebody', this.#now);
     if (result.kind !== 'closed' && result.kind !== 'owned') return;
     this.#become(delivery, result.tracked);
-    if (result.kind === 'closed') this.#tell(delivery, { kind: 'closed', state: result.tracked.state, by: person });
+    if (result.kind === 'closed')
+      this.#tell(delivery, { kind: 'closed', state: result.tracked.state, by: person ?? 'somebody' });
   }
 
   #changePresence(person: PersonName, presence: Presence): void {
@@ -364,6 +374,11 @@ export class World {
     this.#options.tell({ at: this.#now, mail, facts, seq, recipient, plan: rule, told });
   }
 }
+
+const peopleOf = ({ person, also = [] }: Exclude<Choice, { kind: 'hold' }>): PersonName[] => [
+  ...(person === undefined ? [] : [person]),
+  ...also.map((each) => each.person),
+];
 
 const needs = new WeakMap<GroupPlan, string>();
 function needsOf(rule: GroupPlan): string {

@@ -2,7 +2,7 @@
 // the chat server that is everybody.
 import type { BoardChange as PersonChange } from '../presence/board.ts';
 import type { BareJid } from '../presence/jid.ts';
-import type { Group, GroupName, Person, PersonName, Rules } from '../routing/rules.ts';
+import type { Person, Rules } from '../routing/rules.ts';
 import { wakeHeldOf } from './choosing.ts';
 import type { Stage } from './parts.ts';
 
@@ -53,19 +53,11 @@ async function record(stage: Stage, changes: readonly PersonChange[]): Promise<v
  * one it waited for may have been heard of.
  */
 export async function wakeFor(stage: Stage, changes: readonly PersonChange[]): Promise<void> {
-  const rules = stage.rules.current();
+  // The usual case, for each of thousands of changes.
+  if (stage.ledger.holding().length === 0) return;
   const known = changes.filter(({ change }) => change.presence.state !== 'unknown');
-  const people = new Set(known.map(({ person }) => person));
-  const now = stage.clock.now();
-  for (const group of rules.groups.values()) {
-    if (stage.ledger.waiting(group.name, now).count === 0 || !waitsForAny(group, people, rules)) continue;
-    await wakeHeldOf(stage, group.name, now);
-  }
-}
-
-function waitsForAny(group: Group, people: ReadonlySet<PersonName>, rules: Rules): boolean {
-  const isOneOf = (name: GroupName) => rules.groups.get(name)?.members.some((member) => people.has(member)) === true;
-  return isOneOf(group.name) || (group.chain ?? []).some((link) => link.kind === 'group' && isOneOf(link.group));
+  const groups = new Set(known.flatMap(({ person }) => stage.ledger.awaiting(person)));
+  for (const group of groups) await wakeHeldOf(stage, group, stage.clock.now());
 }
 
 /** Built once for each version of the rules: presence changes often, and companies are large. */

@@ -17,6 +17,7 @@ import { type Following, followForward, followRefusal, followUndeliverable } fro
 import { type Gate, sessionFailure } from './hops.ts';
 import { judge } from './judging.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
+import { lookAgain, replanned } from './replanning.ts';
 import { type Notice, notifyOnward, reportsFor } from './reporting.ts';
 
 /** What is put back comes again after this at the latest. */
@@ -34,18 +35,24 @@ interface Load {
 /** All claimed deliveries of one message. `fresh`: its content, when it was leased at acceptance, a moment ago. */
 export async function dispatch(
   stage: Stage,
-  works: readonly Work[],
+  claimed: readonly Work[],
   signal: AbortSignal,
-  fresh?: Content,
+  { fresh, letGo }: { fresh: Content | undefined; letGo: (work: Work) => void },
 ): Promise<void> {
   stage.reach('claimed');
+  const { version } = stage.rules.current();
+  const works = await Promise.all(claimed.map((work) => replanned(stage, work)));
   await settleRefused(stage, works);
   const loads: Load[] = [];
-  for (const work of works) {
+  for (const [index, work] of works.entries()) {
     if (work.delivery.plan.kind === 'reject') continue;
     if (await overtaken(stage, work)) continue;
     const target = await chooseFor(stage, work);
-    if (!target) continue;
+    if (!target) {
+      // It is held, and may be woken while others of its message are still on their way.
+      letGo(claimed[index] ?? work);
+      continue;
+    }
     if (target.refusal) {
       await settleRefusal(stage, work, target, target.refusal);
       continue;
@@ -53,6 +60,8 @@ export async function dispatch(
     if (await inCircle(stage, work, target)) continue;
     loads.push(loadOf(stage, work, target));
   }
+  // What was held just now under rules that were changed meanwhile was not there to be woken.
+  if (stage.rules.current().version !== version) await lookAgain(stage);
   stage.reach('chosen');
   await Promise.all(together(loads).map((each) => ship(stage, each, signal, fresh)));
 }
@@ -154,7 +163,8 @@ function tracesOf(stage: Stage, { message, delivery: { plan } }: Work): string {
 }
 
 /** One transaction for those that differ in nothing but the mailbox. */
-function together(loads: readonly Load[]): Load[][] {
+function together(loads: readonly Load[]): readonly (readonly Load[])[] {
+  if (loads.length <= 1) return loads.length === 0 ? [] : [loads];
   const shipments = new Map<string, Load[]>();
   for (const load of loads) {
     const key = JSON.stringify([

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { day, second } from '../clock.ts';
+import { type Duration, day, second } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { expectBareJid } from '../presence/jid.ts';
 import type { Cast } from './cast.ts';
@@ -36,6 +36,8 @@ export interface Surroundings {
   readonly xmpp: { readonly host: string; readonly port: number; readonly password: string };
   /** Mail may go there, besides the domains of the rules. */
   readonly strangers: readonly string[];
+  /** How long what happened is remembered. */
+  readonly keep: Duration;
 }
 
 /** The first listener is for everybody; the second carries the people's own mail, so a reply through it is evidence. */
@@ -81,7 +83,7 @@ export function sandboxConfig(cast: Cast, around: Surroundings): Config {
     },
     operators: null,
     // The sandbox plays in seconds what takes minutes elsewhere: nobody flaps in it, and nobody waits.
-    presence: { up: 0, down: 0, rooms: [], readStatusIn: null, keep: day },
+    presence: { up: 0, down: 0, rooms: [], readStatusIn: null, keep: around.keep },
     log: { level: 'info', pretty: false },
   };
 }

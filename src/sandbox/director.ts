@@ -31,7 +31,14 @@ export class Mailer {
     this.#members = createTransport({ ...members, ...common });
   }
 
-  async send(mail: { from: string; to: string; subject: string; text: string; messageId: string }): Promise<void> {
+  async send(mail: {
+    from: string;
+    to: string;
+    subject: string;
+    text: string;
+    messageId: string;
+    references?: string;
+  }): Promise<void> {
     await this.#front.sendMail(mail);
   }
 

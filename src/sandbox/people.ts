@@ -3,6 +3,7 @@
 import type { Clock, Duration } from '../clock.ts';
 import { second } from '../clock.ts';
 import type { Log } from '../log.ts';
+import type { QueueId } from '../mail/queue-id.ts';
 import type { Cast, Player } from './cast.ts';
 import type { SunkMail } from './mail-sink.ts';
 import type { KnownMessage, Messages } from './messages.ts';
@@ -28,6 +29,12 @@ export interface PeopleOptions {
   /** Answers a mail by mail. */
   readonly reply: (player: Player, mail: SunkMail) => Promise<void>;
   readonly clock: Clock;
+  /** For their connections, which live in real time however fast the day goes. */
+  readonly linkClock: Clock;
+  /** Somebody is about to do something about it. */
+  readonly acts: (queueId: QueueId) => void;
+  /** How long a person takes to read and answer this mail, when the play says so. */
+  readonly takes: (messageId: string | null) => Duration | undefined;
   readonly log: Log;
   /** For the story. */
   readonly note: (shortId: string | null, text: string) => void;
@@ -58,7 +65,7 @@ export class People {
         server: options.address,
         password: options.password,
         rooms,
-        clock: options.clock,
+        clock: options.linkClock,
         log: options.log,
         hear: (message) => this.#background(this.#hear(player.name, message)),
       });
@@ -95,7 +102,7 @@ export class People {
   }
 
   async #hear(name: string, heard: HeardMessage): Promise<void> {
-    const { messages, scriptOf, clock, signal } = this.#options;
+    const { messages, scriptOf, takes, clock, signal } = this.#options;
     const shortId = askedAbout(heard.body);
     const role = this.#roles.get(name);
     if (shortId === undefined || !role) return;
@@ -105,8 +112,9 @@ export class People {
     const asked = (this.#asked.get(shortId) ?? 0) + 1;
     this.#asked.set(shortId, asked);
     const reaction = reactionTo(message.subject, scriptOf(message.messageId), asked);
-    await clock.sleepUntil(clock.now() + readingTime, signal);
+    await clock.sleepUntil(clock.now() + (takes(message.messageId) ?? readingTime), signal);
     if (signal.aborted || role.human || role.person.mood === 'offline') return;
+    if (reaction !== 'ignore') this.#options.acts(message.queueId);
     await this.#react(role, reaction, { heard, shortId, message });
   }
 

@@ -7,13 +7,14 @@
 //   mail-sink.ts   where all mail ends                storyteller.ts, telling.ts what is printed for people
 //   welcome.ts     what is said first                 json-lines.ts              what is printed for programs
 //   scenery.ts     the stand-ins                      narration.ts               who is told what happens
+//   day.ts, played-day.ts, fast-clock.ts              a whole day in a minute (--speed)
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { exitCodes } from '../cli/exit.ts';
 import type { SandboxOptions } from '../cli/program.ts';
 import type { Terminal } from '../cli/terminal.ts';
-import type { Clock } from '../clock.ts';
+import { type Clock, type Duration, day } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
 import { describeError } from '../mail/error.ts';
@@ -25,12 +26,14 @@ import type { Rules } from '../routing/rules.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import { type Cast, castOf } from './cast.ts';
 import { sandboxConfig, usualOrAny, usualPorts } from './config.ts';
+import { dayOf } from './day.ts';
 import { Director, Mailer } from './director.ts';
 import { programmeOf, strangersDomain } from './episodes.ts';
 import type { Ready } from './json-lines.ts';
 import { Messages } from './messages.ts';
 import { narrateForPeople, narrateForPrograms } from './narration.ts';
 import { People, splitJid } from './people.ts';
+import { beginDay, followWork, narrateDay, playDay, recordDay, seeded } from './played-day.ts';
 import type { Reaction } from './reaction.ts';
 import { everybodyKnown, peoplesPassword, type Scenery, setUp, type Undo } from './scenery.ts';
 import { Storyteller } from './storyteller.ts';
@@ -52,6 +55,7 @@ export interface SandboxDeps {
       readonly onEvent: (event: StoryEvent) => void;
       readonly onFatal: (error: Error) => void;
       readonly anyRuleMode: true;
+      readonly clock: Clock;
     },
   ) => Promise<Started>;
   readonly clock: Clock;
@@ -112,14 +116,17 @@ interface Play {
 
 /** Starts everything in the order in which it needs each other, and stays until the end is asked for. */
 async function play({ options, deps, rules, folder, scratch, undo, ended }: Play): Promise<void> {
-  const { clock, terminal } = deps;
+  const { terminal } = deps;
   const { signal } = ended;
+  const fast = options.speed === null ? null : beginDay(deps.clock.now(), options);
+  if (fast) undo.push(async () => fast.clock.stop());
+  const clock = fast?.clock ?? deps.clock;
   const fail = (what: string) => (error: unknown) => {
     if (!signal.aborted) ended.abort(new SandboxFailed(`${what}: ${describeError(error)}`, { cause: error }));
   };
   const cast = castOf(rules);
   const programme = programmeOf(rules, cast);
-  const moods = programme.opening[0]?.moods ?? {};
+  const moods = fast ? allOffline(cast) : (programme.opening[0]?.moods ?? {});
   const startedAt = clock.now();
   const scenery = await setUp(cast, scratch, clock, undo);
 
@@ -141,11 +148,14 @@ async function play({ options, deps, rules, folder, scratch, undo, ended }: Play
   const { columns } = terminal;
   const narration = options.json
     ? narrateForPrograms(messages, terminal)
-    : narrateForPeople(
-        new Storyteller({ cast, startedAt, clock, columns, moods, isElsewhere, messages, consideredIn, write }),
-        terminal,
-      );
+    : fast
+      ? narrateDay(fast, terminal)
+      : narrateForPeople(
+          new Storyteller({ cast, startedAt, clock, columns, moods, isElsewhere, messages, consideredIn, write }),
+          terminal,
+        );
   const scripts = new Map<string, readonly Reaction[]>();
+  const takes = new Map<string, Duration>();
   const people = new People({
     cast,
     server: scenery.xmpp,
@@ -154,7 +164,10 @@ async function play({ options, deps, rules, folder, scratch, undo, ended }: Play
     messages,
     scriptOf: (messageId) => (messageId === null ? undefined : scripts.get(messageId)),
     reply: async (player, mail) => (await mailer).reply(player, mail),
+    acts: (queueId) => fast?.clock.busy(queueId),
+    takes: (messageId) => (messageId === null ? undefined : takes.get(messageId)),
     clock,
+    linkClock: deps.clock,
     log: scenery.log,
     note: (shortId, text) => narration.note(shortId, text),
     signal,
@@ -163,18 +176,22 @@ async function play({ options, deps, rules, folder, scratch, undo, ended }: Play
   const director = new Director({ programme, people, send, messages, scripts, clock, narration, signal });
   scenery.sink.onMail((mail) => people.receive(mail));
   scenery.xmpp.onStanza((stanza, direction, from) => {
+    // An iq every ten seconds asks whether the link lives: nothing happens with that.
+    if (stanza.getName() !== 'iq') fast?.clock.hush();
     if (direction === 'in' && !signal.aborted) narration.stanza(stanza, from);
   });
   undo.push(() => people.stop());
   await people.start(moods);
 
   await mkdir(join(scratch, 'state'), { mode: 0o700 });
-  const config = await configFor(cast, scenery, folder, scratch);
+  const config = await configFor(cast, scenery, folder, scratch, fast?.lasts ?? 0);
   const pointsman = await deps.start(config, {
     log: scenery.log,
     anyRuleMode: true,
+    clock,
     onFatal: fail('the store has failed'),
     onEvent(event) {
+      if (fast) followWork(fast.clock, event);
       messages.note(event);
       narration.event(event);
       director.hear(event);
@@ -194,14 +211,37 @@ async function play({ options, deps, rules, folder, scratch, undo, ended }: Play
     took: performance.now(),
     command: 'npx pointsman',
   });
-  director.run().catch(fail('the play has failed'));
-  await clock.sleepUntil(options.for === null ? Number.POSITIVE_INFINITY : clock.now() + options.for, signal);
-  if (signal.reason instanceof SandboxFailed) throw signal.reason;
+  if (fast) {
+    await playDay(fast, dayOf(rules, cast, { ...fast, random: seeded(1) }), {
+      people,
+      send,
+      scripts,
+      takes,
+      narration,
+      signal,
+    });
+    if (signal.reason instanceof SandboxFailed) throw signal.reason;
+    if (options.record !== null) await recordDay(fast, resolve(options.record), pointsman.operations);
+  } else {
+    director.run().catch(fail('the play has failed'));
+    await clock.sleepUntil(options.for === null ? Number.POSITIVE_INFINITY : clock.now() + options.for, signal);
+    if (signal.reason instanceof SandboxFailed) throw signal.reason;
+  }
   await narration.end();
 }
 
-async function configFor(cast: Cast, scenery: Scenery, rules: string, folder: string): Promise<Config> {
+const allOffline = ({ players }: Cast): Record<string, 'offline'> =>
+  Object.fromEntries(players.map(({ name }) => [name, 'offline'] as const));
+
+async function configFor(
+  cast: Cast,
+  scenery: Scenery,
+  rules: string,
+  folder: string,
+  lasts: Duration,
+): Promise<Config> {
   return sandboxConfig(cast, {
+    keep: day + lasts,
     folder,
     rules,
     smtpPort: await usualOrAny(usualPorts.smtp),

@@ -18,6 +18,7 @@ import type { BareJid } from '../presence/jid.ts';
 import { neverSeen, type Presence, type PresenceChange } from '../presence/presence.ts';
 import type { Watcher } from '../presence/watcher.ts';
 import { AdHoc } from './ad-hoc.ts';
+import { keepDoing } from './chores.ts';
 import { answerAbout } from './disco.ts';
 import { DutyRooms } from './duty-rooms.ts';
 import { Federation } from './federation.ts';
@@ -172,7 +173,11 @@ class XmppAdapter implements Xmpp {
     if (this.#stopped) throw new Error('already started');
     this.#stopped = new AbortController();
     this.#link.start();
-    this.#chores(this.#stopped.signal);
+    keepDoing((now) => this.#chore(now), choresEvery, {
+      clock: this.#clock,
+      log: this.#log,
+      stopped: this.#stopped.signal,
+    });
   }
 
   async stop(): Promise<void> {
@@ -374,18 +379,6 @@ class XmppAdapter implements Xmpp {
 
   #settleLater(): void {
     if (this.#present) this.#settling.begin(this.#clock.now(), this.#cache.size);
-  }
-
-  async #chores(stopped: AbortSignal): Promise<void> {
-    while (!stopped.aborted) {
-      await this.#clock.sleepUntil(this.#clock.now() + choresEvery, stopped);
-      if (stopped.aborted) return;
-      try {
-        this.#chore(this.#clock.now());
-      } catch (error) {
-        this.#log.error({ err: error }, 'a chore of the XMPP adapter failed');
-      }
-    }
   }
 
   #chore(now: Instant): void {

@@ -249,7 +249,8 @@ export class Link {
       }
       this.#tell(() => events.askAlive());
       await clock.sleepUntil(askedAt + answerWithin, ended);
-      if (!ended.aborted && stream.heardAt <= askedAt) {
+      // Heard in the very millisecond in which it was asked is an answer, too: before, it had been silent for long.
+      if (!ended.aborted && stream.heardAt < askedAt) {
         stream.end(`the server has been silent for ${(clock.now() - stream.heardAt) / second} s`, 'silent');
         return;
       }

@@ -128,7 +128,7 @@ function run(rules: Rules, happenings: readonly Happening[], units?: Record<stri
   const world = new World({
     rules,
     tell: (outcome) => outcomes.push(outcome),
-    handledAfter: (one) => (Number(one.queueId) % 97) * second,
+    behaviour: (one) => ({ after: (Number(one.queueId) % 97) * second, does: 'done' }),
     ...(units ? { units } : {}),
   });
   for (const one of happenings) world.add(one);

@@ -11,6 +11,25 @@ const quick = { limits: { link: { firstPause: 100, longestPause: 100 } } };
 const person = { kind: 'person', jid: alice } as const;
 
 describe('a server that hangs', () => {
+  it('one that answers in the millisecond in which it was asked does not', async () => {
+    await using site = await openSite();
+    const alicesClient = await site.person('alice');
+    const clock = new TestClock();
+    const bot = site.bot({}, { clock });
+    bot.xmpp.watch([alice]);
+    bot.xmpp.start();
+    await bot.becomes('available');
+    // It asks after ten seconds; what is heard now is heard while the clock stands.
+    await clock.advance(10 * second);
+    await alicesClient.xmpp.send({ kind: 'person', jid: bot0 }, 'at once', 'm');
+    await bot.messages.next(({ body }) => body === 'at once', { what: 'message' });
+    site.server.faults.stall('bot@example.test/pm');
+    await clock.advance(15 * second);
+    expect(bot.xmpp.link().state).toBe('up');
+    await clock.advance(25 * second);
+    expect(bot.xmpp.link().state).not.toBe('up');
+  });
+
   it('is given up after the time limit, and tried again, with growing pauses', async () => {
     await using site = await openSite();
     site.server.faults.silent = true;
