@@ -42,15 +42,18 @@ import { weighHeader, weighMail } from './relay/mail-evidence.ts';
 import { watchMailboxes } from './relay/mailbox-evidence.ts';
 import { refOfNudgeId } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
+import { candidatesFor, reassign, snooze } from './relay/reassigning.ts';
 import { lookAgain } from './relay/replanning.ts';
 import { requeue } from './relay/requeueing.ts';
 import { hearReturned } from './relay/returning.ts';
 import { createSending } from './relay/sending.ts';
+import type { Choice } from './routing/choose.ts';
 import { allCandidates } from './routing/plan.ts';
 import type { DeliveryRef, Due, Intervened } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
 import type { Trigger } from './tracking/event.ts';
 import { type Grade, grades } from './tracking/evidence.ts';
+import type { Tracked } from './tracking/tracked.ts';
 
 export interface Relay extends Intake {
   /** Takes what is due from now on. */
@@ -73,6 +76,11 @@ export interface Relay extends Intake {
   readonly advisor: Advisor;
   /** For doors that answer lookups. */
   lookup(steady: Duration): (map: string | null, key: string) => LookedUp;
+  /** Who might have a tracked message now, and why not the others. */
+  candidates(tracked: Tracked): Choice['considered'];
+  /** By an operator's hand. @throws RefusedError */
+  reassign(ref: DeliveryRef, to: string, by: string): Promise<Tracked>;
+  snooze(ref: DeliveryRef, lasts: Duration, by: string): Promise<Tracked>;
   load(person: string): { open: number; lastAssignedAt: number | null };
 }
 
@@ -279,6 +287,9 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     openContent: () => stage.store.openContent(),
     acknowledge,
     requeue: (queueId, to, by) => requeue(stage, queueId, to, by),
+    candidates: (tracked) => candidatesFor(stage, tracked),
+    reassign: (ref, to, by) => reassign(stage, ref, to, by),
+    snooze: (ref, lasts, by) => snooze(stage, ref, lasts, by),
     nextHopOf: (mailbox) => hopFor(stage.config.nextHops, mailbox).name,
     rulesChanged: () => inBackground('the change of the rules', lookAgain(stage)),
     wake,
