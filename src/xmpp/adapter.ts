@@ -45,8 +45,6 @@ import { publishCard } from './vcard.ts';
 export type { Xmpp, XmppOptions } from './options.ts';
 
 const untrusted: Presence = { ...neverSeen, reason: 'untrusted' };
-/** How often what is due is looked for: rooms, silence, staleness. */
-const choresEvery: Duration = second;
 /** What was known when the link went down is used for this long. */
 const staleAfter: Duration = 2 * minute;
 const roomPatience: Duration = minute; // Out of a duty room for longer is a fault.
@@ -173,11 +171,7 @@ class XmppAdapter implements Xmpp {
     if (this.#stopped) throw new Error('already started');
     this.#stopped = new AbortController();
     this.#link.start();
-    keepDoing((now) => this.#chore(now), choresEvery, {
-      clock: this.#clock,
-      log: this.#log,
-      stopped: this.#stopped.signal,
-    });
+    keepDoing((now) => this.#chore(now), this.#clock, this.#log, this.#stopped.signal);
   }
 
   async stop(): Promise<void> {

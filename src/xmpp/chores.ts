@@ -1,12 +1,16 @@
 // What is done again and again while we run; that one round fails costs only that round.
-import type { Clock, Duration, Instant } from '../clock.ts';
+import { type Clock, type Duration, type Instant, second } from '../clock.ts';
 import type { Log } from '../log.ts';
+
+/** How often what is due is looked for: rooms, silence, staleness. */
+const every: Duration = second;
 
 /** Resolves when stopped. */
 export async function keepDoing(
   chore: (now: Instant) => void,
-  every: Duration,
-  { clock, log, stopped }: { readonly clock: Clock; readonly log: Log; readonly stopped: AbortSignal },
+  clock: Clock,
+  log: Log,
+  stopped: AbortSignal,
 ): Promise<void> {
   while (!stopped.aborted) {
     await clock.sleepUntil(clock.now() + every, stopped);
