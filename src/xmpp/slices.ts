@@ -11,19 +11,31 @@ const readAtOnce = 16 * 1024;
 export class Reading {
   readonly #each: (piece: string) => void;
   readonly #maySlice: () => boolean;
+  readonly #failed: (error: Error) => void;
   readonly #queue: Iterator<string>[] = [];
   #taken = 0;
   #paused = false;
 
-  /** `each` must not throw. `maySlice`: whether what follows may wait; in a handshake it may not. */
-  constructor(each: (piece: string) => void, maySlice: () => boolean) {
+  /** `maySlice`: whether what follows may wait; in a handshake it may not. `failed`: a piece could not be read or taken. */
+  constructor(each: (piece: string) => void, maySlice: () => boolean, failed: (error: Error) => void) {
     this.#each = each;
     this.#maySlice = maySlice;
+    this.#failed = failed;
   }
 
   read(pieces: Iterator<string>, socket: Socket | null): void {
     this.#queue.push(pieces);
-    if (!this.#paused) this.#go(socket);
+    if (!this.#paused) this.#goOn(socket);
+  }
+
+  /** Also in a later turn: nobody else would catch it there. */
+  #goOn(socket: Socket | null): void {
+    try {
+      this.#go(socket);
+    } catch (error) {
+      this.#queue.length = 0;
+      this.#failed(error as Error);
+    }
   }
 
   #go(socket: Socket | null): void {
@@ -42,7 +54,7 @@ export class Reading {
       socket.pause();
       setImmediate(() => {
         this.#paused = false;
-        this.#go(socket);
+        this.#goOn(socket);
         if (!this.#paused) socket.resume();
       });
       return;

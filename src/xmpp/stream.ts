@@ -55,6 +55,7 @@ export class XmppStream {
   readonly #reading = new Reading(
     (piece) => this.#onPiece(piece),
     () => this.#phase === 'up',
+    ({ message }) => this.end(`the server sent what cannot be read: ${message}`, 'unreadable', { session: 'gone' }),
   );
   heardAt: number;
 
@@ -197,12 +198,7 @@ export class XmppStream {
   }
 
   #onPiece(piece: string): void {
-    if (this.#phase === 'ended') return;
-    try {
-      this.#client.parser?.write(piece);
-    } catch (error) {
-      this.end(`the server sent what cannot be read: ${(error as Error).message}`, 'unreadable', { session: 'gone' });
-    }
+    if (this.#phase !== 'ended') this.#client.parser?.write(piece);
   }
 
   #onElement(element: Element): void {

@@ -74,6 +74,9 @@ describe('slices', () => {
 });
 
 describe('reading', () => {
+  const fail = (error: Error) => {
+    throw error;
+  };
   const pieces = (count: number): Iterator<string> =>
     numbers(count)
       .map((n) => `${n}`.padEnd(8_192))
@@ -85,6 +88,7 @@ describe('reading', () => {
     const reading = new Reading(
       (piece) => read.push(Number(piece)),
       () => true,
+      fail,
     );
     const from = socket();
     from.resume();
@@ -102,9 +106,28 @@ describe('reading', () => {
     const reading = new Reading(
       (piece) => read.push(Number(piece)),
       () => false,
+      fail,
     );
     const from = socket();
     reading.read(pieces(10), from);
     expect(read).toEqual(numbers(10));
+  });
+
+  it('a piece that cannot be taken is told of, also in a later turn, and the rest is dropped', async () => {
+    const failed: string[] = [];
+    const read: number[] = [];
+    const reading = new Reading(
+      (piece) => {
+        if (Number(piece) === 5) throw new Error('five');
+        read.push(Number(piece));
+      },
+      () => true,
+      ({ message }) => failed.push(message),
+    );
+    reading.read(pieces(10), socket());
+    while (failed.length === 0) await nextTurn();
+    await nextTurn();
+    expect(failed).toEqual(['five']);
+    expect(read).toEqual(numbers(5));
   });
 });
