@@ -31,7 +31,7 @@ import { escalate, weigh } from './relay/escalating.ts';
 import { createAnnouncer } from './relay/faults/announcing.ts';
 import { createDesk } from './relay/faults/desk.ts';
 import { createSources } from './relay/faults/sources.ts';
-import { dispatch, hopFor } from './relay/forwarding.ts';
+import { dispatch, hastenPutOff, hopFor } from './relay/forwarding.ts';
 import { CircleGuard } from './relay/guard.ts';
 import { Hops } from './relay/hops.ts';
 import { chosenByPresence, whoHasLeft } from './relay/leaving.ts';
@@ -314,8 +314,10 @@ export async function createRelay(parts: Parts): Promise<Relay> {
         atOnce: attemptsAtOnce,
         aside: () => stage.hops.stalled(stage.clock.now()),
         leaseFor: attemptLease,
+        setBack: () => hastenPutOff(stage),
         handle: (due) => forward(due.filter((each) => each.kind === 'attempt')),
       });
+      inBackground('what a wrong clock has put off', hastenPutOff(stage));
       loops.push(
         attempts,
         startDueLoop({

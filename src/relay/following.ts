@@ -132,6 +132,29 @@ export async function followRefusal(
   };
 }
 
+/** Nobody ever had it, and its sender is told: there is nothing to watch for. */
+export async function followFailure(stage: Stage, work: Work, now: Instant): Promise<Following> {
+  const { delivery } = work;
+  if (delivery.plan.kind !== 'group' || delivery.plan.policy === null || delivery.forwardOf !== null) return nothing;
+  const ref = trackedRef(work);
+  const before = await stage.store.tracked(ref);
+  if (before?.state !== 'waiting' && before?.state !== 'held') return nothing;
+  const tracked: Tracked = {
+    ...before,
+    state: 'withdrawn',
+    revision: before.revision + 1,
+    nextStepAt: null,
+    closedAt: now,
+    closedBy: 'undeliverable',
+  };
+  return {
+    ...nothing,
+    tracked: [tracked],
+    events: [{ event: 'closed', at: now, ...ref, state: 'withdrawn', by: 'undeliverable' }],
+    afterwards: async () => stage.ledger.moved(before, tracked),
+  };
+}
+
 /** An escalation's forward was refused for good: the next one, at once. */
 export function followUndeliverable(stage: Stage, work: Work, target: Target, outcome: Outcome): Following {
   const { person } = target;

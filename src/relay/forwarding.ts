@@ -13,7 +13,7 @@ import type { StoryEvent } from '../tracking/event.ts';
 import type { NextHop, Outcome, Shipment } from '../transport.ts';
 import { type Asked, askFor } from './asking.ts';
 import { chooseFor, type Target, type Work } from './choosing.ts';
-import { type Following, followForward, followRefusal, followUndeliverable } from './following.ts';
+import { type Following, followFailure, followForward, followRefusal, followUndeliverable } from './following.ts';
 import { type Gate, sessionFailure } from './hops.ts';
 import { judge } from './judging.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
@@ -309,6 +309,19 @@ async function putBack(stage: Stage, loads: readonly Load[], gate: Gate & { kind
   stage.wake();
 }
 
+/** No retry is further off than this, but one that was set by a clock that was ahead. */
+export async function hastenPutOff(stage: Stage): Promise<void> {
+  const now = stage.clock.now();
+  const furthest = now + 2 * Math.max(longestWait, stage.config.queue.longestRetry);
+  const hastened = await stage.store.hastenBeyond(furthest, now);
+  if (hastened === 0) return;
+  stage.log.warn(
+    { deliveries: hastened },
+    'the clock was set back: what it had put off while it was ahead is tried now',
+  );
+  stage.wake();
+}
+
 /** In the background: whoever was just delivered must not wait for it. */
 function catchUp(stage: Stage, hop: string, count: number): void {
   if (count === 0) return;
@@ -352,6 +365,8 @@ async function settle(
       if (judged.delivered) following.push(await followForward(stage, work, target, now));
       else if (judged.settlement.to === 'failed' && work.delivery.forwardOf !== null)
         following.push(followUndeliverable(stage, work, target, outcome));
+      else if (judged.settlement.to === 'failed' || judged.settlement.to === 'dead')
+        following.push(await followFailure(stage, work, now));
     }
     const reports = await reportsFor(stage, notices, now);
     const also: Consequences = {
