@@ -13,7 +13,6 @@ import { type Mailbox, mailboxKey } from '../mail/path.ts';
 import { newQueueId } from '../mail/queue-id.ts';
 import { receivedField } from '../mail/received.ts';
 import { replies } from '../mail/reply.ts';
-import { neverSeen } from '../presence/presence.ts';
 import { indexOf } from '../routing/admission.ts';
 import { type Choice, choose } from '../routing/choose.ts';
 import { refusalByEnvelope, refusesByEnvelope } from '../routing/envelope-rules.ts';
@@ -27,6 +26,7 @@ import { trackedFor, unlessMarked } from './accepting.ts';
 import { chosenEvent, decided } from './choosing.ts';
 import { nudgeOwner, tellOfUntracked } from './nudging.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
+import { isUnheard, presenceOf } from './presence-of.ts';
 
 /**
  * Untracked mail is written down after the answer, and not more of it in a second than leaves time for answering: a
@@ -190,10 +190,7 @@ function choiceFor(stage: Stage, { facts }: Planned, plan: GroupPlan, seq: numbe
 /** Somebody has not been heard of although there is a link: the relay would wait a moment for word; an MTA does not. */
 function unheard(stage: Stage, plan: GroupPlan): boolean {
   if (stage.watcher.link().state === 'off') return false;
-  return plan.candidates.some(({ jid }) => {
-    const { state, reason } = jid === null ? { ...neverSeen, reason: 'no-jid' } : stage.watcher.presenceOf(jid);
-    return jid !== null && state === 'unknown' && reason !== 'not-subscribed' && reason !== 'error';
-  });
+  return plan.candidates.some(({ person, jid }) => isUnheard(presenceOf(stage.watcher, person, jid)));
 }
 
 /** When we cannot know, the recipient stays as it is; the policy is watched all the same. */
