@@ -16,7 +16,7 @@ import type { Envelope } from './mail/envelope.ts';
 import { PointsmanError } from './mail/error.ts';
 import { readFacts } from './mail/header.ts';
 import type { Mailbox } from './mail/path.ts';
-import { newQueueId, type QueueId } from './mail/queue-id.ts';
+import type { QueueId } from './mail/queue-id.ts';
 import { replies } from './mail/reply.ts';
 import type { AckOutcome, RelayState } from './operations.ts';
 import type { BoardChange as PersonChange } from './presence/board.ts';
@@ -42,6 +42,7 @@ import { weighHeader, weighMail } from './relay/mail-evidence.ts';
 import { watchMailboxes } from './relay/mailbox-evidence.ts';
 import { refOfNudgeId } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
+import { queueIds } from './relay/queue-ids.ts';
 import { candidatesFor, reassign, snooze } from './relay/reassigning.ts';
 import { lookAgain } from './relay/replanning.ts';
 import { requeue } from './relay/requeueing.ts';
@@ -104,6 +105,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   await absences.load(parts.rules.current().people.keys());
   const stage: Stage = {
     ...parts,
+    newQueueId: queueIds(parts.random),
     absences,
     ledger: new Ledger(await parts.store.history()),
     guard: new CircleGuard(),
@@ -143,7 +145,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       stage.ours?.read(mailbox) ? 'ours' : 'others',
     );
     if (ours.length > 0) {
-      const queueId = newQueueId(stage.clock.now(), stage.random);
+      const queueId = stage.newQueueId(stage.clock.now());
       await watchOurMail(client, { ...envelope, forwardPaths: ours }, content, queueId);
       if (others.length === 0) {
         if (isFile(content)) await dropFile(stage, content);

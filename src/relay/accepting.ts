@@ -11,7 +11,7 @@ import { readFacts, readReferences } from '../mail/header.ts';
 import { isMarked, markHeader } from '../mail/loop-mark.ts';
 import { type Network, parseNetwork } from '../mail/network.ts';
 import { domainKey, domainOf, localPartOf, mailboxKey } from '../mail/path.ts';
-import { newQueueId, newShortId, type QueueId } from '../mail/queue-id.ts';
+import { newShortId, type QueueId } from '../mail/queue-id.ts';
 import { receivedField } from '../mail/received.ts';
 import { type Reply, replies } from '../mail/reply.ts';
 import { isRelayed } from '../routing/admission.ts';
@@ -133,7 +133,7 @@ function planned(
 ): Acceptance {
   const envelope: Envelope = { ...given, forwardPaths: given.forwardPaths.map((path) => withPostmaster(stage, path)) };
   const now = stage.clock.now();
-  const queueId = newQueueId(now, stage.random);
+  const queueId = stage.newQueueId(now);
   // Of a large message the first 256 kB are looked at: attachments beyond are not found, as a test on them then is not met.
   const octets = headOf(content);
   const head = readFacts({ queueId, receivedAt: now, envelope, content: octets, size: content.length, client });

@@ -10,7 +10,6 @@ import { describeError, PointsmanError } from '../mail/error.ts';
 import { factsOf, fieldsOf, type RawField, readFacts } from '../mail/header.ts';
 import { isMarked, markName } from '../mail/mark.ts';
 import { type Mailbox, mailboxKey } from '../mail/path.ts';
-import { newQueueId } from '../mail/queue-id.ts';
 import { receivedField } from '../mail/received.ts';
 import { replies } from '../mail/reply.ts';
 import { indexOf } from '../routing/admission.ts';
@@ -67,7 +66,7 @@ export function createAdvisor(
     // Most mail is nobody's business here.
     if (!ours && !byMember && rules.routes.length === 0) return null;
     const now = stage.clock.now();
-    const queueId = newQueueId(now, stage.random);
+    const queueId = stage.newQueueId(now);
     const head = { queueId, receivedAt: now, envelope, client };
     const facts =
       header instanceof Uint8Array

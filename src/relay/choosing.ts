@@ -2,7 +2,6 @@
 
 import { type Duration, type Instant, second } from '../clock.ts';
 import type { Mailbox } from '../mail/path.ts';
-import { newQueueId } from '../mail/queue-id.ts';
 import type { Reply } from '../mail/reply.ts';
 import { type Choice, choose, type Recipient, type Snapshot } from '../routing/choose.ts';
 import { describeChoice } from '../routing/explain.ts';
@@ -331,7 +330,7 @@ export function decided(
   snapshot: Snapshot,
   choice: Choice,
 ): NewDecision {
-  return { ...ref, id: newQueueId(snapshot.now, stage.random), at: snapshot.now, why, plan, snapshot, choice };
+  return { ...ref, id: stage.newQueueId(snapshot.now), at: snapshot.now, why, plan, snapshot, choice };
 }
 
 export function chosenEvent(
