@@ -25,13 +25,14 @@ import { Absences } from './relay/absences.ts';
 import { admitRecipient, dropFile, isPostmaster, keepSafe, peersOf } from './relay/accepting.ts';
 import { createAdvisor } from './relay/advising.ts';
 import { createAnswering } from './relay/answering.ts';
-import { type Work, waitsFor, wakeHeldOf } from './relay/choosing.ts';
+import { attemptsAtOnce, claimedAtOnce, createAttempts } from './relay/attempts.ts';
+import { waitsFor, wakeHeldOf } from './relay/choosing.ts';
 import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
 import { createAnnouncer } from './relay/faults/announcing.ts';
 import { createDesk } from './relay/faults/desk.ts';
 import { createSources } from './relay/faults/sources.ts';
-import { dispatch, hopFor } from './relay/forwarding.ts';
+import { hopFor } from './relay/forwarding.ts';
 import { CircleGuard } from './relay/guard.ts';
 import { Hops } from './relay/hops.ts';
 import { chosenByPresence, hasLeft } from './relay/leaving.ts';
@@ -77,16 +78,11 @@ export interface Relay extends Intake {
 const nobodyTold = { room: null, people: [], group: null, mailbox: null };
 /** Longer than any transaction with a next hop may last. */
 const attemptLease = 31 * minute;
-/** Deliveries being attempted at one time. */
-const attemptsAtOnce = 200;
 
 type DueOf<Kind extends Due['kind']> = Extract<Due, { kind: Kind }>;
 
 export async function createRelay(parts: Parts): Promise<Relay> {
   const loops: DueLoop[] = [];
-  let attempts: DueLoop | null = null;
-  /** Messages being made durable. */
-  let arriving = 0;
   const wake = () => {
     for (const loop of loops) loop.wake();
   };
@@ -118,6 +114,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const answering = createAnswering(stage, desk);
   const cutOff = new AbortController();
   const stopping = new AbortController();
+  const attempts = createAttempts(stage, cutOff.signal);
 
   // 1 Accept, 2 Plan. A peer that is not named gets nothing; a recipient must be one of ours, whoever asks.
   async function accept(client: Client, envelope: Envelope, content: Content): Promise<QueueId> {
@@ -140,14 +137,13 @@ export async function createRelay(parts: Parts): Promise<Relay> {
         return queueId;
       }
     }
-    // With room in hand it is attempted from memory, at once, and never has to be claimed and read back.
-    const atOnce = attempts !== null && attempts.room() > arriving;
-    arriving += 1;
     const theirs = ours.length === 0 ? envelope : { ...envelope, forwardPaths: others };
-    const accepted = await keepSafe(stage, client, theirs, content, atOnce ? attemptLease : null).finally(() => {
-      arriving -= 1;
-    });
-    if (atOnce) attempts?.take(send(accepted.works, content));
+    // With room in hand it is attempted from memory, and never has to be claimed and read back.
+    const place = loops.length > 0 ? attempts.reserve(theirs, client, headOf(content).length) : null;
+    const accepted = await keepSafe(stage, client, theirs, content, place ? attemptLease : null).finally(() =>
+      place?.arrived(),
+    );
+    place?.send(accepted.works, content);
     // The mail is safe, and the peer must hear so, even when what it says as a reply cannot be stored just now.
     const trusted = client.carriesMembers || peers.carriesMembers(client.address);
     await weighMail(stage, accepted.facts, content, trusted).catch((error: unknown) =>
@@ -157,26 +153,6 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       ),
     );
     return accepted.queueId;
-  }
-
-  // 3 Choose, 4 Forward. What was claimed together and belongs to one message goes together.
-  const inHand = new Set<string>();
-  const keyOf = ({ delivery }: Work) => `${delivery.queueId} ${delivery.seq}`;
-  function forward(due: readonly DueOf<'attempt'>[]): Promise<void>[] {
-    // A clock that jumps ends leases early: what is on its way already must not be sent a second time.
-    const fresh = due.filter((each) => !inHand.has(keyOf(each)));
-    const byMessage = Map.groupBy(fresh, ({ message }) => message.queueId);
-    return [...byMessage.values()].map((works) => send(works));
-  }
-
-  /** `content`: when it is in memory still. */
-  async function send(works: readonly Work[], content?: Content): Promise<void> {
-    for (const each of works) inHand.add(keyOf(each));
-    try {
-      await dispatch(stage, works, cutOff.signal, content);
-    } finally {
-      for (const each of works) inHand.delete(keyOf(each));
-    }
   }
 
   // 5 Nudge.
@@ -281,7 +257,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     wake,
     state: () => ({
       hops: hopNames.map((name) => stage.hops.status(name)),
-      inHand: attempts?.inHand() ?? 0,
+      ...attempts.state(),
       full: room.full,
     }),
     load: (person) => ({ open: stage.ledger.open(person), lastAssignedAt: stage.ledger.lastAssignedAt(person) }),
@@ -302,16 +278,15 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       stage.notifier?.onReceipt((receipt) => inBackground('a receipt', watchReceipt(receipt)));
       mailboxes?.start(stopping.signal);
       const loop = { store: stage.store, clock: stage.clock, log: stage.log };
-      attempts = startDueLoop({
-        ...loop,
-        kinds: ['attempt'],
-        atOnce: attemptsAtOnce,
-        aside: () => stage.hops.stalled(stage.clock.now()),
-        leaseFor: attemptLease,
-        handle: (due) => forward(due.filter((each) => each.kind === 'attempt')),
-      });
       loops.push(
-        attempts,
+        startDueLoop({
+          ...loop,
+          kinds: ['attempt'],
+          atOnce: claimedAtOnce,
+          leaseFor: attemptLease,
+          // 3 Choose, 4 Forward.
+          handle: (due) => attempts.forward(due.filter((each) => each.kind === 'attempt')),
+        }),
         startDueLoop({
           ...loop,
           kinds: ['step', 'nudge', 'retire'],
@@ -333,6 +308,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       const impatience = new AbortController();
       const limit = stage.clock.sleepUntil(stage.clock.now() + 20_000, impatience.signal).then(() => cutOff.abort());
       await stopped;
+      await attempts.ended();
       await sources.stop();
       impatience.abort();
       await limit;

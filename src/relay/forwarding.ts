@@ -31,13 +31,15 @@ interface Load {
   readonly hop: NextHop;
 }
 
+export interface Around {
+  /** Transactions are cut off. */
+  readonly signal: AbortSignal;
+  /** Called when next hops have nothing more to do with it. */
+  readonly left: () => void;
+}
+
 /** All claimed deliveries of one message. `fresh`: its content, when it was leased at acceptance, a moment ago. */
-export async function dispatch(
-  stage: Stage,
-  works: readonly Work[],
-  signal: AbortSignal,
-  fresh?: Content,
-): Promise<void> {
+export async function dispatch(stage: Stage, works: readonly Work[], around: Around, fresh?: Content): Promise<void> {
   stage.reach('claimed');
   await settleRefused(stage, works);
   const loads: Load[] = [];
@@ -54,7 +56,13 @@ export async function dispatch(
     loads.push(loadOf(stage, work, target));
   }
   stage.reach('chosen');
-  await Promise.all(together(loads).map((each) => ship(stage, each, signal, fresh)));
+  const shipments = together(loads);
+  let under = shipments.length;
+  const left = (): void => {
+    under -= 1;
+    if (under === 0) around.left();
+  };
+  await Promise.all(shipments.map((each) => ship(stage, each, { signal: around.signal, left }, fresh)));
 }
 
 /** One Message-ID to one member too often: it ends here, as a loop, whoever else could be chosen. */
@@ -171,7 +179,7 @@ function together(loads: readonly Load[]): Load[][] {
   return [...shipments.values()];
 }
 
-async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal, fresh?: Content): Promise<void> {
+async function ship(stage: Stage, loads: readonly Load[], { signal, left }: Around, fresh?: Content): Promise<void> {
   const [first] = loads;
   if (!first) return;
   const { hop } = first;
@@ -194,6 +202,7 @@ async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal, f
     }
   } finally {
     catchUp(stage, hop.name, stage.hops.left(hop.name, outcomes, stage.clock.now()).hasten);
+    left();
   }
   if (outcomes) await settle(stage, loads, outcomes, hop);
 }
@@ -257,8 +266,23 @@ async function transact(
   return outcomes;
 }
 
+/** Claimed, but too much waits for that next hop already: nobody is chosen, nothing attempted. */
+export function turnAway(stage: Stage, works: readonly Work[], hop: string): Promise<void> {
+  const gate = stage.hops.crowded(hop, stage.clock.now());
+  const loads = works.map((work) => ({ work, target: work.delivery.chosen ?? work.delivery.path, hop: { name: hop } }));
+  return putBack(stage, loads, gate);
+}
+
 /** No attempt: the next hop gets nothing just now. Told once for each delivery, or the story would be full of it. */
-async function putBack(stage: Stage, loads: readonly Load[], gate: Gate & { kind: 'wait' }): Promise<void> {
+async function putBack(
+  stage: Stage,
+  loads: readonly {
+    readonly work: Work;
+    readonly target: Pick<Target, 'mailbox'>;
+    readonly hop: Pick<NextHop, 'name'>;
+  }[],
+  gate: Gate & { kind: 'wait' },
+): Promise<void> {
   const now = stage.clock.now();
   const settlements: Settlement[] = [];
   const events: StoryEvent[] = [];
@@ -268,9 +292,9 @@ async function putBack(stage: Stage, loads: readonly Load[], gate: Gate & { kind
     // What has waited long may wait a little longer: a long queue must not be turned over every minute.
     const patience = Math.min(
       longestWait,
-      Math.max(gate.until - now, Math.min(firstRetry, 5_000), (now - work.message.acceptedAt) / 4),
+      Math.max(gate.until - now, Math.min(firstRetry, 5_000), gate.turn ? 0 : (now - work.message.acceptedAt) / 4),
     );
-    const nextAttemptAt = now + Math.round(patience * (0.8 + 0.4 * stage.random()));
+    const nextAttemptAt = now + Math.round(gate.turn ? patience : patience * (0.8 + 0.4 * stage.random()));
     const reply = lastHop === null ? gate.because : null;
     settlements.push({
       queueId,
