@@ -1,6 +1,12 @@
 // Speed of the rules: planning with 1,000 routes, choosing among 100, replaying 100,000 messages, a hostile subject.
 // Run: node bench/routing.ts. Prints medians; ends with 1 when a bar of the project is missed.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { type Recording, readRecording, saveRecording } from '../src/cli/recording.ts';
+import { runThrough } from '../src/cli/replay.ts';
+import { describeReplay } from '../src/cli/replay-report.ts';
 import { type Instant, minute, second } from '../src/clock.ts';
 import type { MailFacts } from '../src/mail/facts.ts';
 import { expectMailbox } from '../src/mail/path.ts';
@@ -8,7 +14,7 @@ import type { QueueId } from '../src/mail/queue-id.ts';
 import { expectBareJid } from '../src/presence/jid.ts';
 import type { Presence } from '../src/presence/presence.ts';
 import type { RecordedMail, RecordedPresence } from '../src/rehearsal/replay.ts';
-import { Replay } from '../src/rehearsal/replay.ts';
+import { asItWas, compare } from '../src/rehearsal/replay.ts';
 import { choose, type Snapshot } from '../src/routing/choose.ts';
 import { parseRules } from '../src/routing/parse.ts';
 import { type GroupPlan, plan } from '../src/routing/plan.ts';
@@ -100,19 +106,27 @@ for (const [what, named, open] of [
 {
   const rules = manyRoutes(0, 0, 1);
   const rule = plan(facts(1, start, 'x'), group, rules) as GroupPlan;
-  const people = Object.fromEntries(
-    rule.candidates.map(({ person }, n) => {
-      const presence: Presence = { state: n % 3 === 0 ? 'away' : 'available', since: start - minute, asOf: start };
-      return [person, { presence, open: n % 7, lastAssignedAt: start - ((n * 7919) % 100) * second }];
-    }),
-  );
-  const snapshot: Snapshot = { now: start, people, lastInGroup: null, excluded: {}, holdUntil: null };
-  report(
-    'choosing among 100 candidates',
-    measure(5000, () => void choose(rule, snapshot)),
-    'µs',
-    30,
-  );
+  const snapshotOf = (away: number): Snapshot => {
+    const people = Object.fromEntries(
+      rule.candidates.map(({ person }, n) => {
+        const presence: Presence = { state: n % 3 < away ? 'away' : 'available', since: start - minute, asOf: start };
+        return [person, { presence, open: n % 7, lastAssignedAt: start - ((n * 7919) % 100) * second }];
+      }),
+    );
+    return { now: start, people, lastInGroup: null, excluded: {}, holdUntil: null };
+  };
+  for (const [what, away] of [
+    ['choosing among 100 candidates, two of three eligible', 1],
+    ['choosing among 100 candidates, all eligible', 0],
+  ] as const) {
+    const snapshot = snapshotOf(away);
+    report(
+      what,
+      measure(5000, () => void choose(rule, snapshot)),
+      'µs',
+      30,
+    );
+  }
 }
 
 {
@@ -120,7 +134,8 @@ for (const [what, named, open] of [
     `groups: {}\nroutes:\n  - { match: { subject: { regex: '^(a+)+$' } }, pass: true }\n  - { match: { subject: { regex: '(x*)*y' } }, pass: true }\n`,
   );
   const hostile = (length: number) => facts(1, start, `${'a'.repeat(length - 1)}!`);
-  const [short, long] = [64_000, 1_000_000].map(hostile) as [MailFacts, MailFacts];
+  const [tiny, short, long] = [8_000, 64_000, 1_000_000].map(hostile) as [MailFacts, MailFacts, MailFacts];
+  report('a hostile subject of 8 kB', measure(40, () => void plan(tiny, group, rules)) / 1000, 'ms', 25);
   report('a hostile subject of 64 kB', measure(20, () => void plan(short, group, rules)) / 1000, 'ms', 200);
   report(
     'a hostile subject of 1 MB (looked at to 64 kB)',
@@ -145,12 +160,9 @@ for (const [what, named, open] of [
       presence: { state: n % 5 === 4 ? 'away' : 'available', since: at, asOf: at },
     };
   });
-  const before = performance.now();
-  const replay = new Replay(rules);
-  for (const change of presence) replay.presence(change);
-  for (let n = 0; n < count; n += 1) {
+  const mails = Array.from({ length: count }, (_, n): RecordedMail => {
     const at = start + n * 6 * second;
-    const mail: RecordedMail = {
+    return {
       facts: facts(n, at, n % 7 === 0 ? 'Your invoice' : `Question ${n}`),
       deliveries: [
         {
@@ -164,12 +176,26 @@ for (const [what, named, open] of [
         },
       ],
     };
-    replay.run(at - 1);
-    replay.mail(mail);
-  }
-  replay.run(start + count * 6 * second + 86_400_000);
+  });
+  const recording: Recording = { since: start, until: start + count * 6 * second + 86_400_000, mails, presence };
+  const before = performance.now();
+  const run = runThrough(rules, recording);
   report(`replaying ${count} recorded messages`, (performance.now() - before) / 1000, 's', 60);
-  process.stdout.write(`  ${replay.result.routes.size} decided, ${replay.result.loads.size} people\n`);
+  process.stdout.write(`  ${run.routes.size} decided, ${run.loads.size} people\n`);
+  const folder = await mkdtemp(join(tmpdir(), 'pointsman-bench-'));
+  try {
+    await saveRecording(join(folder, 'days.jsonl.gz'), recording);
+    const began = performance.now();
+    const read = await readRecording(folder, 'days.jsonl.gz');
+    const after = runThrough(rules, read);
+    const difference = compare(read.mails, asItWas(read.mails), after, rules);
+    const compared = { report: difference, since: read.since, until: read.until, before: 'as it was', after: 'new' };
+    const shown = describeReplay(compared, 50, 120);
+    report(`the same from a file, compared and shown`, (performance.now() - began) / 1000, 's', 60);
+    process.stdout.write(`  ${shown.split('\n')[1]}\n`);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
 process.exitCode = missed ? 1 : 0;

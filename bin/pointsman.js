@@ -3,6 +3,7 @@
 // why it will not do: better-sqlite3 crashes there without a word. In a checkout it runs the sources as they are; in
 // the packed package, where Node refuses to strip types, the compiled ones.
 const needed = 24;
+const young = '--max-semi-space-size=8';
 const major = Number(process.versions.node.split('.')[0]);
 
 if (major < needed) {
@@ -10,6 +11,13 @@ if (major < needed) {
     `pointsman needs Node.js ${needed} or later; this is Node.js ${process.versions.node} (${process.execPath}).\n`,
   );
   process.exitCode = 78; // sysexits EX_CONFIG
+} else if (startsAgain()) {
+  // See ADR 0011: V8 lets its young generation grow to 128 MB unless it is told otherwise when it starts.
+  process.execve(
+    process.execPath,
+    [process.execPath, young, ...process.execArgv, ...process.argv.slice(1)],
+    process.env,
+  );
 } else {
   import('node:fs')
     .then(({ existsSync }) =>
@@ -20,4 +28,10 @@ if (major < needed) {
       process.stderr.write(`pointsman: ${error instanceof Error ? error.stack : String(error)}\n`);
       process.exitCode = 1;
     });
+}
+
+/** Only what runs for long, where the same process can become another program, and nobody has said how it is to be. */
+function startsAgain() {
+  if (process.argv[2] !== 'serve' || process.platform === 'win32' || typeof process.execve !== 'function') return false;
+  return ![...process.execArgv, process.env.NODE_OPTIONS ?? ''].some((text) => text.includes('--max-semi-space-size'));
 }

@@ -33,6 +33,8 @@ export interface Config {
     /** Lower-case names that a proxy before it is asked for; those of the loopback are always ours. */
     readonly hosts: readonly string[];
   };
+  /** Pages for browsers; absent: none. */
+  readonly console?: ConsoleConfig;
   /** Who may relay. Empty: nobody. CIDR or single addresses. */
   readonly peers: readonly {
     readonly network: string;
@@ -56,6 +58,8 @@ export interface Config {
     readonly delayNotice: Duration | null;
     /** Content of a finished message is deleted after this. */
     readonly keepContent: Duration;
+    /** What becomes of mail that waits when other rules come into force; absent: it ends as it was planned. */
+    readonly onReload?: 'finish' | 'replan';
   };
   /** Where MTAs ask us as their milter. */
   readonly milter?: MilterConfig;
@@ -86,6 +90,13 @@ export interface Config {
     readonly level: 'debug' | 'info' | 'warn' | 'error' /** null: pretty on a terminal */;
     readonly pretty: boolean | null;
   };
+}
+
+export interface ConsoleConfig {
+  readonly host: string;
+  readonly port: number;
+  /** Where browsers reach it: `https://pointsman.example.org`; none: at the address it listens on. */
+  readonly urls: readonly string[];
 }
 
 export interface OperatorsConfig {

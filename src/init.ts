@@ -1,6 +1,11 @@
 // What `pointsman init` writes: a pointsman.yaml and a first rules folder, both commented, that `pointsman check` finds
 // nothing to say about. Times are those of an office, not of a demonstration.
 
+import { rulesJsonSchema } from './routing/reference.ts';
+
+/** Editors complete and check by it while one types. */
+const schemaLine = '# yaml-language-server: $schema=rules.schema.json\n';
+
 export interface InitAnswers {
   /** The mail domain: `example.org`. */
   readonly domain: string;
@@ -18,9 +23,10 @@ export interface InitFile {
 export function initFiles({ domain, hostname = `pointsman.${domain}` }: InitAnswers): readonly InitFile[] {
   return [
     { path: 'pointsman.yaml', content: configFile(domain, hostname), mode: 0o640 },
-    { path: 'rules/10-people.yaml', content: peopleFile(domain), mode: 0o644 },
-    { path: 'rules/20-groups.yaml', content: groupsFile(domain), mode: 0o644 },
-    { path: 'rules/30-routes.yaml', content: routesFile(domain), mode: 0o644 },
+    { path: 'rules/10-people.yaml', content: schemaLine + peopleFile(domain), mode: 0o644 },
+    { path: 'rules/20-groups.yaml', content: schemaLine + groupsFile(domain), mode: 0o644 },
+    { path: 'rules/30-routes.yaml', content: schemaLine + routesFile(domain), mode: 0o644 },
+    { path: 'rules/rules.schema.json', content: `${JSON.stringify(rulesJsonSchema())}\n`, mode: 0o644 },
   ];
 }
 
@@ -71,6 +77,7 @@ queue:
   firstRetry: 5m
   longestRetry: 4h
   keepContent: 7d     # content of a finished message
+  onReload: finish    # mail that waits when the rules change ends as it was planned; replan: by the new rules
   delayNotice: 4h     # the sender is told that it is delayed; none: never
   reportLifetime: 2d  # as lifetime, for reports of ours
 

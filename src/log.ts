@@ -96,6 +96,21 @@ export function logStory(log: Log, event: StoryEvent): void {
   else log.info(event, event.event);
 }
 
+/** Tells a turn's events at its end, in their order: whoever waits for a reply does not wait for its line in the log. */
+export function storyTeller(log: Log): (event: StoryEvent) => void {
+  const heard: StoryEvent[] = [];
+  const tell = (): void => {
+    for (const event of heard.splice(0)) logStory(log, event);
+  };
+  // Before the lines of the last turn are written.
+  process.prependListener('exit', tell);
+  return (event) => {
+    if (heard.length === 0) setImmediate(tell);
+    heard.push(event);
+    if (event.event === 'fault') tell();
+  };
+}
+
 // In this process and at once, not on a worker thread: what was said just before a crash must be there.
 function prettyTo(destination: DestinationStream, colour: boolean): DestinationStream {
   const format = prettyFactory({ colorize: colour, translateTime: 'SYS:HH:MM:ss.l', singleLine: true });
@@ -125,14 +140,13 @@ function redact(value: unknown, withContent: boolean, depth: number): unknown {
   if (depth >= deepest) return '[deeper]';
   if (Array.isArray(value)) return value.map((item) => redact(item, withContent, depth + 1));
   if (value instanceof Map || value instanceof Set) return redact([...value], withContent, depth + 1);
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [
-      printable(key),
-      secretFields.has(key.toLowerCase()) || (!withContent && contentFields.has(key.toLowerCase()))
-        ? redacted
-        : redact(item, withContent, depth + 1),
-    ]),
-  );
+  const safe: Record<string, unknown> = {};
+  for (const [key, item] of Object.entries(value)) {
+    const name = key.toLowerCase();
+    const hidden = secretFields.has(name) || (!withContent && contentFields.has(name));
+    safe[printable(key)] = hidden ? redacted : redact(item, withContent, depth + 1);
+  }
+  return safe;
 }
 
 // An error may carry anything as own properties (nodemailer puts the whole dialogue there): only its name, text, code

@@ -1,6 +1,5 @@
 // The composition root: the only file that names concrete adapters. It puts the parts together, starts them in the
 // order in which they need each other, and stops them in the opposite one.
-import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { userInfo } from 'node:os';
@@ -17,19 +16,23 @@ import { createApi } from './console/api.ts';
 import { createHealth } from './console/health.ts';
 import { measured } from './console/measured.ts';
 import { createMetrics } from './console/metrics.ts';
+import { openConsole } from './console/open.ts';
 import { controlSocketIn, type Listening, serveControl, serveHealth } from './console/server.ts';
 import { openTokens } from './console/tokens.ts';
+import type { Play } from './console/web/play.ts';
 import { openDoors } from './doors.ts';
 import { type FaultPoint, faultPointFrom, noFaults } from './fault-point.ts';
 import { createMailboxes } from './imap/adapter.ts';
-import { createLog, type Log, logStory } from './log.ts';
+import { createLog, type Log, storyTeller } from './log.ts';
 import { describeError } from './mail/error.ts';
 import { ourAddresses } from './mail/our-address.ts';
 import { createOperations } from './operate.ts';
 import type { Operations } from './operations.ts';
+import { ownKey } from './own-key.ts';
 import { nobodyWatches, type Watcher } from './presence/watcher.ts';
 import { createPresenceDesk, followRules } from './presence-desk.ts';
 import { createProbe } from './probe.ts';
+import { RefusedToStart } from './refused-to-start.ts';
 import { createRelay } from './relay.ts';
 import { checkDoors } from './routing/doors.ts';
 import { loadSettledRules, watchRules } from './routing/load.ts';
@@ -41,7 +44,6 @@ import { composeReport } from './smtp/report.ts';
 import { createFrontDoor, type FrontDoor } from './smtp/server.ts';
 import { createTransport } from './smtp/transport.ts';
 import { openSqliteStore } from './store/sqlite/open.ts';
-import type { Store } from './store/store.ts';
 import type { StoryEvent } from './tracking/event.ts';
 import { createWebhook } from './webhook.ts';
 import { createXmpp } from './xmpp/adapter.ts';
@@ -59,27 +61,21 @@ export interface StartOptions {
   readonly onFatal?: (error: Error) => void;
   /** The sandbox's sample rules may lie in a checkout that others may write. */
   readonly anyRuleMode?: boolean;
+  /** The sandbox's people, for its console; then nobody signs in there. */
+  readonly play?: Play | null;
 }
 
 export interface Pointsman {
   readonly smtp: readonly { readonly host: string; readonly port: number }[];
   readonly http: { readonly host: string; readonly port: number };
+  /** Where browsers look; null: nowhere. */
+  readonly console: string | null;
   readonly operations: Operations;
   readonly rules: RuleBook;
   readonly watcher: Watcher;
   reload(): Promise<{ version: string; problems: readonly Problem[] }>;
   /** Finishes what is in hand; nothing accepted is lost. */
   stop(): Promise<void>;
-}
-
-/** What is wrong with the configuration or the rules: nothing was started. */
-export class RefusedToStart extends Error {
-  readonly problems: readonly Problem[];
-  constructor(problems: readonly Problem[]) {
-    super(problems.map(formatProblem).join('\n'));
-    this.name = 'RefusedToStart';
-    this.problems = problems;
-  }
 }
 
 /** @throws RefusedToStart, AlreadyRunningError, or what an address in use throws; nothing is left running then. */
@@ -122,9 +118,12 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const mailboxes = config.imap ? createMailboxes(config.imap, { clock, random, log }) : null;
     const transport = timed(createTransport({ hostname: config.hostname, log, clock }));
     undo.push(() => transport.close());
+    let touchConsole = (): void => undefined;
+    const story = storyTeller(log);
     const tell = (event: StoryEvent) => {
       metrics.observe(event);
-      logStory(log, event);
+      touchConsole();
+      story(event);
       options.onEvent?.(event);
     };
     const certificate = config.tls ? certificateOf(config.tls, { clock, log }) : null;
@@ -193,7 +192,10 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const follow = (current: Rules) =>
       followRules(current, { desk: watcher, notifier: xmpp, rooms: joined, readStatusIn });
     follow(rules.current());
-    rules.onChange(follow);
+    rules.onChange((current) => {
+      follow(current);
+      relay.rulesChanged();
+    });
 
     // Saved files are taken up by themselves; where the system cannot watch, SIGHUP and "pointsman reload" remain.
     const watch = watchRules(
@@ -224,6 +226,12 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const { hosts } = config.http;
     const health = await serveHealth(config.http, createHealth({ operations, metrics, tokens, hosts, clock, log }));
     undo.push(() => health.close());
+    const pages = config.console
+      ? await openConsole(config.console, { operations, clock, wall: systemClock, log, play: options.play ?? null })
+      : null;
+    undo.push(async () => pages?.close());
+    if (pages) touchConsole = pages.touch;
+    rules.onChange(() => touchConsole());
     log.info(
       { smtp: smtp.map(({ host, port }) => `${host}:${port}`), doors: doors.at, rules: rules.current().version },
       'ready',
@@ -239,10 +247,12 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       store,
       control,
       health,
+      pages,
     });
     return {
       smtp,
       http: { host: config.http.host, port: health.port },
+      console: pages?.url ?? null,
       operations,
       rules,
       watcher,
@@ -273,6 +283,7 @@ function stopper(running: {
   store: { close(): Promise<void> };
   control: Listening;
   health: Listening;
+  pages: Listening | null;
 }): () => Promise<void> {
   let stopped: Promise<void> | null = null;
   const stop = async () => {
@@ -282,6 +293,7 @@ function stopper(running: {
     running.desk.stop();
     await running.xmpp?.stop();
     await running.transport.close();
+    await running.pages?.close();
     await running.control.close();
     await running.health.close();
     await running.store.close();
@@ -304,15 +316,6 @@ function certificateOf(files: NonNullable<Config['tls']>, parts: { clock: Clock;
 
 function certificateProblem({ tls }: Config, message: string): Problem {
   return { severity: 'warning', place: { file: tls?.certFile ?? '', line: 1, column: 1 }, message };
-}
-
-/** A key of our own: made once, and it never leaves the state folder, whose files are ours alone. */
-async function ownKey(store: Store, name: string, encoding: 'base64' | 'base64url'): Promise<string> {
-  const known = await store.recall(name);
-  if (known !== null) return known;
-  const made = randomBytes(32).toString(encoding);
-  await store.remember(name, made);
-  return made;
 }
 
 async function openRules(config: Config, options: StartOptions): Promise<RuleBook> {

@@ -7,6 +7,7 @@ import { isQueueId, type QueueId } from './mail/queue-id.ts';
 import { formatReply } from './mail/reply.ts';
 import {
   type AckOutcome,
+  type GroupView,
   type Operations,
   type PersonView,
   type QueueCounts,
@@ -21,6 +22,7 @@ import type { BareJid } from './presence/jid.ts';
 import { ageOf, neverSeen, type Presence } from './presence/presence.ts';
 import type { Watcher } from './presence/watcher.ts';
 import type { PresenceDesk } from './presence-desk.ts';
+import type { Choice } from './routing/choose.ts';
 import { replay } from './routing/explain.ts';
 import { formatProblem } from './routing/problem.ts';
 import type { PersonName, Problem, RuleSource } from './routing/rules.ts';
@@ -44,6 +46,9 @@ export interface OperateOptions {
     /** Something became due: look at the timer queue now. */
     wake(): void;
     readonly advisor: Pick<Advisor, 'plan' | 'preview'>;
+    candidates(tracked: Tracked): Choice['considered'];
+    reassign(ref: DeliveryRef, to: PersonName, by: string): Promise<Tracked>;
+    snooze(ref: DeliveryRef, lasts: Duration, by: string): Promise<Tracked>;
     load(person: PersonName): { readonly open: number; readonly lastAssignedAt: Instant | null };
   };
   rotateMarkKey(): string;
@@ -157,6 +162,12 @@ export function createOperations(options: OperateOptions): Operations {
     return open[0] ?? all.at(-1) ?? null;
   }
 
+  async function trackedOrRefused(id: string): Promise<Tracked> {
+    const tracked = await trackedBy(id);
+    if (tracked === null) throw new RefusedError(`no tracked message ${id}`);
+    return tracked;
+  }
+
   return {
     route: (mail) => routeAnswers(relay.advisor, mail, rules.current().version),
     status,
@@ -183,6 +194,22 @@ export function createOperations(options: OperateOptions): Operations {
     },
     countQueue: () => countQueue(options),
     listTracked: (filter) => store.listTracked(filter),
+    soonest: (limit) => store.soonestTracked(limit),
+    async candidates(id) {
+      const tracked = await trackedBy(id);
+      if (tracked === null) return null;
+      const order = { chosen: 0, eligible: 1, excluded: 2 } as const;
+      // Sorting is stable: among equals the rules' own order stays.
+      const considered = relay.candidates(tracked).toSorted((a, b) => order[a.verdict] - order[b.verdict]);
+      return { tracked, considered };
+    },
+    async reassign(id, person, by) {
+      return relay.reassign(await trackedOrRefused(id), person, by);
+    },
+    async snooze(id, lasts, by) {
+      return relay.snooze(await trackedOrRefused(id), lasts, by);
+    },
+    groups: () => groupViews(options),
     copiesAddress: async () => options.copiesAddress ?? null,
     async ack(id, by) {
       const tracked = await trackedBy(id);
@@ -239,6 +266,21 @@ export function createOperations(options: OperateOptions): Operations {
     rotateMarkKey: async () => ({ key: options.rotateMarkKey() }),
     reload: () => options.reload(),
   };
+}
+
+/** A mail like most, to ask where it would go: from a stranger, about nothing. */
+const stranger = 'somebody@elsewhere.invalid' as Mailbox;
+
+function groupViews({ rules, relay }: OperateOptions): readonly GroupView[] {
+  const { groups, version } = rules.current();
+  return [...groups.values()].flatMap((group): GroupView[] => {
+    const [address] = group.addresses;
+    if (address === undefined) return [];
+    const [next] = routeAnswers(relay.advisor, { from: stranger, to: [address], header: '' }, version);
+    if (!next) return [];
+    const { name, addresses, members, strategy, eligible, hold } = group;
+    return [{ name, addresses, members, strategy, eligible, hold, policy: group.policy?.name ?? null, next }];
+  });
 }
 
 /** What somebody should see to though mail flows. */

@@ -140,6 +140,26 @@ export interface PresenceFilter {
   readonly group?: string;
 }
 
+/** One group as the rules in force have it. */
+export interface GroupView {
+  readonly name: string;
+  readonly addresses: readonly string[];
+  readonly members: readonly string[];
+  readonly strategy: string;
+  readonly eligible: readonly string[];
+  /** How long mail waits for somebody; null: not at all. */
+  readonly hold: Duration | null;
+  readonly policy: string | null;
+  /** What would become now of a mail that is like most. */
+  readonly next: RouteAnswer;
+}
+
+/** Who might have a tracked message now, the best first. */
+export interface Candidates {
+  readonly tracked: Tracked;
+  readonly considered: Choice['considered'];
+}
+
 export type PresenceWish = Pick<Override, 'state' | 'until' | 'note' | 'substitute'> & {
   /** Absent: at once. */
   readonly from?: Instant;
@@ -171,6 +191,15 @@ export interface Operations {
   /** What waits, by next hop and age. */
   countQueue(): Promise<QueueCounts>;
   listTracked(filter: { states?: readonly TrackState[]; group?: string; limit: number }): Promise<readonly Tracked[]>;
+  /** Those whose next step is due first. */
+  soonest(limit: number): Promise<readonly Tracked[]>;
+  /** Null when no such message is tracked. */
+  candidates(id: string): Promise<Candidates | null>;
+  /** Gives it to somebody the rules name. @throws RefusedError */
+  reassign(id: string, person: string, by: string): Promise<Tracked>;
+  /** More time for its owner. @throws RefusedError */
+  snooze(id: string, lasts: Duration, by: string): Promise<Tracked>;
+  groups(): readonly GroupView[];
   /** `by` is who did it, for the record. */
   ack(id: string, by: string): Promise<AckOutcome>;
   /** Where copies of members' mail are to be sent; null when no domain is set aside for evidence. A secret. */

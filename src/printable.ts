@@ -5,8 +5,12 @@
 // controls of Unicode UAX 9 §2 and the byte order mark.
 const unsafe = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu;
 
+/** Nearly all there is, and nothing in it to make safe. */
+const plain = /^[\x20-\x7e]*$/;
+
 /** One line: white space becomes a space, every other control character becomes U+FFFD. */
 export function printable(text: string): string {
+  if (plain.test(text)) return text;
   return text
     .toWellFormed()
     .replace(/[\t\r\n]+/g, ' ')
@@ -15,5 +19,6 @@ export function printable(text: string): string {
 
 /** As `printable`, but line feeds stay: for text of ours that holds text from outside. */
 export function printableLines(text: string): string {
+  if (plain.test(text)) return text;
   return text.split('\n').map(printable).join('\n');
 }

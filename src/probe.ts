@@ -28,7 +28,9 @@ export function createProbe(surroundings: Surroundings): () => Promise<readonly 
       {
         kind: 'rules-rejected',
         subject: 'rules',
-        wrong: rules.rejected() ? `The newest rules are not in force, ${errors.length} errors:${where}` : null,
+        wrong: rules.rejected()
+          ? `The newest rules are not in force, ${errors.length} ${errors.length === 1 ? 'error' : 'errors'}:${where}`
+          : null,
       },
       ...(ca === null ? [] : certificates('xmpp.caFile', ca, clock.now())),
     ];

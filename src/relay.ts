@@ -16,7 +16,7 @@ import type { Envelope } from './mail/envelope.ts';
 import { PointsmanError } from './mail/error.ts';
 import { readFacts } from './mail/header.ts';
 import type { Mailbox } from './mail/path.ts';
-import { newQueueId, type QueueId } from './mail/queue-id.ts';
+import { type QueueId, QueueIds } from './mail/queue-id.ts';
 import { replies } from './mail/reply.ts';
 import type { AckOutcome, RelayState } from './operations.ts';
 import type { BareJid } from './presence/jid.ts';
@@ -26,7 +26,7 @@ import { admitRecipient, dropFile, isPostmaster, keepSafe, peersOf } from './rel
 import { createAdvisor } from './relay/advising.ts';
 import { createAnswering } from './relay/answering.ts';
 import { attemptsAtOnce, claimedAtOnce, createAttempts } from './relay/attempts.ts';
-import { waitsFor, wakeHeldOf } from './relay/choosing.ts';
+import { wakeHeldOf } from './relay/choosing.ts';
 import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
 import { createAnnouncer } from './relay/faults/announcing.ts';
@@ -43,15 +43,19 @@ import { weighHeader, weighMail } from './relay/mail-evidence.ts';
 import { watchMailboxes } from './relay/mailbox-evidence.ts';
 import { refOfNudgeId } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
+import { candidatesFor, reassign, snooze } from './relay/reassigning.ts';
+import { lookAgain } from './relay/replanning.ts';
 import { requeue } from './relay/requeueing.ts';
 import { hearReturned } from './relay/returning.ts';
 import { createSending } from './relay/sending.ts';
+import type { Choice } from './routing/choose.ts';
 import { allCandidates } from './routing/plan.ts';
 import type { Person, Rules } from './routing/rules.ts';
 import type { DeliveryRef, Due, Intervened } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
 import type { Trigger } from './tracking/event.ts';
 import { type Grade, grades } from './tracking/evidence.ts';
+import type { Tracked } from './tracking/tracked.ts';
 
 export interface Relay extends Intake {
   /** Takes what is due from now on. */
@@ -64,6 +68,8 @@ export interface Relay extends Intake {
   requeue(queueId: QueueId, to: Mailbox, by: string): Promise<Intervened>;
   /** Where mail to this address goes next: a name of the configuration. */
   nextHopOf(mailbox: Mailbox): string;
+  /** Other rules are in force: what waits looks again, where the admin wants that. */
+  rulesChanged(): void;
   /** Something was made due from outside (an operator's retry). */
   wake(): void;
   /** For metrics and people. */
@@ -72,6 +78,11 @@ export interface Relay extends Intake {
   readonly advisor: Advisor;
   /** For doors that answer lookups. */
   lookup(steady: Duration): (map: string | null, key: string) => LookedUp;
+  /** Who might have a tracked message now, and why not the others. */
+  candidates(tracked: Tracked): Choice['considered'];
+  /** By an operator's hand. @throws RefusedError */
+  reassign(ref: DeliveryRef, to: string, by: string): Promise<Tracked>;
+  snooze(ref: DeliveryRef, lasts: Duration, by: string): Promise<Tracked>;
   load(person: string): { open: number; lastAssignedAt: number | null };
 }
 
@@ -86,12 +97,13 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const wake = () => {
     for (const loop of loops) loop.wake();
   };
-  const absences = new Absences(parts.store);
+  const absences = new Absences(parts.store, parts.watcher);
   await absences.load(parts.rules.current().people.keys());
   const stage: Stage = {
     ...parts,
     absences,
     ledger: new Ledger(await parts.store.history()),
+    queueIds: new QueueIds(parts.random),
     guard: new CircleGuard(),
     hops: new Hops(parts.random, attemptsAtOnce),
     startedAt: parts.clock.now(),
@@ -130,7 +142,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       stage.ours?.read(mailbox) ? 'ours' : 'others',
     );
     if (ours.length > 0) {
-      const queueId = newQueueId(stage.clock.now(), stage.random);
+      const queueId = stage.queueIds.next(stage.clock.now());
       await watchOurMail(client, { ...envelope, forwardPaths: ours }, content, queueId);
       if (others.length === 0) {
         if (isFile(content)) await dropFile(stage, content);
@@ -140,9 +152,11 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     const theirs = ours.length === 0 ? envelope : { ...envelope, forwardPaths: others };
     // With room in hand it is attempted from memory, and never has to be claimed and read back.
     const place = loops.length > 0 ? attempts.reserve(theirs, client, headOf(content).length) : null;
-    const accepted = await keepSafe(stage, client, theirs, content, place ? attemptLease : null).finally(() =>
-      place?.arrived(),
-    );
+    const accepted = await keepSafe(stage, client, theirs, content, place ? attemptLease : null).catch((error) => {
+      place?.giveBack();
+      throw error;
+    });
+    // The peer hears first that it is safe: a turn later the next hop gets it.
     place?.send(accepted.works, content);
     // The mail is safe, and the peer must hear so, even when what it says as a reply cannot be stored just now.
     const trusted = client.carriesMembers || peers.carriesMembers(client.address);
@@ -195,9 +209,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     if (!person || state === 'unknown') return;
     if (state !== 'offline') await sending.seenAgain(change.jid);
     // Also when they are now known to be away: the last one we waited for may have been heard of.
-    for (const group of rules.groups.values()) {
-      if (waitsFor(group, person.name, rules)) await wakeHeldOf(stage, group.name, stage.clock.now());
-    }
+    for (const group of stage.ledger.awaiting(person.name)) await wakeHeldOf(stage, group, stage.clock.now());
     if (state !== 'offline' || !(await hasLeft(stage, change, stopping.signal))) return;
     await desk.left(person.name);
     for (const tracked of await stage.store.openTracked({ owner: person.name })) {
@@ -253,7 +265,11 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     openContent: () => stage.store.openContent(),
     acknowledge,
     requeue: (queueId, to, by) => requeue(stage, queueId, to, by),
+    candidates: (tracked) => candidatesFor(stage, tracked),
+    reassign: (ref, to, by) => reassign(stage, ref, to, by),
+    snooze: (ref, lasts, by) => snooze(stage, ref, lasts, by),
     nextHopOf: (mailbox) => hopFor(stage.config.nextHops, mailbox).name,
+    rulesChanged: () => inBackground('the change of the rules', lookAgain(stage)),
     wake,
     state: () => ({
       hops: hopNames.map((name) => stage.hops.status(name)),
@@ -300,6 +316,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
           ],
         }),
       );
+      // They may have been changed while nobody looked.
+      inBackground('what is held', lookAgain(stage));
     },
 
     async drain() {

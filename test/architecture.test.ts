@@ -74,6 +74,8 @@ const layers: readonly Layer[] = [
   { name: 'relay', files: /^src\/(relay|rule-book)\.ts$|^src\/relay\//, imports: [...ports, 'config'] },
   // Edges of the machine for faults: what it knows of itself, and telling a program.
   { name: 'probe', files: /^src\/probe\.ts$/, imports: [...ports, 'relay'], builtin: true },
+  { name: 'own key', files: /^src\/own-key\.ts$/, imports: ports, builtin: ['node:crypto'] },
+  { name: 'refused to start', files: /^src\/refused-to-start\.ts$/, imports: pure },
   { name: 'webhook', files: /^src\/webhook\.ts$/, imports: ports, builtin: true },
   { name: 'operate', files: /^src\/(operate|presence-desk)\.ts$/, imports: ports },
   // Adapters know ports and themselves: not one another, not the relay.
@@ -105,7 +107,7 @@ const layers: readonly Layer[] = [
   {
     name: 'console',
     files: /^src\/console\//,
-    imports: ports,
+    imports: [...ports, 'config', 'rehearsal', 'rule files'],
     packages: ['hono', '@hono/node-server', 'prom-client'],
     builtin: true,
   },

@@ -1,11 +1,12 @@
 // The systems compared, each on ports of its own with a queue of its own in a scratch folder, all on loopback, all
 // handing everything to the same next hop, all syncing before their 250.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync } from 'node:fs';
-import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import { run } from '../../test/support/child.ts';
 import { untilListening } from '../../test/support/free-port.ts';
@@ -154,6 +155,15 @@ exports.hook_get_mx = (next) => next(OK, [{ priority: 0, exchange: '127.0.0.1', 
 const harakaVersion = 'Haraka@3.3.4';
 
 /** `to`: another recipient, e.g. of a group. */
+/** As npm installs it: JavaScript, compiled from these sources. */
+async function install(root: string, to: string): Promise<void> {
+  await mkdir(to);
+  const compiler = join(root, 'node_modules', '.bin', 'tsc');
+  await promisify(execFile)(compiler, ['-p', join(root, 'tsconfig.dist.json'), '--outDir', join(to, 'dist')]);
+  for (const name of ['bin', 'rules', 'package.json']) await cp(join(root, name), join(to, name), { recursive: true });
+  await symlink(join(root, 'node_modules'), join(to, 'node_modules'));
+}
+
 export async function startPointsman(
   { folder, port, sinkPort }: Where,
   options: { httpPort: number; prosody?: Prosody; profile?: boolean; to?: string },
@@ -187,10 +197,12 @@ export async function startPointsman(
     await copyFile(join(root, 'rules', file), join(folder, 'rules', file));
     await chmod(join(folder, 'rules', file), 0o600);
   }
+  const installed = join(folder, 'installed');
+  await install(root, installed);
   const profiling = options.profile ? ['--cpu-prof', `--cpu-prof-dir=${join(folder, 'profiles')}`] : [];
   const command = [
     ...profiling,
-    join(root, 'bin', 'pointsman.js'),
+    join(installed, 'bin', 'pointsman.js'),
     'serve',
     '--config',
     join(folder, 'pointsman.yaml'),

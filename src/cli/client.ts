@@ -110,7 +110,7 @@ export function createClient(socket: string): Client {
     revokeToken: (name, by) => post(`/tokens/${id(name)}/revoke`, { by }),
     explain: (one) => get(`/explain/${id(one)}`),
     recorded: (filter) => get(`/recorded?${query(filter)}`),
-    presenceHistory: (filter) => get(`/presence/history?${query(filter)}`),
+    presenceHistory: (filter) => get(`/presence-history?${query(filter)}`),
     async reload() {
       const { status, body } = await send(socket, 'POST', '/reload', {});
       const answer = parse(body, socket);

@@ -169,6 +169,7 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
     .option('--message <file>', 'instead of an id: where this message (.eml) would go now, by the rules on disk')
     .option('--to <address>', 'with --message: its recipient in the envelope')
     .option('--from <address>', 'with --message: its sender in the envelope')
+    .option('--rules <folder>', 'with --message: by these rules, instead of those of the configuration')
     .action(async (id: string | undefined, options: Partial<SimulateOptions>) => {
       const { message } = options;
       if ((id === undefined) === (message === undefined))

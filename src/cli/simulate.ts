@@ -43,6 +43,10 @@ export async function simulate(context: Context, options: SimulateOptions): Prom
   const scene = sceneOf(entry ?? emptyScene, [], at);
   const mail = { at, kind: 'mail', name: 'mail', facts } as const;
   const live = options.live ? await liveScene(context, options, at) : {};
+  if (entry === null && !options.live && rules.groups.size > 0)
+    context.terminal.complain(
+      'Nobody’s presence is known here: --presence says who is there, "explain --message" asks the running Pointsman.\n',
+    );
   const happenings = [...scene.happenings, ...(live.happenings ?? []), mail];
   const { outcomes } = rehearse(rules, { ...scene, ...live, happenings });
   const several = facts.recipients.length > 1;

@@ -15,6 +15,7 @@ export const defaults = {
     keepContent: 7 * day,
     reportLifetime: 2 * day,
     delayNotice: (4 * hour) as Duration | null,
+    onReload: 'finish' as 'finish' | 'replan',
   },
   limits: { waiting: 1_000_000, freeSpace: 100_000_000 },
   maxConnections: 10,

@@ -109,7 +109,8 @@ export function createApi(
       await operations.recorded({ ...spanOf(c), ...(after === undefined ? {} : { after: after as QueueId }) }),
     );
   });
-  api.get('/presence/history', async (c) => c.json(await operations.presenceHistory(spanOf(c))));
+  // Not below /presence: somebody may be called so.
+  api.get('/presence-history', async (c) => c.json(await operations.presenceHistory(spanOf(c))));
   api.post('/rotate-mark-key', async (c) => {
     await doneBy(c);
     return c.json(await operations.rotateMarkKey());

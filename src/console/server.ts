@@ -114,6 +114,18 @@ export async function serveHealth(
   return { port: (server.address() as AddressInfo).port, close: () => close(server) };
 }
 
+/** For browsers. Slow ones must not take what others need: each has a short time for its request, and all are counted. */
+export async function serveConsole(
+  address: { readonly host: string; readonly port: number },
+  app: Pick<Hono, 'fetch'>,
+): Promise<Listening & { readonly port: number }> {
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 20_000 }, listener);
+  server.maxConnections = 1_200;
+  await listen(server, address);
+  return { port: (server.address() as AddressInfo).port, close: () => close(server) };
+}
+
 function listen(server: Server, where: { path: string } | { host: string; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);

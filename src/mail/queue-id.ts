@@ -12,11 +12,41 @@ export function newQueueId(now: Instant, random: Random): QueueId {
   return (base32(now, 9) + chance(4, random)) as QueueId;
 }
 
+/** Ids that are not given out twice by one process: at thousands a second chance alone repeats itself within minutes. */
+export class QueueIds {
+  readonly #random: Random;
+  #moment: Instant = 0;
+  readonly #given = new Set<QueueId>();
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  next(now: Instant): QueueId {
+    if (now !== this.#moment) {
+      this.#moment = now;
+      this.#given.clear();
+    }
+    let id = newQueueId(now, this.#random);
+    // The next one that is free: chance may be a poor one.
+    for (let last = value(id.slice(9)); this.#given.has(id); ) {
+      last = (last + 1) % 32 ** 4;
+      id = (id.slice(0, 9) + base32(last, 4)) as QueueId;
+    }
+    this.#given.add(id);
+    return id;
+  }
+}
+
 /** The moment a queue id was made. */
 export function acceptedAtOf(queueId: QueueId): Instant {
-  let value = 0;
-  for (let at = 0; at < 9; at += 1) value = value * 32 + alphabet.indexOf(queueId.charAt(at));
-  return value;
+  return value(queueId.slice(0, 9));
+}
+
+function value(digits: string): number {
+  let sum = 0;
+  for (const digit of digits) sum = sum * 32 + alphabet.indexOf(digit);
+  return sum;
 }
 
 export function isQueueId(text: string): text is QueueId {

@@ -30,8 +30,13 @@ function protocolOf({ tls, plain }: Trace['client'], { smtputf8 }: Envelope): st
 
 /** RFC 5322 §3.3, in UTC: `Mon, 05 Jan 2026 09:00:00 +0000`. */
 export function formatDate(at: Instant): string {
-  return new Date(at).toUTCString().replace(/GMT$/, '+0000');
+  const second = Math.floor(at / 1_000);
+  if (last.second !== second) last = { second, text: new Date(at).toUTCString().replace(/GMT$/, '+0000') };
+  return last.text;
 }
+
+/** A busy relay asks for the same second many times. */
+let last = { second: Number.NaN, text: '' };
 
 /** RFC 5321 §4.1.3. */
 export function addressLiteral(address: string): string {

@@ -119,6 +119,43 @@ export const faultKinds = {
     action: 'Look in the log for who it is; block them at the XMPP server.',
     clears: `when there were none for ${long(thresholds.quietFor)}`,
   },
+  'presence-refused': {
+    severity: 'warning',
+    subject: 'presence',
+    meaning:
+      'People whom the rules name refused to share their presence, or took it back: whether they are there is not known.',
+    action: 'Ask them to accept Pointsman in their client, or put them into a shared roster group with it.',
+    clears: 'when they share it',
+  },
+  'presence-not-answered': {
+    severity: 'warning',
+    subject: 'presence',
+    meaning: 'People whom the rules name have not answered whether they share their presence.',
+    action: 'Ask them to accept Pointsman in their client, or put them into a shared roster group with it.',
+    clears: 'when they answer',
+  },
+  'xmpp-domain-silent': {
+    severity: 'warning',
+    subject: 'the domain',
+    meaning: 'The XMPP server of another domain cannot be reached: whether its people are there is not known.',
+    action: 'See to federation (s2s) between the two servers; look into the log of ours.',
+    clears: 'when that server answers again',
+  },
+  'duty-room-hides-jids': {
+    severity: 'error',
+    subject: 'the room',
+    meaning:
+      'A duty room does not show who its occupants are: nobody counts as present in it, and no command is taken there.',
+    action: 'Make the room non-anonymous, or Pointsman its moderator (an affiliation of admin).',
+    clears: 'when the room shows who is who',
+  },
+  'duty-room-not-entered': {
+    severity: 'warning',
+    subject: 'the room',
+    meaning: 'Pointsman is not in a duty room that the configuration or a rule names.',
+    action: 'See that the room exists and that Pointsman may enter it.',
+    clears: 'when it is in the room',
+  },
   'certificate-expiring': {
     severity: 'warning',
     subject: 'the certificate',

@@ -1,7 +1,7 @@
 // What Pointsman says to people. Plain text that reads well aloud and at 60 columns, about 1 kB at most; every
 // message about a mail carries its short id and what to answer. The sentences are in templates.ts.
 import { type Duration, formatDuration } from '../clock.ts';
-import type { Language } from '../routing/rules.ts';
+import type { Language, Until } from '../routing/rules.ts';
 import { type Phrases, phrasesIn } from './phrases.ts';
 import { templatesIn } from './templates.ts';
 import { oneLine } from './text.ts';
@@ -73,12 +73,17 @@ export function reminderText(facts: NudgeFacts): string {
   ].join('\n');
 }
 
-/** @param history who has had it, for people: `alice had it for 10m without an answer` */
-export function roomText(facts: NudgeFacts, history: readonly string[]): string {
+/**
+ * @param history who has had it, for people: `alice had it for 10m without an answer`
+ * @param until what is waited for: where that is an answer, somebody may well have taken it
+ */
+export function roomText(facts: NudgeFacts, history: readonly string[], until: Until = 'taken'): string {
   const had = history.length > 0 ? oneLine(history.join('; '), 300) : '';
-  return [headline(facts), t(facts).roomOpen(formatDuration(facts.age), had), t(facts).roomAnswer(facts.shortId)].join(
-    '\n',
-  );
+  return [
+    headline(facts),
+    t(facts)[until === 'answered' ? 'roomUnanswered' : 'roomOpen'](formatDuration(facts.age), had),
+    t(facts).roomAnswer(facts.shortId),
+  ].join('\n');
 }
 
 export function movedOnText(facts: NudgeFacts, to: string, why: string): string {

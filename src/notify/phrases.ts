@@ -85,6 +85,8 @@ const en = {
   faultOwned: (id: string, who: string) => `Fault ${id} is with ${who}.`,
   faultFree: (id: string) => `Fault ${id} is with nobody.`,
   faultGone: (id: string) => `Fault ${id} is over.`,
+  quietSummary: (dropped: number) =>
+    `${dropped === 1 ? 'One note' : `${dropped} notes`} went out of date in your quiet hours. Answer list for what is open.`,
   summary: (from: string, to: string, dropped: number) =>
     `I was cut off from you from ${from} to ${to}. ${dropped === 1 ? 'One note' : `${dropped} notes`} of that time ${dropped === 1 ? 'is' : 'are'} out of date and not sent. Answer list for what is open.`,
 } as const;
@@ -175,6 +177,8 @@ const de: Phrases = {
   faultOwned: (id, who) => `Störung ${id} ist bei ${who}.`,
   faultFree: (id) => `Störung ${id} ist bei niemandem.`,
   faultGone: (id) => `Störung ${id} ist vorbei.`,
+  quietSummary: (dropped) =>
+    `${dropped === 1 ? 'Eine Nachricht ist' : `${dropped} Nachrichten sind`} in deinen Ruhezeiten überholt worden. Mit liste siehst du, was offen ist.`,
   summary: (from, to, dropped) =>
     `Von ${from} bis ${to} konnte ich dich nicht erreichen. ${dropped === 1 ? 'Eine Nachricht' : `${dropped} Nachrichten`} aus dieser Zeit ${dropped === 1 ? 'ist' : 'sind'} überholt und entfallen. Mit liste siehst du, was offen ist.`,
 };

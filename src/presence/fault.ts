@@ -7,6 +7,8 @@ import type { LinkCause, LinkStatus } from './link-status.ts';
 export interface PresenceFault {
   /** Fixed: `xmpp-link-login`, `presence-not-shared`. */
   readonly id: string;
+  /** Whom or what: two of an id about different things are two faults. */
+  readonly about: string;
   readonly severity: 'error' | 'warning';
   readonly since: Instant;
   /** For people. */
@@ -70,6 +72,7 @@ export function linkFault(link: LinkStatus, now: Instant): PresenceFault | null 
   if (severity === 'warning' && now - downSince < patience) return null;
   return {
     id: `xmpp-link-${cause}`,
+    about: 'xmpp',
     severity,
     since: downSince,
     text: `no XMPP session for ${formatDuration(now - downSince)}${link.reason ? `: ${link.reason}` : ''}`,

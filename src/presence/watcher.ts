@@ -3,6 +3,7 @@ import type { Clock, Duration } from '../clock.ts';
 import type { PresenceFault } from './fault.ts';
 import type { BareJid } from './jid.ts';
 import type { LinkStatus } from './link-status.ts';
+import type { Override } from './override.ts';
 import { neverSeen, type Presence, type PresenceChange } from './presence.ts';
 
 export type { LinkCause, LinkCounts, LinkStatus } from './link-status.ts';
@@ -17,6 +18,10 @@ export interface Watcher {
   link(): LinkStatus;
   /** By name: also who has no JID may be known of, by schedule or by hand. Absent: only the stream is a source. */
   presenceOfPerson?(name: string): Presence;
+  /** What was said by hand, by name: of oneself, or by an operator. Absent: nothing can be. */
+  overrides?(): ReadonlyMap<string, Override>;
+  /** In force, and remembered, when the promise resolves; null takes it back. */
+  set?(name: string, override: Override | null): Promise<void>;
   /** What is wrong with presence now. */
   faults?(): readonly PresenceFault[];
 }

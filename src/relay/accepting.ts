@@ -11,7 +11,7 @@ import { readFacts, readReferences } from '../mail/header.ts';
 import { isMarked, markHeader } from '../mail/loop-mark.ts';
 import { type Network, parseNetwork } from '../mail/network.ts';
 import { domainKey, domainOf, localPartOf, mailboxKey } from '../mail/path.ts';
-import { newQueueId, newShortId, type QueueId } from '../mail/queue-id.ts';
+import { newShortId, type QueueId } from '../mail/queue-id.ts';
 import { receivedField } from '../mail/received.ts';
 import { type Reply, replies } from '../mail/reply.ts';
 import { isRelayed } from '../routing/admission.ts';
@@ -76,11 +76,13 @@ export async function keepSafe(
   content: Content,
   leaseFor: Duration | null,
 ): Promise<Accepted> {
-  const threadSeen = await threadSeenIn(stage, content);
+  // One set for all of it: a reload while we look something up must not mix two.
+  const rules = stage.rules.current();
+  const threadSeen = await threadSeenIn(stage, rules, () => readReferences(headOf(content)));
   for (let attempt = 1; ; attempt += 1) {
     let acceptance: Acceptance;
     try {
-      acceptance = planned(stage, client, envelope, content, threadSeen, leaseFor);
+      acceptance = planned(stage, rules, client, envelope, content, threadSeen, leaseFor);
       await stage.store.accept(acceptance);
     } catch (error) {
       // Chance drew a short id that is in use: draw again.
@@ -108,15 +110,20 @@ export async function dropFile(stage: Stage, content: ContentFile): Promise<void
 }
 
 /** Whether a mail of this thread was given to somebody before; asked only when a rule asks. */
-async function threadSeenIn(stage: Stage, content: Content): Promise<boolean | undefined> {
-  if (!stage.rules.current().reads?.thread) return undefined;
-  const references = readReferences(headOf(content));
+export async function threadSeenIn(
+  stage: Stage,
+  rules: Rules,
+  referencesOf: () => readonly string[],
+): Promise<boolean | undefined> {
+  if (!rules.reads?.thread) return undefined;
+  const references = referencesOf();
   return references.length > 0 && (await stage.store.trackedByMessageId(references)).length > 0;
 }
 
 /** What the rules say of each recipient, and all that has to be written. Throws when the rules refuse every recipient. */
 function planned(
   stage: Stage,
+  rules: Rules,
   client: Client,
   given: Envelope,
   content: Content,
@@ -125,8 +132,7 @@ function planned(
 ): Acceptance {
   const envelope: Envelope = { ...given, forwardPaths: given.forwardPaths.map((path) => withPostmaster(stage, path)) };
   const now = stage.clock.now();
-  const queueId = newQueueId(now, stage.random);
-  const rules = stage.rules.current();
+  const queueId = stage.queueIds.next(now);
   // Of a large message the first 256 kB are looked at: attachments beyond are not found, as a test on them then is not met.
   const octets = headOf(content);
   const head = readFacts({ queueId, receivedAt: now, envelope, content: octets, size: content.length, client });
@@ -193,12 +199,18 @@ function planned(
 }
 
 /** What the rules may ask about besides the mail. */
-function surroundingsOf(stage: Stage, rules: Rules, now: Instant, threadSeen: boolean | undefined): Surroundings {
+export function surroundingsOf(
+  stage: Stage,
+  rules: Rules,
+  now: Instant,
+  threadSeen: boolean | undefined,
+): Surroundings {
   return {
     now,
     presenceOf(person) {
       const jid = rules.people.get(person)?.jid;
-      return jid ? stage.watcher.presenceOf(jid) : undefined;
+      // As the choice sees them: a schedule, or a word by hand, needs no JID.
+      return stage.watcher.presenceOfPerson?.(person) ?? (jid ? stage.watcher.presenceOf(jid) : undefined);
     },
     waiting: (group) => stage.ledger.waiting(group, now),
     ...(threadSeen === undefined ? {} : { threadSeen }),
@@ -280,7 +292,11 @@ export function unlessMarked(stage: Stage, facts: MailFacts, planned: Plan): Pla
   return { kind: 'reject', address, reply: replies.loop, rule, rulesVersion, because };
 }
 
-export function trackedFor(stage: Stage, facts: MailFacts, delivery: NewDelivery): Tracked[] {
+export function trackedFor(
+  stage: Stage,
+  facts: MailFacts,
+  delivery: Pick<NewDelivery, 'seq' | 'path' | 'plan'>,
+): Tracked[] {
   const { plan: planned, seq, path } = delivery;
   if (planned.kind !== 'group' || planned.policy === null) return [];
   return [

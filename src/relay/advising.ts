@@ -10,7 +10,6 @@ import { describeError, PointsmanError } from '../mail/error.ts';
 import { readFacts } from '../mail/header.ts';
 import { isMarked, markName } from '../mail/mark.ts';
 import { mailboxKey } from '../mail/path.ts';
-import { newQueueId } from '../mail/queue-id.ts';
 import { receivedField } from '../mail/received.ts';
 import { replies } from '../mail/reply.ts';
 import { neverSeen } from '../presence/presence.ts';
@@ -67,7 +66,7 @@ export function createAdvisor(
     // Most mail is nobody's business here.
     if (!ours && !byMember && rules.routes.length === 0) return null;
     const now = stage.clock.now();
-    const queueId = newQueueId(now, stage.random);
+    const queueId = stage.queueIds.next(now);
     const facts = readFacts({ queueId, receivedAt: now, envelope, content: header, client });
     if (byMember && facts.references.length > 0) options.onReply({ facts });
     const marks = facts.headers.flatMap(([name, value]) => (name === markName.toLowerCase() ? [value] : []));

@@ -6,7 +6,7 @@ import type { Envelope } from '../mail/envelope.ts';
 import type { Work } from './choosing.ts';
 import { dispatch, hopFor, turnAway } from './forwarding.ts';
 import type { Stage } from './parts.ts';
-import { type Job, Shares, senderOf, Turns } from './turns.ts';
+import { type Place, Shares, senderOf, Turns } from './turns.ts';
 
 /** Messages being attempted at one time; the most that wait for it in memory, with their content. */
 export const attemptsAtOnce = 200;
@@ -14,8 +14,6 @@ const waitingMost = 1_000;
 const waitingOctets = 32 * 1_048_576;
 /** Deliveries claimed from the store at one time, waiting for their turn or having it. */
 export const claimedAtOnce = 200;
-
-type Place = Omit<Job, 'run'>;
 
 export interface Attempts {
   /** For a message that is about to be made durable; null: there is no room, it is to be claimed later. */
@@ -28,8 +26,9 @@ export interface Attempts {
 }
 
 interface Reserved {
-  /** It is durable, or was not accepted. */
-  arrived(): void;
+  /** It was not accepted. */
+  giveBack(): void;
+  /** It is durable. The peer hears so first: this begins a turn of the event loop later. */
   send(works: readonly Work[], content: Content): void;
 }
 
@@ -49,15 +48,19 @@ export function createAttempts(stage: Stage, signal: AbortSignal): Attempts {
   const shares = new Shares(claimedAtOnce);
   const inHand = new Set<string>();
   const fresh = new Set<Promise<void>>();
-  let arriving = 0;
 
   /** When its turn has come. `content`: when it is in memory still. */
   async function send(works: readonly Work[], place: Place, content?: Content): Promise<void> {
-    for (const each of works) inHand.add(keyOf(each));
+    const mine = new Set(works);
+    for (const each of mine) inHand.add(keyOf(each));
+    const letGo = (work: Work) => {
+      // Once: by the end somebody else may have it in hand.
+      if (mine.delete(work)) inHand.delete(keyOf(work));
+    };
     try {
-      await turns.take({ ...place, run: (left) => dispatch(stage, works, { signal, left }, content) });
+      await turns.take(place, (left) => dispatch(stage, works, { signal, left, letGo }, content));
     } finally {
-      for (const each of works) inHand.delete(keyOf(each));
+      for (const each of [...mine]) letGo(each);
     }
   }
 
@@ -85,14 +88,12 @@ export function createAttempts(stage: Stage, signal: AbortSignal): Attempts {
   return {
     reserve(envelope, client, octets) {
       const place = placeOf(envelope, client, octets);
-      if (!turns.hasRoom(place, arriving)) return null;
-      arriving += 1;
+      if (!turns.reserve(place)) return null;
       return {
-        arrived() {
-          arriving -= 1;
-        },
+        giveBack: () => turns.giveBack(place),
         send(works, content) {
-          const sent = send(works, place, content)
+          const sent = aTurnLater()
+            .then(() => send(works, place, content))
             .catch((error: unknown) =>
               stage.log.error({ err: error }, 'an attempt failed; its lease will bring the work back'),
             )
@@ -106,7 +107,11 @@ export function createAttempts(stage: Stage, signal: AbortSignal): Attempts {
       const anew = claimed.filter((each) => !inHand.has(keyOf(each)));
       return [...Map.groupBy(anew, ({ message }) => message.queueId).values()].map((works) => {
         const place = placeOfClaimed(works);
-        if (!turns.hasRoom(place) || !shares.enter(place.hop, place.urgent)) return turnAway(stage, works, place.hop);
+        if (!shares.enter(place.hop, place.urgent)) return turnAway(stage, works, place.hop);
+        if (!turns.reserve(place)) {
+          shares.leave(place.hop);
+          return turnAway(stage, works, place.hop);
+        }
         return send(works, place).finally(() => shares.leave(place.hop));
       });
     },
@@ -118,3 +123,5 @@ export function createAttempts(stage: Stage, signal: AbortSignal): Attempts {
 }
 
 const keyOf = ({ delivery }: Work): string => `${delivery.queueId} ${delivery.seq}`;
+
+const aTurnLater = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -2,13 +2,12 @@
 
 import { type Duration, type Instant, second } from '../clock.ts';
 import type { Mailbox } from '../mail/path.ts';
-import { newQueueId } from '../mail/queue-id.ts';
 import type { Reply } from '../mail/reply.ts';
 import { neverSeen } from '../presence/presence.ts';
 import { type Choice, choose, type Recipient, type Snapshot } from '../routing/choose.ts';
 import { describeChoice } from '../routing/explain.ts';
 import { allCandidates, type GroupPlan, mayBeShared, type Plan } from '../routing/plan.ts';
-import type { Group, GroupName, PersonName, Rules } from '../routing/rules.ts';
+import type { GroupName, PersonName } from '../routing/rules.ts';
 import type { Consequences, Delivery, Message, NewDecision } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { Tracked } from '../tracking/tracked.ts';
@@ -203,14 +202,6 @@ async function waitForPick(
   return true;
 }
 
-/** Whether mail held for the group may go to that person: one of its own members, or of a group its chain names. */
-export function waitsFor(group: Group, person: PersonName, rules: Rules): boolean {
-  if (group.members.includes(person)) return true;
-  return (group.chain ?? []).some(
-    (link) => link.kind === 'group' && rules.groups.get(link.group)?.members.includes(person),
-  );
-}
-
 /**
  * Something changed for those whom held mail waits for. The head of the line looks first, and each that goes wakes the
  * next one; where some need what others do not, all of them look.
@@ -223,11 +214,7 @@ export async function wakeHeldOf(stage: Stage, group: GroupName, now: Instant): 
 /** Somebody has less to do than before: what waited for room may go to them. */
 export async function roomFor(stage: Stage, person: PersonName | null): Promise<void> {
   if (person === null) return;
-  const rules = stage.rules.current();
-  const now = stage.clock.now();
-  for (const group of rules.groups.values())
-    if (stage.ledger.waiting(group.name, now).count > 0 && waitsFor(group, person, rules))
-      await wakeHeldOf(stage, group.name, now);
+  for (const group of stage.ledger.awaiting(person)) await wakeHeldOf(stage, group, stage.clock.now());
 }
 
 /** The next in the line of held mail looks whether it can go. */
@@ -345,7 +332,7 @@ export function decided(
   snapshot: Snapshot,
   choice: Choice,
 ): NewDecision {
-  return { ...ref, id: newQueueId(snapshot.now, stage.random), at: snapshot.now, why, plan, snapshot, choice };
+  return { ...ref, id: stage.queueIds.next(snapshot.now), at: snapshot.now, why, plan, snapshot, choice };
 }
 
 export function chosenEvent(

@@ -17,6 +17,7 @@ import { type Following, followForward, followRefusal, followUndeliverable } fro
 import { type Gate, sessionFailure } from './hops.ts';
 import { judge } from './judging.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
+import { lookAgain, replanned } from './replanning.ts';
 import { type Notice, notifyOnward, reportsFor } from './reporting.ts';
 
 /** What is put back comes again after this at the latest. */
@@ -36,18 +37,26 @@ export interface Around {
   readonly signal: AbortSignal;
   /** Called when next hops have nothing more to do with it. */
   readonly left: () => void;
+  /** Somebody else may have it from now on. */
+  readonly letGo: (work: Work) => void;
 }
 
 /** All claimed deliveries of one message. `fresh`: its content, when it was leased at acceptance, a moment ago. */
-export async function dispatch(stage: Stage, works: readonly Work[], around: Around, fresh?: Content): Promise<void> {
+export async function dispatch(stage: Stage, claimed: readonly Work[], around: Around, fresh?: Content): Promise<void> {
   stage.reach('claimed');
+  const { version } = stage.rules.current();
+  const works = await Promise.all(claimed.map((work) => replanned(stage, work)));
   await settleRefused(stage, works);
   const loads: Load[] = [];
-  for (const work of works) {
+  for (const [index, work] of works.entries()) {
     if (work.delivery.plan.kind === 'reject') continue;
     if (await overtaken(stage, work)) continue;
     const target = await chooseFor(stage, work);
-    if (!target) continue;
+    if (!target) {
+      // It is held, and may be woken while others of its message are still on their way.
+      around.letGo(claimed[index] ?? work);
+      continue;
+    }
     if (target.refusal) {
       await settleRefusal(stage, work, target, target.refusal);
       continue;
@@ -55,6 +64,8 @@ export async function dispatch(stage: Stage, works: readonly Work[], around: Aro
     if (await inCircle(stage, work, target)) continue;
     loads.push(loadOf(stage, work, target));
   }
+  // What was held just now under rules that were changed meanwhile was not there to be woken.
+  if (stage.rules.current().version !== version) await lookAgain(stage);
   stage.reach('chosen');
   const shipments = together(loads);
   let under = shipments.length;
@@ -62,7 +73,7 @@ export async function dispatch(stage: Stage, works: readonly Work[], around: Aro
     under -= 1;
     if (under === 0) around.left();
   };
-  await Promise.all(shipments.map((each) => ship(stage, each, { signal: around.signal, left }, fresh)));
+  await Promise.all(shipments.map((each) => ship(stage, each, { ...around, left }, fresh)));
 }
 
 /** One Message-ID to one member too often: it ends here, as a loop, whoever else could be chosen. */
@@ -162,7 +173,8 @@ function tracesOf(stage: Stage, { message, delivery: { plan } }: Work): string {
 }
 
 /** One transaction for those that differ in nothing but the mailbox. */
-function together(loads: readonly Load[]): Load[][] {
+function together(loads: readonly Load[]): readonly (readonly Load[])[] {
+  if (loads.length <= 1) return loads.length === 0 ? [] : [loads];
   const shipments = new Map<string, Load[]>();
   for (const load of loads) {
     const key = JSON.stringify([

@@ -4,7 +4,7 @@ import type { Instant } from '../clock.ts';
 import type { Presence } from '../presence/presence.ts';
 import type { Watcher } from '../presence/watcher.ts';
 import type { PersonSnapshot, Snapshot } from '../routing/choose.ts';
-import type { GroupPlan } from '../routing/plan.ts';
+import { allCandidates, type GroupPlan } from '../routing/plan.ts';
 import type { GroupName, PersonName } from '../routing/rules.ts';
 import type { DeliveryRef, History } from '../store/store.ts';
 import type { Tracked } from '../tracking/tracked.ts';
@@ -39,6 +39,8 @@ export class Ledger {
   readonly #units = new Map<PersonName, number>();
   /** Held mail by group, in the order in which it came. */
   readonly #held = new Map<GroupName, Map<string, Waiting>>();
+  /** Whom mail held for a group may go to, by the rules under which it was planned. */
+  readonly #awaited = new Map<GroupName, Set<PersonName>>();
   /** Choices not yet settled: taken back when the same delivery is chosen for again. */
   readonly #pending = new Map<string, Given>();
 
@@ -153,10 +155,25 @@ export class Ledger {
   hold(ref: DeliveryRef, plan: GroupPlan, since: Instant, until: Instant): void {
     const held = this.#held.get(plan.group) ?? new Map<string, Waiting>();
     this.#held.set(plan.group, held.set(keyOf(ref), { needs: needsOf(plan), since, until }));
+    const awaited = this.#awaited.get(plan.group) ?? new Set();
+    this.#awaited.set(plan.group, awaited);
+    for (const { person } of allCandidates(plan)) awaited.add(person);
   }
 
   release(ref: DeliveryRef, group: GroupName): void {
-    this.#held.get(group)?.delete(keyOf(ref));
+    const held = this.#held.get(group);
+    held?.delete(keyOf(ref));
+    if (held?.size === 0) this.#awaited.delete(group);
+  }
+
+  /** For which something is held. */
+  holding(): readonly GroupName[] {
+    return [...this.#held].flatMap(([group, held]) => (held.size > 0 ? [group] : []));
+  }
+
+  /** Those whose held mail may go to that person. */
+  awaiting(person: PersonName): readonly GroupName[] {
+    return this.holding().filter((group) => this.#awaited.get(group)?.has(person));
   }
 
   /** How many older ones of the same needs the group holds. What has overstayed its hold is somebody's mistake. */

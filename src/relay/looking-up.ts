@@ -49,7 +49,7 @@ export function createLookup(stage: Stage, steady: Duration): (map: string | nul
     if (choice.kind === 'fallback' && learning(made)) return { kind: 'temporary', why: 'presence is not known yet' };
     const person = choice.kind === 'member' ? choice.person : null;
     if (person !== null) {
-      const ref = { queueId: newQueueId(now, stage.random), seq: 0 };
+      const ref = { queueId: stage.queueIds.next(now), seq: 0 };
       stage.ledger.assign(ref, person, made.group, now);
       stage.ledger.settled(ref);
       standing.set(group.name, { person, mailbox: choice.mailbox, until: now + steady, rulesVersion: rules.version });

@@ -71,7 +71,7 @@ export function nudgeRoom(stage: Stage, tracked: Tracked, room: BareJid, now: In
       ...refOf(tracked),
       id: idOf(tracked, room),
       to: { kind: 'room', room },
-      text: roomText(factsOf(stage, tracked, now), history),
+      text: roomText(factsOf(stage, tracked, now), history, tracked.plan.policy.until),
       kind: 'nudge',
       step: tracked.step,
       dueAt: now,

@@ -6,6 +6,7 @@ import type { Log } from '../log.ts';
 import type { ReportData } from '../mail/dsn.ts';
 import type { MarkKey } from '../mail/loop-mark.ts';
 import type { OurAddresses } from '../mail/our-address.ts';
+import type { QueueIds } from '../mail/queue-id.ts';
 import type { Mailboxes } from '../mailboxes.ts';
 import type { FaultId } from '../notify/faults.ts';
 import type { Notifier } from '../notify/notifier.ts';
@@ -70,6 +71,7 @@ export interface Finding {
 
 /** What the stages of the story share. */
 export interface Stage extends Parts {
+  readonly queueIds: QueueIds;
   readonly ledger: Ledger;
   readonly absences: Absences;
   readonly guard: CircleGuard;

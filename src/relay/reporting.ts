@@ -5,7 +5,6 @@ import { type Action, needsSmtputf8, type ReportData } from '../mail/dsn.ts';
 import type { Envelope, Notify } from '../mail/envelope.ts';
 import { readFacts } from '../mail/header.ts';
 import { type Mailbox, nullReversePath } from '../mail/path.ts';
-import { newQueueId } from '../mail/queue-id.ts';
 import type { Reply } from '../mail/reply.ts';
 import { languagesFor } from '../mail/report-text.ts';
 import type { Acceptance, Delivery, Message } from '../store/store.ts';
@@ -74,7 +73,7 @@ async function reportOn(
   if (!first || first.message.envelope.reversePath === nullReversePath) return { acceptances: [], events: [] };
   const { message } = first;
   const sender = message.envelope.reversePath as Mailbox;
-  const queueId = newQueueId(now, stage.random);
+  const queueId = stage.queueIds.next(now);
   const data = reportData(stage, notices, sender, headOf(await stage.store.content(message.queueId)), queueId, now);
   const content = await stage.composeReport(data);
   const envelope: Envelope = {

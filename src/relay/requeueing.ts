@@ -7,20 +7,21 @@ import { RefusedError } from '../operations.ts';
 import { isRelayed } from '../routing/admission.ts';
 import { plan } from '../routing/plan.ts';
 import { type Intervened, type NewDelivery, ShortIdTaken } from '../store/store.ts';
-import { trackedFor } from './accepting.ts';
+import { surroundingsOf, trackedFor } from './accepting.ts';
 import { casTries, type Stage } from './parts.ts';
 
 /** @throws RefusedError */
 export async function requeue(stage: Stage, queueId: QueueId, to: Mailbox, by: string): Promise<Intervened> {
   const found = await stage.store.message(queueId);
   if (!found) throw new RefusedError(`no message ${queueId}`);
+  if (found.deliveries.every(({ state }) => state === 'delivered')) return { done: [], busy: [] };
   if (!found.contentKept) throw new RefusedError(`the content of ${queueId} is not kept any more`);
   const rules = stage.rules.current();
   if (!isRelayed(to, rules, stage.config.domains)) {
     throw new RefusedError(`${to} is in none of our domains and belongs to no group and no person`);
   }
   const { facts } = found.message;
-  const planned = plan(facts, to, rules);
+  const planned = plan(facts, to, rules, surroundingsOf(stage, rules, stage.clock.now(), undefined));
   if (planned.kind === 'reject') {
     throw new RefusedError(`mail to ${to} is refused: ${formatReply(planned.reply)} (${planned.because.join('; ')})`);
   }
@@ -41,7 +42,7 @@ export async function requeue(stage: Stage, queueId: QueueId, to: Mailbox, by: s
   };
   const at = stage.clock.now();
   for (let attempt = 1; ; attempt += 1) {
-    const [tracked = null] = trackedFor(stage, { ...facts, receivedAt: at }, { ...delivery, firstAttemptAt: at });
+    const [tracked = null] = trackedFor(stage, { ...facts, receivedAt: at }, delivery);
     try {
       const done = await stage.store.intervene(queueId, {
         action: 'requeue',

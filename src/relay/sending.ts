@@ -1,13 +1,15 @@
 // Sending what is due to be said, at the pace of notify/pacing.ts: what becomes due together, or has to wait for a round,
 // goes as one message. What is no longer true is not sent. After a gap in which notes went out of date, one line
 // says so. Every nudge is settled in the store: sent, again later, or stale.
-import { type Instant, minute, second } from '../clock.ts';
+import { hour, type Instant, minute, second } from '../clock.ts';
 import { describeError } from '../mail/error.ts';
 import type { MoreOfMessage } from '../notify/notifier.ts';
 import { bundleText, greeting, newsText } from '../notify/nudge.ts';
 import { Pacing } from '../notify/pacing.ts';
 import { clockTime, phrasesIn } from '../notify/phrases.ts';
 import type { BareJid } from '../presence/jid.ts';
+import { isOpenAt, nextClosing } from '../routing/calendar.ts';
+import type { Language, Schedule } from '../routing/rules.ts';
 import type { Nudge } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { Tracked } from '../tracking/tracked.ts';
@@ -39,11 +41,18 @@ export function createSending(stage: Stage): Sending {
   const gaps = new Map<BareJid, Gap>();
 
   async function sendTo(to: Nudge['to'], nudges: readonly Nudge[]): Promise<void> {
+    const until = quietUntil(stage, to, stage.clock.now());
+    if (until !== null) {
+      // Also what is out of date by then: it is counted then.
+      for (const { id } of nudges) await stage.store.settleNudge(id, { to: 'pending', dueAt: until }, {});
+      return;
+    }
     const wanted: Wanted[] = [];
     for (const nudge of nudges) {
       const tracked = await stage.store.tracked({ queueId: nudge.queueId, seq: nudge.seq });
       if (await stillWanted(nudge, tracked)) wanted.push({ nudge, tracked });
     }
+    await tellOfQuiet(to, nudges, wanted);
     const [first] = wanted;
     if (!first) return;
     const pace = pacing.ask(addressee(first.nudge), stage.clock.now(), wanted.length);
@@ -69,7 +78,7 @@ export function createSending(stage: Stage): Sending {
     const { to } = nudge;
     const now = stage.clock.now();
     if (!stage.notifier || now >= nudge.staleAt) {
-      if (to.kind === 'person') missed(to.jid, nudge.dueAt);
+      if (to.kind === 'person' && !waitedForQuiet(stage, nudge)) missed(to.jid, nudge.dueAt);
       await stage.store.settleNudge(nudge.id, { to: 'stale' }, {});
       return false;
     }
@@ -79,6 +88,22 @@ export function createSending(stage: Stage): Sending {
       return false;
     }
     return true;
+  }
+
+  /** One line for all that went out of date in somebody's quiet hours. */
+  async function tellOfQuiet(to: Nudge['to'], nudges: readonly Nudge[], wanted: readonly Wanted[]): Promise<void> {
+    if (to.kind !== 'person' || !stage.notifier) return;
+    const kept = new Set(wanted.map(({ nudge }) => nudge.id));
+    const now = stage.clock.now();
+    const lost = nudges.filter((each) => !kept.has(each.id) && now >= each.staleAt && waitedForQuiet(stage, each));
+    const [first] = lost;
+    if (!first) return;
+    const text = phrasesIn(languageOfPerson(stage, to.jid)).quietSummary(lost.length);
+    await stage.notifier
+      .send({ kind: 'person', jid: to.jid }, text, `quiet.${first.id}`)
+      .catch((error: unknown) =>
+        stage.log.info({ to: to.jid, cause: describeError(error) }, 'what was missed could not be told'),
+      );
   }
 
   function missed(jid: BareJid, since: Instant): void {
@@ -191,11 +216,7 @@ export function createSending(stage: Stage): Sending {
       if (!gap || !stage.notifier) return;
       gaps.delete(jid);
       const now = stage.clock.now();
-      const person = [...stage.rules.current().people.values()].find((each) => each.jid === jid);
-      const groups = [...stage.rules.current().groups.values()].filter(({ members }) =>
-        members.includes(person?.name ?? ''),
-      );
-      const language = groups[0]?.language ?? 'en';
+      const language = languageOfPerson(stage, jid);
       const [from, until] = [clockTime(gap.since, now, language), clockTime(now, now, language)];
       const text = phrasesIn(language).summary(from, until, gap.dropped);
       try {
@@ -207,6 +228,27 @@ export function createSending(stage: Stage): Sending {
       }
     },
   };
+}
+
+function languageOfPerson({ rules }: Stage, jid: BareJid): Language {
+  const { people, groups } = rules.current();
+  const person = [...people.values()].find((each) => each.jid === jid);
+  return [...groups.values()].find(({ members }) => members.includes(person?.name ?? ''))?.language ?? 'en';
+}
+
+const quietOf = ({ rules }: Stage, to: Nudge['to']): Schedule | undefined =>
+  to.kind === 'person' && to.person !== null ? rules.current().people.get(to.person)?.quiet : undefined;
+
+/** Null when they may be disturbed. A schedule that never ends is asked again in an hour: it may be changed. */
+function quietUntil(stage: Stage, to: Nudge['to'], now: Instant): Instant | null {
+  const quiet = quietOf(stage, to);
+  return quiet && isOpenAt(quiet, now) ? (nextClosing(quiet, now) ?? now + hour) : null;
+}
+
+/** It was put off to the end of their quiet hours. */
+function waitedForQuiet(stage: Stage, { to, dueAt, staleAt }: Nudge): boolean {
+  const quiet = quietOf(stage, to);
+  return quiet !== undefined && dueAt >= staleAt && isOpenAt(quiet, dueAt - 1);
 }
 
 function sentEvents({ kind, queueId, seq, step, ...nudge }: Nudge, at: Instant): StoryEvent[] {

@@ -4,37 +4,48 @@
 // - A next hop may take slots as long as it has fewer than a few times what is still free (dynamic thresholds, Choudhury
 //   and Hahne 1998): one alone gets most of them, several get less each, and some are always left for the next one.
 // - Room to wait is given out in the same way, to next hops and to senders. What finds none waits in the store.
-export interface Job {
+export interface Place {
   /** Where it goes, most likely: of mail for a group that is known when somebody is chosen. */
   readonly hop: string;
   readonly sender: string;
   readonly urgent: boolean;
   /** What it keeps in memory. */
   readonly octets: number;
-  /** `left`: it is done with the next hop, and what remains is ours. */
-  readonly run: (left: () => void) => Promise<void>;
 }
+
+/** `left`: it is done with the next hop, and what remains is ours. */
+export type Run = (left: () => void) => Promise<void>;
 
 export interface TurnsOptions {
   /** Attempts at one time. */
   readonly slots: number;
-  /** Jobs that may wait, and the octets they may keep. */
+  /** What may wait, and the octets that it may keep. */
   readonly waiting: number;
   readonly octets: number;
   /** How many a next hop may have at one time; none when it gets no more just now. */
   readonly most: (hop: string) => number;
 }
 
-interface Waiting extends Job {
+interface Waiting {
+  readonly place: Place;
+  readonly run: Run;
   readonly done: () => void;
+}
+
+interface Line {
+  /** Reserved and not yet there, and those that wait. */
+  count: number;
+  readonly jobs: Waiting[];
 }
 
 interface Lane {
   running: number;
   waiting: number;
+  /** Reserved or waiting. */
+  count: number;
   readonly urgent: Waiting[];
   /** In the order of their turns. */
-  readonly senders: Map<string, Waiting[]>;
+  readonly senders: Map<string, Line>;
 }
 
 const generosity = 4;
@@ -45,6 +56,8 @@ export class Turns {
   readonly #lanes = new Map<string, Lane>();
   #running = 0;
   #waiting = 0;
+  /** Reserved or waiting. */
+  #count = 0;
   #octets = 0;
   #pumping = false;
 
@@ -60,33 +73,39 @@ export class Turns {
     return this.#waiting;
   }
 
-  /** Whether one more may come: at once or to wait. `coming`: that many others may be on their way. */
-  hasRoom({ hop, sender, urgent, octets }: Omit<Job, 'run'>, coming = 0): boolean {
-    const { slots } = this.#options;
-    if (this.#waiting === 0 && this.#running + coming < slots && this.#mayRun(hop)) return true;
-    const free = this.#options.waiting - this.#waiting - coming;
-    if (free <= 0 || this.#octets + octets > this.#options.octets) return false;
-    const lane = this.#lanes.get(hop);
-    if (urgent || !lane) return true;
-    return lane.waiting < 2 * free && (lane.senders.get(sender)?.length ?? 0) < free;
+  /** Room for one more, to wait if it must. After true, `take` or `giveBack` must be called. */
+  reserve(place: Place): boolean {
+    const { hop, sender, urgent, octets } = place;
+    const free = this.#options.waiting - this.#count;
+    const known = this.#lanes.get(hop);
+    const inLine = known?.senders.get(sender)?.count ?? 0;
+    // Nobody waits for anything: one more is no flood.
+    const alone = (known?.count ?? 0) === 0;
+    if (free <= 0 || (this.#octets + octets > this.#options.octets && !alone)) return false;
+    if (!urgent && !alone && ((known?.count ?? 0) >= 2 * free || inLine >= free)) return false;
+    this.#move(this.#lane(hop), place, 1);
+    return true;
   }
 
-  /** Resolves when it has run. */
-  take(job: Job): Promise<void> {
+  giveBack(place: Place): void {
+    const lane = this.#lane(place.hop);
+    this.#move(lane, place, -1);
+    this.#forget(place.hop, lane);
+  }
+
+  /** What was reserved. Resolves when it has run. */
+  take(place: Place, run: Run): Promise<void> {
+    const lane = this.#lane(place.hop);
     // Nobody before it: no need to wait in line.
-    if (this.#waiting === 0 && this.#mayRun(job.hop)) return this.#run(job);
+    if (this.#waiting === 0 && this.#mayRun(place.hop)) {
+      this.#move(lane, place, -1);
+      return this.#start(place.hop, run);
+    }
     return new Promise((done) => {
-      const lane = this.#lane(job.hop);
-      const waiting = { ...job, done };
-      if (job.urgent) lane.urgent.push(waiting);
-      else {
-        const line = lane.senders.get(job.sender);
-        if (line) line.push(waiting);
-        else lane.senders.set(job.sender, [waiting]);
-      }
+      const line = place.urgent ? lane.urgent : lane.senders.get(place.sender)?.jobs;
+      line?.push({ place, run, done });
       lane.waiting += 1;
       this.#waiting += 1;
-      this.#octets += job.octets;
       this.pump();
     });
   }
@@ -97,14 +116,14 @@ export class Turns {
     if (this.#pumping) return;
     this.#pumping = true;
     for (let next = this.#next(); next; next = this.#next()) {
-      const { done } = next;
-      void this.#run(next).then(done, done);
+      const { place, run, done } = next;
+      void this.#start(place.hop, run).then(done, done);
     }
     this.#pumping = false;
   }
 
-  async #run(job: Job): Promise<void> {
-    const lane = this.#lane(job.hop);
+  async #start(hop: string, run: Run): Promise<void> {
+    const lane = this.#lane(hop);
     lane.running += 1;
     this.#running += 1;
     let gone = false;
@@ -112,11 +131,11 @@ export class Turns {
       if (gone) return;
       gone = true;
       lane.running -= 1;
-      if (lane.running === 0 && lane.waiting === 0) this.#lanes.delete(job.hop);
-      else if (this.#waiting > 0) this.pump();
+      this.#forget(hop, lane);
+      if (this.#waiting > 0) this.pump();
     };
     try {
-      await job.run(left);
+      await run(left);
     } finally {
       this.#running -= 1;
       left();
@@ -125,7 +144,7 @@ export class Turns {
   }
 
   #next(): Waiting | undefined {
-    if (this.#waiting === 0 || this.#running >= this.#options.slots) return undefined;
+    if (this.#waiting === 0) return undefined;
     let ordinary: [string, Lane] | undefined;
     for (const [hop, lane] of this.#lanes) {
       if (lane.waiting === 0 || !this.#mayRun(hop)) continue;
@@ -141,31 +160,60 @@ export class Turns {
     this.#lanes.set(hop, lane);
     let job = lane.urgent.shift();
     if (!job) {
-      const [sender, line] = lane.senders.entries().next().value ?? ['', []];
-      job = line.shift();
-      lane.senders.delete(sender);
-      if (line.length > 0) lane.senders.set(sender, line);
+      for (const [sender, line] of lane.senders) {
+        job = line.jobs.shift();
+        if (!job) continue;
+        lane.senders.delete(sender);
+        lane.senders.set(sender, line);
+        break;
+      }
     }
     if (!job) return undefined;
     lane.waiting -= 1;
     this.#waiting -= 1;
-    this.#octets -= job.octets;
+    this.#move(lane, job.place, -1);
     return job;
   }
 
+  #move(lane: Lane, { sender, urgent, octets }: Place, by: 1 | -1): void {
+    lane.count += by;
+    this.#count += by;
+    this.#octets += by * octets;
+    if (urgent) return;
+    const line = lane.senders.get(sender);
+    if (!line) lane.senders.set(sender, { count: by, jobs: [] });
+    else {
+      line.count += by;
+      if (line.count === 0) lane.senders.delete(sender);
+    }
+  }
+
   #mayRun(hop: string): boolean {
-    const free = this.#options.slots - this.#running;
+    const free = this.#free();
     if (free <= 0) return false;
     const running = this.#lanes.get(hop)?.running ?? 0;
     return running < generosity * free && running < this.#options.most(hop);
   }
 
+  /** What hangs holds no slots of the others. */
+  #free(): number {
+    const { slots, most } = this.#options;
+    if (2 * this.#running < slots) return slots - this.#running;
+    let hung = 0;
+    for (const [hop, lane] of this.#lanes) if (lane.running > 0 && most(hop) === 0) hung += lane.running;
+    return slots - this.#running + hung;
+  }
+
   #lane(hop: string): Lane {
     const known = this.#lanes.get(hop);
     if (known) return known;
-    const lane: Lane = { running: 0, waiting: 0, urgent: [], senders: new Map() };
+    const lane: Lane = { running: 0, waiting: 0, count: 0, urgent: [], senders: new Map() };
     this.#lanes.set(hop, lane);
     return lane;
+  }
+
+  #forget(hop: string, lane: Lane): void {
+    if (lane.running === 0 && lane.count === 0) this.#lanes.delete(hop);
   }
 }
 

@@ -45,6 +45,7 @@ export function buildPerson(
   }
   const zone = value.zone ?? 'UTC';
   const hours = value.hours && hoursOf(value.hours, zone, names, schedules);
+  const quiet = value.quiet && hoursOf(value.quiet, zone, names, schedules);
   const absent = (value.absent ?? []).flatMap((entry) => periodOf(entry, zone, names));
   return Object.freeze({
     name,
@@ -54,6 +55,7 @@ export function buildPerson(
     ...(value.skills === undefined ? {} : { skills: Object.freeze([...new Set(value.skills)]) }),
     ...(value.capacity === undefined ? {} : { capacity: value.capacity.value }),
     ...(hours === undefined ? {} : { hours }),
+    ...(quiet === undefined ? {} : { quiet }),
     ...(absent.length === 0 ? {} : { absent: Object.freeze(absent) }),
     place,
   });

@@ -1,6 +1,6 @@
 // Days, hours and zones. Pure: the moment is a parameter; the zone's rules come with Node. Working hours are local to
 // the zone that a schedule names, so a person's day stays their day over daylight saving and wherever we run.
-import { type Duration, day, hour, type Instant, minute } from '../clock.ts';
+import { type Duration, day, type Instant, minute } from '../clock.ts';
 import type { Period, Schedule } from './rules.ts';
 
 export const dayNames = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
@@ -89,7 +89,8 @@ const isClosed = ({ closed }: Schedule, date: string): boolean =>
 
 export function isOpenAt(schedule: Schedule, at: Instant): boolean {
   const { date, weekday, minutes } = localTime(at, schedule.zone);
-  const before = localTime(at - 24 * hour, schedule.zone);
+  // By the calendar, not 24 hours ago: a day may have 23 or 25.
+  const before = { date: dateAfter(date, -1), weekday: ((weekday + 5) % 7) + 1 };
   return schedule.windows.some(({ days, from, to }) => {
     const overnight = to <= from;
     const today = days.includes(weekday) && !isClosed(schedule, date);
@@ -101,8 +102,10 @@ export function isOpenAt(schedule: Schedule, at: Instant): boolean {
 
 /** The next moment at which it opens, within the two weeks to come; null when it does not. */
 export function nextOpening(schedule: Schedule, after: Instant): Instant | null {
+  const today = localTime(after, schedule.zone);
   for (let ahead = 0; ahead <= 14; ahead += 1) {
-    const { date, weekday } = localTime(after + ahead * day, schedule.zone);
+    const date = dateAfter(today.date, ahead);
+    const weekday = ((today.weekday - 1 + ahead) % 7) + 1;
     if (isClosed(schedule, date)) continue;
     const opens = schedule.windows
       .filter(({ days }) => days.includes(weekday))
@@ -113,6 +116,18 @@ export function nextOpening(schedule: Schedule, after: Instant): Instant | null 
   return null;
 }
 
+/** The moment at which it closes that is open at `at`, within the two weeks to come; null when it does not. */
+export function nextClosing(schedule: Schedule, at: Instant): Instant | null {
+  const ends: Instant[] = [];
+  for (let ahead = -1; ahead <= 14; ahead += 1) {
+    const { date } = localTime(at + ahead * day, schedule.zone);
+    const next = new Date(Date.parse(`${date}T00:00:00Z`) + day).toISOString().slice(0, 10);
+    for (const { from, to } of schedule.windows) ends.push(instantOf(to <= from ? next : date, to, schedule.zone));
+  }
+  // Another window may begin where one ends.
+  return ends.sort((a, b) => a - b).find((end) => end > at && !isOpenAt(schedule, end)) ?? null;
+}
+
 export function isWithin({ from, to, zone }: Period, at: Instant): boolean {
   const { date } = localTime(at, zone);
   return date >= from && date <= to;
@@ -120,9 +135,12 @@ export function isWithin({ from, to, zone }: Period, at: Instant): boolean {
 
 /** The moment after the last day. */
 export function endOf({ to, zone }: Period): Instant {
-  const next = new Date(Date.parse(`${to}T00:00:00Z`) + day).toISOString().slice(0, 10);
-  return instantOf(next, 0, zone);
+  return instantOf(dateAfter(to, 1), 0, zone);
 }
+
+/** So many days on the calendar later. */
+const dateAfter = (date: string, days: number): string =>
+  new Date(Date.parse(`${date}T00:00:00Z`) + days * day).toISOString().slice(0, 10);
 
 /** `08:30` */
 export const formatMinutes = (minutes: number): string =>

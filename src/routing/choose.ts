@@ -17,11 +17,12 @@ import { formatDuration, type Instant } from '../clock.ts';
 import type { Mailbox } from '../mail/path.ts';
 import type { Reply } from '../mail/reply.ts';
 import type { Presence } from '../presence/presence.ts';
-import { describeState, type Exclusion, exclusionByHistory, exclusionOf, snapshotOf, unitsOf } from './eligibility.ts';
-import type { Candidate, FallbackTarget, GroupPlan, PlanLink, Pool } from './plan.ts';
+import { describeState, type Exclusion, exclusionByHistory, exclusionOf, snapshotOf } from './eligibility.ts';
+import type { FallbackTarget, GroupPlan, PlanLink, Pool } from './plan.ts';
 import { type Proposal, pickedFrom, proposedTo, silence } from './proposal.ts';
-import { compareRanks, describeIdle, describeMember, measureOf, rankingOf, turnsUntil } from './ranking.ts';
+import { compareRanks, describeMember, measureOf, rankingOf, type Standing, turnsUntil, wordsOf } from './ranking.ts';
 import type { GroupName, PersonName } from './rules.ts';
+import { describeWin } from './win.ts';
 
 export { describeState } from './eligibility.ts';
 
@@ -109,15 +110,12 @@ export type Choice = {
 );
 
 /** A member on the way to a verdict. */
-interface Member {
-  readonly candidate: Candidate;
-  readonly known: PersonSnapshot;
+export interface Member extends Standing {
   /** Null when eligible. */
   readonly exclusion: Exclusion | null;
   /** What is compared, less is better, first difference decides. */
   readonly rank: readonly number[];
-  /** What the strategy goes by. */
-  readonly standing: string;
+  readonly sticks: boolean;
 }
 
 /** One pool looked at. */
@@ -248,13 +246,15 @@ function look(pool: Pool, plan: GroupPlan, snapshot: Snapshot): Look {
     undefined,
   );
   const toAll = isShared(pool);
+  const ranking = rankingOf(pool);
   const considered = members.map((member): Considered => {
-    const { candidate, known, exclusion, standing } = member;
+    const { candidate, known, exclusion } = member;
     const { presence, open, lastAssignedAt } = known;
     const { person } = candidate;
     if (exclusion !== null)
       return { person, presence, open, lastAssignedAt, verdict: 'excluded', reason: exclusion.why };
     const verdict = toAll || member === best ? 'chosen' : 'eligible';
+    const standing = describeMember(candidate, member.sticks, wordsOf(ranking, member, snapshot.now));
     const reason = `${describeState(presence, snapshot.now)}; ${standing}`;
     return { person, presence, open, lastAssignedAt, verdict, reason };
   });
@@ -332,9 +332,12 @@ function fallBack(target: FallbackTarget, considered: readonly Considered[], bec
   return person === undefined ? common : { ...common, person };
 }
 
+const noRank: number[] = [];
+
 function membersOf(pool: Pool, plan: GroupPlan, snapshot: Snapshot): readonly Member[] {
   const { candidates } = pool;
   const ranking = rankingOf(pool);
+  const byLoad = ranking === 'least-busy' || ranking === 'most-spare';
   const turn = turnOf(pool, plan, snapshot);
   const lastAt = candidates.findIndex(({ person }) => person === turn.last);
   return candidates.map((candidate, position): Member => {
@@ -343,53 +346,17 @@ function membersOf(pool: Pool, plan: GroupPlan, snapshot: Snapshot): readonly Me
     const weight = candidate.weight ?? 1;
     const turns = turnsUntil(position, lastAt, candidates.length, turn.run < weight);
     const sticks = pool.strategy === 'sticky' && snapshot.lastHandler === candidate.person;
-    const idle = known.lastAssignedAt ?? -Infinity;
-    const [measure, words] = measureOf(ranking, { position, turns, candidate, known, weight, now: snapshot.now });
-    const tie = ranking === 'least-busy' || ranking === 'most-spare' ? idle : 0;
-    const rank = [sticks ? 0 : 1, candidate.tier ?? 1, -(candidate.preferred ?? 0), measure, tie];
-    return { candidate, known, exclusion, rank, standing: describeMember(candidate, sticks, words) };
+    const member = { candidate, known, exclusion, position, turns, weight, sticks, rank: noRank };
+    // Of whom is out of the question nothing else is asked.
+    if (exclusion !== null) return member;
+    const measure = measureOf(ranking, member, snapshot.now);
+    const tie = byLoad ? (known.lastAssignedAt ?? -Infinity) : 0;
+    member.rank = [sticks ? 0 : 1, candidate.tier ?? 1, -(candidate.preferred ?? 0), measure, tie];
+    return member;
   });
 }
 
 function turnOf(pool: Pool, plan: GroupPlan, snapshot: Snapshot): { last: PersonName | null; run: number } {
   if (pool.group === plan.group) return { last: snapshot.lastInGroup, run: snapshot.runInGroup ?? Infinity };
   return snapshot.others?.[pool.group] ?? { last: null, run: Infinity };
-}
-
-function describeWin(
-  pool: Pool,
-  { candidate, rank, known }: Member,
-  ready: readonly Member[],
-  snapshot: Snapshot,
-): string {
-  if (pool.strategy === 'sticky' && snapshot.lastHandler === candidate.person) return 'handled the thread before';
-  // What set them apart from all the others before the strategy had a say.
-  if (ready.every((other) => other.candidate === candidate || (other.rank[1] ?? 1) > (rank[1] ?? 1)))
-    return `the only one of tier ${candidate.tier ?? 1}`;
-  if (
-    ready.every(
-      (other) => other.candidate === candidate || (other.candidate.preferred ?? 0) < (candidate.preferred ?? 0),
-    )
-  )
-    return 'has more of the preferred skills';
-  const ranking = rankingOf(pool);
-  switch (ranking) {
-    case 'in-order':
-      return 'first in order';
-    case 'round-robin': {
-      const last = snapshot.others?.[pool.group]?.last ?? snapshot.lastInGroup;
-      if (last === candidate.person && rank[3] === 0) return `goes on: weight ${candidate.weight ?? 1}`;
-      return last === null ? 'first in turn: the group has had no message' : `next in turn after ${last}`;
-    }
-    case 'longest-idle':
-      return `longest idle: ${describeIdle(known.lastAssignedAt, snapshot.now)}`;
-    case 'least-busy':
-      return `least busy: ${unitsOf(known)} open`;
-    case 'most-spare':
-      return candidate.capacity === undefined
-        ? 'most spare: no limit'
-        : `most spare: ${candidate.capacity - unitsOf(known)} of ${candidate.capacity}`;
-    default:
-      return ranking satisfies never;
-  }
 }

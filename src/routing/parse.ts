@@ -42,10 +42,23 @@ export type Loaded =
   | { readonly rules: Rules; readonly problems: readonly Problem[]; readonly files?: readonly RuleText[] }
   | { readonly rules?: never; readonly problems: readonly Problem[]; readonly files?: readonly RuleText[] };
 
-/** `complete: false` says that files are missing: a name that is nowhere is then no mistake. */
-export function parseRules(files: readonly RuleText[], { complete = true } = {}): Loaded {
+/** What a file includes, by the path from the rules folder on; mistakes are for parseRules to tell. */
+export function includesOf(file: RuleText): readonly Located<string>[] {
+  // By far most files do not; those need not be read twice.
+  if (!/^\s*["']?include\b/m.test(file.text) && !file.text.includes('{')) return [];
+  const { root } = readYaml(file.text, file.name);
+  if (root?.kind !== 'map' || !root.entries.some(({ key }) => key === 'include')) return [];
+  const only = { ...root, entries: root.entries.filter(({ key }) => key === 'include') };
+  return ruleFileSchema.read(only, new Report())?.include ?? [];
+}
+
+/**
+ * `complete: false` says that files are missing: a name that is nowhere is then no mistake. `ordered`: they are in the
+ * order in which they count; otherwise their names make it.
+ */
+export function parseRules(files: readonly RuleText[], { complete = true, ordered: isOrdered = false } = {}): Loaded {
   const report = new Report();
-  const ordered = [...files].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  const ordered = isOrdered ? files : [...files].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   const read: RuleFile[] = [];
   let allRead = complete;
   for (const file of ordered) {

@@ -16,51 +16,66 @@ export function turnsUntil(position: number, last: number, size: number, goesOn:
   return position > last ? position - last : position - last + size;
 }
 
-interface Measured {
-  readonly position: number;
-  readonly turns: number;
+/** One who is eligible, and where they stand. */
+export interface Standing {
   readonly candidate: Candidate;
   readonly known: PersonSnapshot;
+  readonly position: number;
+  readonly turns: number;
   readonly weight: number;
-  readonly now: Instant;
 }
 
-/** What the ranking compares, less is better, and the same in words. */
+/** What the ranking compares, less is better. Asked of each member of every decision, so the words are apart. */
 export function measureOf(
   ranking: Ranking,
-  { position, turns, candidate, known, weight, now }: Measured,
-): [number, string] {
-  const { lastAssignedAt } = known;
+  { position, turns, candidate, known, weight }: Standing,
+  now: Instant,
+): number {
   switch (ranking) {
     case 'in-order':
-      return [position + 1, `number ${position + 1} in order`];
-    case 'round-robin': {
-      const words =
-        turns === 0
-          ? `goes on: weight ${weight}`
-          : turns === 1
-            ? 'next in turn'
-            : `in ${turns - 1} ${turns === 2 ? 'turn' : 'turns'}`;
-      return [turns, words];
-    }
+      return position + 1;
+    case 'round-robin':
+      return turns;
     case 'longest-idle': {
+      const { lastAssignedAt } = known;
       // With weights: so many times as long as it really was.
-      const since = lastAssignedAt === null ? -Infinity : now - (now - lastAssignedAt) * weight;
-      const words = weight === 1 || lastAssignedAt === null ? '' : `, times ${weight}`;
-      return [since, `${describeIdle(lastAssignedAt, now)}${words}`];
+      return lastAssignedAt === null ? -Infinity : now - (now - lastAssignedAt) * weight;
+    }
+    case 'least-busy':
+      return unitsOf(known) / weight;
+    case 'most-spare':
+      return candidate.capacity === undefined ? -Infinity : unitsOf(known) - candidate.capacity;
+    default:
+      return ranking satisfies never;
+  }
+}
+
+/** The same in words. */
+export function wordsOf(
+  ranking: Ranking,
+  { position, turns, candidate, known, weight }: Standing,
+  now: Instant,
+): string {
+  switch (ranking) {
+    case 'in-order':
+      return `number ${position + 1} in order`;
+    case 'round-robin':
+      if (turns === 0) return `goes on: weight ${weight}`;
+      return turns === 1 ? 'next in turn' : `in ${turns - 1} ${turns === 2 ? 'turn' : 'turns'}`;
+    case 'longest-idle': {
+      const { lastAssignedAt } = known;
+      const idle = describeIdle(lastAssignedAt, now);
+      return weight === 1 || lastAssignedAt === null ? idle : `${idle}, times ${weight}`;
     }
     case 'least-busy': {
       const units = unitsOf(known);
-      return [
-        units / weight,
-        `${units} ${units === 1 ? 'unit' : 'units'} open${weight === 1 ? '' : `, over ${weight}`}`,
-      ];
+      return `${units} ${units === 1 ? 'unit' : 'units'} open${weight === 1 ? '' : `, over ${weight}`}`;
     }
     case 'most-spare': {
       const { capacity } = candidate;
-      if (capacity === undefined) return [-Infinity, 'capacity without end'];
-      const spare = capacity - unitsOf(known);
-      return [-spare, `${spare} of ${capacity} units spare`];
+      return capacity === undefined
+        ? 'capacity without end'
+        : `${capacity - unitsOf(known)} of ${capacity} units spare`;
     }
     default:
       return ranking satisfies never;
@@ -79,7 +94,8 @@ export function describeMember({ tier = 1, preferred = 0 }: Candidate, sticks: b
 }
 
 export function compareRanks(a: readonly number[], b: readonly number[]): number {
-  for (const [index, value] of a.entries()) {
+  for (let index = 0; index < a.length; index += 1) {
+    const value = a[index] ?? 0;
     const other = b[index] ?? 0;
     // Not by subtraction: both may be infinite.
     if (value !== other) return value < other ? -1 : 1;

@@ -58,6 +58,7 @@ export function rulesReference(): string {
     part('A test on who is there', presentMap),
     part('A test on held mail', waitingMap),
     part('A span of days', dateMap),
+    files,
     closing,
   ].join('\n');
 }
@@ -88,12 +89,32 @@ function row([key, { doc, required }]: [string, Field]): string {
   return `| \`${key}\` | ${cell(doc.about)} | \`${cell(`${key}: ${doc.example}`)}\` | ${cell(byDefault)} |\n`;
 }
 
+const files = `## files
+
+All \`*.yaml\` directly in the rules folder are read, ordered by name. Folders below it are read only where a file asks for
+it, so that tests, drafts and whole examples may lie there:
+
+\`\`\`yaml
+include: [shared/people.yaml, shared/holidays.yaml]
+\`\`\`
+
+The paths count from the rules folder on, whichever file names them. What is included comes before the file that includes
+it (that counts for the order of routes), and once, however often it is included. An include cannot leave the rules folder,
+neither by its path nor by a symbolic link, and includes cannot go in a circle. A file, or a folder, that its group or
+everybody may write is refused: whoever may write the rules decides where other people's mail goes. All the files together
+are one version, which stands with every decision; a change of any of them is taken up as a whole or not at all.
+A file has at most 1,000,000 octets, 32 levels and 100,000 values, aliases followed; there are at most 1,000 files.
+
+Editors that know the YAML language server check and complete as you type, with this as the first line of a file:
+\`# yaml-language-server: $schema=rules.schema.json\` (\`pointsman init\` writes both, line and schema).
+`;
+
 const introduction = `# Rules
 
 <!-- Made from the schema in src/routing by scripts/rules-reference.ts: change it there. -->
 
 The rules say who there is, which groups they form, what happens to mail that nobody reads, and what is an exception.
-They are all the \`*.yaml\` files directly in the rules folder, ordered by name; sub-folders are not read. A name may be
+They are all the \`*.yaml\` files directly in the rules folder, ordered by name, see [files](#files). A name may be
 used in one file and defined in another. \`pointsman check\` says everything that is wrong, with file, line and column.
 The [cookbook](../cookbook/README.md) has whole rule sets for situations that many know.
 

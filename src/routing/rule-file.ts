@@ -68,6 +68,14 @@ export const personSchema = fields('a person', {
       'always',
     ),
   ),
+  quiet: optional(
+    reference,
+    doc(
+      'The schedule in which they are not to be disturbed: what would be said to them waits for its end. Mail comes all the same.',
+      'nights',
+      'never',
+    ),
+  ),
   zone: optional(zone, doc('For schedules without a zone, and for absences.', 'Europe/Berlin', 'UTC')),
   absent: optional(
     oneOrMore(absenceSchema),
@@ -338,6 +346,20 @@ export const routeSchema = fields(
   { to: 'unknown key "to": a route says "group: <name>", "pass: true" or "reject: <text>"' },
 );
 
+const includePath = scalar('the path of a file in a folder below, such as shared/people.yaml', (value) => {
+  const parts = value.split('/');
+  if (value.startsWith('/') || value.startsWith('~') || /^[a-z][a-z0-9+.-]*:/i.test(value) || value.includes('\\'))
+    return { wrong: 'is no path from the rules folder on: an include cannot leave it' };
+  if (parts.includes('..')) return { wrong: 'leads out of the rules folder: an include cannot leave it' };
+  if (parts.some((part) => part === '' || part.startsWith('.')))
+    return { wrong: 'is not a path such as shared/people.yaml' };
+  if (value.length > 200) return { wrong: 'is longer than 200 characters' };
+  if (!value.endsWith('.yaml')) return { wrong: 'does not end in .yaml, as every rule file does' };
+  return parts.length === 1
+    ? { wrong: 'is read anyway: all *.yaml directly in the rules folder are; leave it out' }
+    : value;
+});
+
 export const ruleFileSchema = fields(
   'a rule file',
   {
@@ -355,11 +377,15 @@ export const ruleFileSchema = fields(
     ),
     schedules: optional(record('a map from names to schedules', scheduleSchema), doc('Hours.', '{ office: … }')),
     routes: optional(list(routeSchema, 'a list of routes'), doc('Exceptions, the first that matches wins.', '[ … ]')),
+    include: optional(
+      oneOrMore(located(includePath)),
+      doc(
+        'Files in folders below the rules folder that are read, too, see [files](#files). Those directly in it are read anyway.',
+        'shared/holidays.yaml',
+      ),
+    ),
   },
-  {
-    include:
-      'unknown key "include": all *.yaml directly in the rules folder are read, and a name may be used in one file and defined in another',
-  },
+  { includes: 'unknown key "includes": it is called "include"' },
 );
 
 export type RuleFile = ValueOf<typeof ruleFileSchema>;

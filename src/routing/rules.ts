@@ -29,6 +29,8 @@ export interface Person {
   /** When they work; absent: whenever they are there. */
   readonly hours?: Schedule;
   readonly absent?: readonly Period[];
+  /** When they are told nothing; their mail comes all the same. */
+  readonly quiet?: Schedule;
   readonly place: Place;
 }
 

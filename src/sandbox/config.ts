@@ -9,7 +9,7 @@ import { expectBareJid } from '../presence/jid.ts';
 import type { Cast } from './cast.ts';
 
 export const loopback = '127.0.0.1';
-export const usualPorts = { smtp: 2525, http: 8025, xmpp: 5222 } as const;
+export const usualPorts = { smtp: 2525, http: 8025, console: 8026, xmpp: 5222 } as const;
 
 /** The port if it is free, else 0: the system then gives another. Somebody may still be quicker; that is told. */
 export async function usualOrAny(port: number): Promise<number> {
@@ -32,6 +32,7 @@ export interface Surroundings {
   readonly rules: string;
   readonly smtpPort: number;
   readonly httpPort: number;
+  readonly consolePort: number;
   readonly sink: { readonly host: string; readonly port: number };
   readonly xmpp: { readonly host: string; readonly port: number; readonly password: string };
   /** Mail may go there, besides the domains of the rules. */
@@ -51,6 +52,7 @@ export function sandboxConfig(cast: Cast, around: Surroundings): Config {
       { host: loopback, port: 0, carriesMembers: true },
     ],
     http: { host: loopback, port: around.httpPort, hosts: [] },
+    console: { host: loopback, port: around.consolePort, urls: [] },
     peers: [{ network: '127.0.0.0/8', carriesMembers: false }],
     domains: [...new Set([...cast.mailDomains, ...around.strangers])],
     nextHops: {

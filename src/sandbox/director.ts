@@ -68,6 +68,12 @@ export interface DirectorOptions {
 export class Director {
   readonly #options: DirectorOptions;
   readonly #closed = new Map<string, () => void>();
+  /** What is being shown; null before the first. */
+  #scene: string | null = null;
+  /** Aborted: somebody has taken part, and the play stands still. */
+  #stopped = new AbortController();
+  #resumed = Promise.resolve();
+  #resume: () => void = () => undefined;
 
   constructor(options: DirectorOptions) {
     this.#options = options;
@@ -81,6 +87,26 @@ export class Director {
       for (const episode of programme.afterwards) await this.#play(episode, round === 0 ? 2 * firstPause : laterPause);
   }
 
+  /** What is being shown; null while it stands still. */
+  get scene(): string | null {
+    return this.#stopped.signal.aborted ? null : this.#scene;
+  }
+
+  /** Somebody plays with the people: they stay as that somebody wants them. */
+  standStill(): void {
+    if (this.#stopped.signal.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#resumed = promise;
+    this.#resume = resolve;
+    this.#stopped.abort();
+  }
+
+  goOn(): void {
+    if (!this.#stopped.signal.aborted) return;
+    this.#stopped = new AbortController();
+    this.#resume();
+  }
+
   hear(event: StoryEvent): void {
     if (event.event !== 'closed') return;
     const messageId = this.#options.messages.about(event.queueId)?.messageId;
@@ -89,7 +115,9 @@ export class Director {
 
   async #play(episode: Episode, pause: Duration): Promise<void> {
     const { people, scripts, clock, narration, signal } = this.#options;
+    if (this.#stopped.signal.aborted) await Promise.race([this.#resumed, aborted(signal)]);
     if (signal.aborted) return;
+    this.#scene = episode.title;
     narration.heading(episode.title);
     await people.become(episode.moods);
     await this.#wait(presenceTime);
@@ -104,11 +132,12 @@ export class Director {
       if (!(await this.#send({ ...episode.mail, messageId }))) return;
       const sentAt = clock.now();
       const { later } = episode;
+      const cut = AbortSignal.any([signal, this.#stopped.signal]);
       if (later) {
-        await clock.sleepUntil(sentAt + later.after, signal);
-        if (!signal.aborted) await people.become(later.moods, 'as they are');
+        await clock.sleepUntil(sentAt + later.after, cut);
+        if (!cut.aborted) await people.become(later.moods, 'as they are');
       }
-      await clock.sleepUntil(sentAt + episode.atMost, AbortSignal.any([signal, over.signal]));
+      await clock.sleepUntil(sentAt + episode.atMost, AbortSignal.any([cut, over.signal]));
     } finally {
       this.#closed.delete(messageId);
       await this.#wait(pause);
@@ -132,4 +161,11 @@ export class Director {
     const { clock, signal } = this.#options;
     return clock.sleepUntil(clock.now() + time, signal);
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }

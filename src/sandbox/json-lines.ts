@@ -20,6 +20,8 @@ export interface Ready {
   readonly smtp: { readonly host: string; readonly port: number };
   readonly xmpp: { readonly host: string; readonly port: number; readonly domain: string };
   readonly http: { readonly url: string };
+  /** For browsers. */
+  readonly console: { readonly url: string };
   readonly sink: { readonly host: string; readonly port: number; readonly maildir: string };
   readonly groups: readonly { readonly address: string; readonly members: readonly string[] }[];
   readonly people: readonly {
@@ -33,8 +35,8 @@ export interface Ready {
 }
 
 export function readyLine(ready: Ready): string {
-  const { smtp, xmpp, http, sink, groups, people } = ready;
-  return JSON.stringify({ event: 'ready', smtp, xmpp, http, sink, groups, people });
+  const { smtp, xmpp, http, console: pages, sink, groups, people } = ready;
+  return JSON.stringify({ event: 'ready', smtp, xmpp, http, console: pages, sink, groups, people });
 }
 
 /** Undefined for the kinds that are not printed. Only what the schema names leaves: programs rely on it. */
@@ -95,6 +97,7 @@ export const schema = {
       smtp: object({ host: string, port }),
       xmpp: object({ host: string, port, domain: string }),
       http: object({ url: string }),
+      console: object({ url: string }),
       sink: object({ host: string, port, maildir: string }),
       groups: { type: 'array', items: object({ address: string, members: strings }) },
       people: {

@@ -93,6 +93,22 @@ export class People {
     }
   }
 
+  /** How everybody is, as the play or its viewers want it. */
+  cast(): readonly { readonly name: string; readonly mood: Mood; readonly human: boolean }[] {
+    return [...this.#roles.values()].map(({ person, mood, human }) => ({ name: person.player.name, mood, human }));
+  }
+
+  /** Somebody answers by their own word, whatever their script says. False when nobody of that name can. */
+  async answer(name: string, to: string, shortId: string, answer: 'ack' | 'pass' | 'reply'): Promise<boolean> {
+    const role = this.#roles.get(name);
+    if (!role || role.human || role.person.mood === 'offline') return false;
+    const message = answer === 'reply' ? await this.#options.messages.byShortId(shortId) : undefined;
+    const mail = message && this.#inboxes.get(`${role.person.player.mailbox} ${message.messageId}`);
+    if (mail) await this.#options.reply(role.person.player, mail);
+    else await role.person.say(to, `${answer === 'reply' ? 'ack' : answer} ${shortId}`);
+    return true;
+  }
+
   /** A mail has come to its mailbox. */
   receive(mail: SunkMail): void {
     if (mail.messageId === undefined) return;

@@ -7,6 +7,7 @@
 //   mail-sink.ts   where all mail ends                storyteller.ts, telling.ts what is printed for people
 //   welcome.ts     what is said first                 json-lines.ts              what is printed for programs
 //   scenery.ts     the stand-ins                      narration.ts               who is told what happens
+//   play.ts        what viewers of its console may do, paced-clock.ts           time, as ever or faster for them
 //   day.ts, played-day.ts, fast-clock.ts              a whole day in a minute (--speed)
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,6 +17,7 @@ import type { SandboxOptions } from '../cli/program.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import { type Clock, type Duration, day } from '../clock.ts';
 import type { Config } from '../config.ts';
+import type { Play } from '../console/web/play.ts';
 import type { Log } from '../log.ts';
 import { describeError } from '../mail/error.ts';
 import type { Operations } from '../operations.ts';
@@ -32,7 +34,9 @@ import { programmeOf, strangersDomain } from './episodes.ts';
 import type { Ready } from './json-lines.ts';
 import { Messages } from './messages.ts';
 import { narrateForPeople, narrateForPrograms } from './narration.ts';
+import { PacedClock } from './paced-clock.ts';
 import { People, splitJid } from './people.ts';
+import { playFor } from './play.ts';
 import { beginDay, followWork, narrateDay, playDay, recordDay, seeded } from './played-day.ts';
 import type { Reaction } from './reaction.ts';
 import { everybodyKnown, peoplesPassword, type Scenery, setUp, type Undo } from './scenery.ts';
@@ -42,6 +46,7 @@ import { Storyteller } from './storyteller.ts';
 export interface Started {
   readonly smtp: readonly { readonly host: string; readonly port: number }[];
   readonly http: { readonly host: string; readonly port: number };
+  readonly console: string | null;
   readonly operations: Operations;
   readonly watcher: Watcher;
   stop(): Promise<void>;
@@ -56,6 +61,7 @@ export interface SandboxDeps {
       readonly onFatal: (error: Error) => void;
       readonly anyRuleMode: true;
       readonly clock: Clock;
+      readonly play: Play | null;
     },
   ) => Promise<Started>;
   readonly clock: Clock;
@@ -102,7 +108,7 @@ class SandboxFailed extends Error {
   override readonly name = 'SandboxFailed';
 }
 
-interface Play {
+interface Staging {
   readonly options: SandboxOptions;
   readonly deps: SandboxDeps;
   readonly rules: Rules;
@@ -115,12 +121,14 @@ interface Play {
 }
 
 /** Starts everything in the order in which it needs each other, and stays until the end is asked for. */
-async function play({ options, deps, rules, folder, scratch, undo, ended }: Play): Promise<void> {
+async function play({ options, deps, rules, folder, scratch, undo, ended }: Staging): Promise<void> {
   const { terminal } = deps;
   const { signal } = ended;
   const fast = options.speed === null ? null : beginDay(deps.clock.now(), options);
   if (fast) undo.push(async () => fast.clock.stop());
-  const clock = fast?.clock ?? deps.clock;
+  // One time for all, so that what is made faster is made faster together.
+  const paced = new PacedClock(deps.clock);
+  const clock = fast?.clock ?? paced;
   const fail = (what: string) => (error: unknown) => {
     if (!signal.aborted) ended.abort(new SandboxFailed(`${what}: ${describeError(error)}`, { cause: error }));
   };
@@ -187,8 +195,9 @@ async function play({ options, deps, rules, folder, scratch, undo, ended }: Play
   const config = await configFor(cast, scenery, folder, scratch, fast?.lasts ?? 0);
   const pointsman = await deps.start(config, {
     log: scenery.log,
-    anyRuleMode: true,
     clock,
+    play: fast ? null : playFor({ cast, people, director, clock: paced, send, bot: config.xmpp?.jid ?? '' }),
+    anyRuleMode: true,
     onFatal: fail('the store has failed'),
     onEvent(event) {
       if (fast) followWork(fast.clock, event);
@@ -224,7 +233,8 @@ async function play({ options, deps, rules, folder, scratch, undo, ended }: Play
     if (options.record !== null) await recordDay(fast, resolve(options.record), pointsman.operations);
   } else {
     director.run().catch(fail('the play has failed'));
-    await clock.sleepUntil(options.for === null ? Number.POSITIVE_INFINITY : clock.now() + options.for, signal);
+    const end = options.for === null ? Number.POSITIVE_INFINITY : deps.clock.now() + options.for;
+    await deps.clock.sleepUntil(end, signal);
     if (signal.reason instanceof SandboxFailed) throw signal.reason;
   }
   await narration.end();
@@ -246,13 +256,19 @@ async function configFor(
     rules,
     smtpPort: await usualOrAny(usualPorts.smtp),
     httpPort: await usualOrAny(usualPorts.http),
+    consolePort: await usualOrAny(usualPorts.console),
     sink: scenery.sinkAt,
     xmpp: { ...scenery.xmppAt, password: scenery.botPassword },
     strangers: [strangersDomain],
   });
 }
 
-function readyFacts({ smtp, http }: Started, { sink, sinkAt, xmppAt }: Scenery, cast: Cast, rules: Rules): Ready {
+function readyFacts(
+  { smtp, http, console: pages }: Started,
+  { sink, sinkAt, xmppAt }: Scenery,
+  cast: Cast,
+  rules: Rules,
+): Ready {
   const [front] = smtp;
   if (!front) throw new Error('Pointsman listens nowhere');
   const hasAccount = (name: string) => cast.players.some((player) => player.name === name);
@@ -260,6 +276,7 @@ function readyFacts({ smtp, http }: Started, { sink, sinkAt, xmppAt }: Scenery, 
     smtp: { host: front.host, port: front.port },
     xmpp: { ...xmppAt, domain: cast.domain },
     http: { url: `http://${http.host}:${http.port}` },
+    console: { url: pages ?? '' },
     sink: { ...sinkAt, maildir: sink.maildir },
     groups: cast.groups.map(({ address, members }) => ({ address, members })),
     people: [...rules.people.values()].map(({ name, jid, mail }) => ({

@@ -17,7 +17,7 @@ export interface WelcomeFacts {
 }
 
 export function welcome({ ready, cast, password, state, log, took, command }: WelcomeFacts): string {
-  const { smtp, xmpp, http, sink } = ready;
+  const { smtp, xmpp, http, console: pages, sink } = ready;
   const group = ready.groups[0];
   const somebody = cast.players[1] ?? cast.players[0];
   const port = String(smtp.port);
@@ -27,6 +27,7 @@ export function welcome({ ready, cast, password, state, log, took, command }: We
       'somebody takes care of it, and moves on when nobody does. Everything is on this machine only and is',
       'gone when this ends (Ctrl-C).',
     ],
+    ['See it, and play with it, in a browser', `  ${pages.url}/`],
     [
       'What runs',
       `  mail in    ${smtp.host}:${port}   send here with any SMTP client`,

@@ -39,7 +39,7 @@ export class Connection {
   #secure = false;
   /** A handshake is under way: nothing can be said, and nobody is there to wait for. */
   #upgrading = false;
-  #corked = false;
+  #said = '';
   #ending = false;
   #closed = false;
   #lingers: NodeJS.Timeout | undefined;
@@ -71,16 +71,20 @@ export class Connection {
   say(text: string): void {
     const socket = this.#socket;
     if (this.#ending || this.#upgrading || socket.destroyed || !socket.writable) return;
-    if (!this.#corked) {
-      this.#corked = true;
-      socket.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        socket.uncork();
-      });
-    }
+    if (this.#said === '') process.nextTick(() => this.#flush());
+    this.#said += `${text}\r\n`;
+    // So that a peer that pipelines and does not read is waited for: see whenRead.
+    if (this.#said.length > 4_096) this.#flush();
+  }
+
+  /** What was said in this turn, in one write. */
+  #flush(): void {
+    const said = this.#said;
+    if (said === '') return;
+    this.#said = '';
+    if (this.#socket.destroyed || !this.#socket.writable) return;
     // Replies are ASCII but for what an Intake says of an address.
-    socket.write(`${text}\r\n`, /[^\x00-\x7f]/.test(text) ? 'utf8' : 'latin1');
+    this.#socket.write(said, /[^\x00-\x7f]/.test(said) ? 'utf8' : 'latin1');
   }
 
   /** When the peer reads its replies: one that pipelines and never reads must not fill our memory. */
@@ -93,6 +97,7 @@ export class Connection {
   /** What was said is sent; nothing more is heard. `quit`: the peer said its last word first, and sends nothing more. */
   end(quit = false): void {
     if (this.#ending || this.#closed) return;
+    this.#flush();
     this.#ending = true;
     this.#parser.close();
     if (this.#upgrading) {
@@ -118,7 +123,7 @@ export class Connection {
     this.#parser.close();
     this.#upgrading = true;
     // The 220 must be on the wire before TLS takes the socket.
-    plain.uncork();
+    this.#flush();
     plain.removeAllListeners();
     plain.setTimeout(0);
     plain.on('error', (error) => this.#speaker.onFailure(describeError(error)));
@@ -163,7 +168,12 @@ export class Connection {
       if (!this.#ending) this.#speaker.onFailure(describeError(error));
     });
     // The peer has said its last word; what it had asked for is still answered.
-    socket.on('end', () => this.whenRead(() => this.#socket.end()));
+    socket.on('end', () =>
+      this.whenRead(() => {
+        this.#flush();
+        this.#socket.end();
+      }),
+    );
     socket.on('close', () => this.#close());
     // Not as setTimeout's own listener, which hears of it only once.
     socket.on('timeout', () => this.#speaker.onIdle());

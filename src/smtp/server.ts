@@ -262,6 +262,11 @@ class Listener extends SMTPServer {
     });
   }
 
+  /** No PROXY protocol here, and no id drawn by chance: a connection begins in the turn in which it came. */
+  override _handleProxy(_socket: Socket, begin: (error: null, options: { id: string }) => void): void {
+    begin(null, { id: '' });
+  }
+
   // The one place where smtp-server makes its connections.
   override connect(socket: Socket): void {
     socket.setNoDelay(true);

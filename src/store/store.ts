@@ -246,6 +246,11 @@ export interface Store {
   settle(settlements: readonly Settlement[], also: Consequences): Promise<Written>;
   /** Held deliveries of the group (the oldest `limit` of them) become due at `at`, oldest first; answers how many. */
   wakeHeld(group: GroupName, at: Instant, limit?: number): Promise<number>;
+  /** What is queued or held, and had by nobody, gets another plan; `stale` when somebody has it or it is over. @throws ShortIdTaken */
+  replan(
+    change: DeliveryRef & { plan: Plan; tracked: Tracked | null; at: Instant },
+    also: Consequences,
+  ): Promise<Written>;
 
   // Watch, escalate, close
   /** Compare-and-set on `tracked` (revision) with all that follows from it. The step timer is set from nextStepAt. */

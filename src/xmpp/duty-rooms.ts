@@ -141,6 +141,7 @@ export class DutyRooms implements RoomEvents {
       if (state.in && hidden > 0) {
         faults.push({
           id: 'duty-room-hides-jids',
+          about: room,
           severity: 'error',
           since: state.since,
           text: `the duty room ${room} does not show who ${hidden} of its occupants are, so nobody counts as present in it`,
@@ -149,6 +150,7 @@ export class DutyRooms implements RoomEvents {
       } else if (!state.in && now - state.since >= patience) {
         faults.push({
           id: 'duty-room-not-entered',
+          about: room,
           severity: 'warning',
           since: state.since,
           text: `not in the duty room ${room}: ${state.why}`,

@@ -135,6 +135,7 @@ export class Remotes {
 export function silentFault({ domain, since }: { readonly domain: string; readonly since: Instant }): PresenceFault {
   return {
     id: 'xmpp-domain-silent',
+    about: domain,
     severity: 'warning',
     since,
     text: `the XMPP server of ${domain} cannot be reached from ours: the presence of its people is not known`,

@@ -224,6 +224,7 @@ function notShared(
   return [
     {
       id,
+      about: 'presence',
       severity: 'warning',
       since: Math.min(...people.map(([, since]) => since)),
       text: `${names.join(', ')}${more} ${what}: whether they are there is not known`,

@@ -348,6 +348,130 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
       });
     });
 
+    describe('planning anew', () => {
+      const other = { ...make.groupPlan, group: 'other', rulesVersion: 'def456def456' };
+      const held = async () => {
+        await store.accept(make.groupAcceptance(a));
+        await claim(['attempt']);
+        await store.settle([{ ...ref, to: 'held', until: t0 + hour }], {});
+      };
+      const noted = make.event(a, { action: 'planned anew' });
+
+      it('a held one is held for its new group, tracked under its new plan, and keeps its short id', async () => {
+        await held();
+        const before = await store.tracked(ref);
+        const tracked = make.trackedOf(a, { plan: other, shortId: 'zzzz' });
+        expect(await store.replan({ ...ref, plan: other, tracked, at: t0 }, { events: [noted] })).toBe('done');
+        opened = await opened.reopen();
+        store = opened.store;
+        expect(await only()).toMatchObject({ plan: other, state: 'held' });
+        const after = await store.tracked(ref);
+        expect(after).toEqual({ ...before, plan: other, revision: (before?.revision ?? 0) + 1 });
+        expect((await store.events(a)).at(-1)).toEqual(noted);
+        expect(await store.wakeHeld('support', t0)).toBe(0);
+        expect(await store.wakeHeld('other', t0)).toBe(1);
+      });
+
+      it('for no group: no longer held, and nobody’s task', async () => {
+        await held();
+        expect(await store.replan({ ...ref, plan: make.pass, tracked: null, at: t0 + second }, {})).toBe('done');
+        expect(await only()).toMatchObject({ plan: make.pass, state: 'queued' });
+        expect(await store.tracked(ref)).toMatchObject({
+          state: 'withdrawn',
+          closedBy: 'reload',
+          closedAt: t0 + second,
+        });
+        expect((await store.history()).held).toEqual([]);
+        const { deliveries, tracked } = await store.counts();
+        expect([deliveries.held, deliveries.queued, tracked.withdrawn]).toEqual([0, 1, 1]);
+      });
+
+      it('what was not tracked is from now on; a short id in use is refused', async () => {
+        await store.accept(make.groupAcceptance(b));
+        await store.accept(
+          make.acceptance(a, { deliveries: [make.delivery(0, { plan: { ...make.groupPlan, policy: null } })] }),
+        );
+        const again = make.trackedOf(a, { shortId: (await store.tracked({ queueId: b, seq: 0 }))?.shortId ?? '' });
+        await expect(store.replan({ ...ref, plan: other, tracked: again, at: t0 }, {})).rejects.toThrow(ShortIdTaken);
+        expect(await only()).toMatchObject({ plan: { group: 'support' } });
+        const tracked = make.trackedOf(a, { plan: other });
+        expect(await store.replan({ ...ref, plan: other, tracked, at: t0 }, {})).toBe('done');
+        expect(await store.tracked(ref)).toMatchObject({ plan: other, state: 'waiting' });
+      });
+
+      it('is stale once somebody has it, and for what has ended or never was', async () => {
+        await held();
+        const tracked = await store.tracked(ref);
+        if (!tracked) throw new Error('not tracked');
+        await store.advance(
+          { ...tracked, state: 'tracked', owner: 'alice', ownedSince: t0, revision: tracked.revision + 1 },
+          {},
+        );
+        const change = { ...ref, plan: other, tracked: make.trackedOf(a, { plan: other }), at: t0 };
+        expect(await store.replan(change, { events: [noted] })).toBe('stale');
+        expect(await only()).toMatchObject({ plan: { group: 'support' }, state: 'held' });
+        expect(await store.events(a)).not.toContainEqual(noted);
+        await store.settle([{ ...ref, ...delivered }], {});
+        expect(await store.replan({ ...change, tracked: null }, {})).toBe('stale');
+        expect(await store.replan({ ...change, queueId: c }, {})).toBe('stale');
+      });
+    });
+
+    describe('recordings', () => {
+      it('say where mail went, who had it besides, and what escalation did with it', async () => {
+        await store.accept(make.groupAcceptance(a));
+        await store.accept(make.acceptance(b));
+        const choice = {
+          kind: 'member',
+          person: 'alice',
+          mailbox: alice,
+          also: [{ person: 'bob', mailbox: alice }],
+          group: 'second',
+          considered: [],
+          because: ['to all of them'],
+        } as const;
+        const snapshot = { now: t0, people: {}, lastInGroup: null, excluded: {}, holdUntil: null };
+        const plan = { ...make.groupPlan, mode: 'observe' as const };
+        await store.record({
+          decisions: [{ ...ref, id: 'd1', at: t0, why: 'dispatch', plan, snapshot, choice }],
+          events: [
+            {
+              event: 'forwarded',
+              at: t0 + second,
+              ...ref,
+              to: alice,
+              person: 'alice',
+              nextHop: 'inside',
+              reply: '250',
+            },
+            { event: 'escalated', at: t0 + minute, ...ref, step: 'next', trigger: 'passed', from: 'alice', to: 'bob' },
+          ],
+        });
+        const span = { since: t0, until: t0 + second, limit: 10 };
+        const [first, second_] = await store.recorded(span);
+        expect(first?.deliveries).toEqual([
+          {
+            seq: 0,
+            address: make.support,
+            plan: { kind: 'group', group: 'support' },
+            person: 'alice',
+            mailbox: alice,
+            choice: 'member',
+            also: ['bob'],
+            of: 'second',
+            because: ['group address', 'to all of them'],
+            givenAt: t0 + second,
+            moves: [{ at: t0 + minute, trigger: 'passed', from: 'alice', to: 'bob' }],
+            closed: null,
+          },
+        ]);
+        expect(second_?.deliveries).toMatchObject([{ plan: { kind: 'pass' }, choice: null, person: null }]);
+        expect((await store.recorded({ ...span, after: a })).map(({ facts }) => facts.queueId)).toEqual([b]);
+        expect(await store.recorded({ ...span, since: t0 + 1 })).toEqual([]);
+        expect((await store.recorded({ ...span, limit: 1 })).map(({ facts }) => facts.queueId)).toEqual([a]);
+      });
+    });
+
     describe('compare and set', () => {
       const taken = (owner: string, revision = 1) =>
         make.trackedOf(a, { revision, state: 'tracked', owner, ownedSince: t0, nextStepAt: t0 + hour });

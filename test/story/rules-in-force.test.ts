@@ -13,6 +13,7 @@ people:
   dave: { mail: dave@example.org, capacity: 2 }
 groups:
   held: { address: held@example.org, members: [alice, bob], strategy: longest-idle, hold: 1h, pace: 1m, fallback: { person: carol }, policy: slow }
+  rush: { address: rush@example.org, members: [alice], hold: 1h, pace: none, fallback: { person: carol }, policy: none }
   small: { address: small@example.org, members: [dave], hold: 1h, pace: none, fallback: { person: carol }, policy: slow }
   offer: { address: offer@example.org, members: [alice, bob, dave], strategy: first-to-claim, fallback: { person: carol }, policy: slow }
   first: { address: first@example.org, members: [alice], fallback: [{ group: small }, { hold: 10m }, everyone], policy: slow }
@@ -70,6 +71,21 @@ describe('a hold', () => {
       await story.quiet();
     }
     expect(story.shipped.map(({ shipment }) => shipment.queueId)).toEqual([...ids, late]);
+  });
+
+  it('without a pace lets all of them out at once, each waking the next', async () => {
+    await begin();
+    const ids = [];
+    for (let n = 0; n < 4; n += 1) {
+      ids.push(await story.mail('rush@example.org', { subject: `number ${n}` }));
+      await story.clock.advance(second);
+    }
+    await story.quiet();
+    expect(story.shipped).toEqual([]);
+    // Only the head of the line is woken by who comes; the clock stands still from here on.
+    story.presence('alice', 'available');
+    await story.quiet();
+    expect(story.shipped.map(({ shipment }) => shipment.queueId)).toEqual(ids);
   });
 
   it('survives a restart', async () => {

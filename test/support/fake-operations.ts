@@ -217,6 +217,11 @@ export function fakeOperations(over: Partial<Operations> = {}): FakeOperations {
       rows: [{ nextHop: 'inside', total: 3, onHold: 1, ages: [1, 0, 2] }],
     }),
     listTracked: async () => [sampleTracked],
+    soonest: async () => [sampleTracked],
+    candidates: async () => ({ tracked: sampleTracked, considered: sampleDecision.choice.considered }),
+    reassign: async () => sampleTracked,
+    snooze: async () => sampleTracked,
+    groups: () => [],
     ack: async (id, by) =>
       known(id)
         ? { kind: 'done', tracked: { ...sampleTracked, state: 'acknowledged', closedBy: by, closedAt: sampleNow } }

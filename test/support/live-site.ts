@@ -1,20 +1,21 @@
 // A whole site for the live stories: Postfix in front, Pointsman, Postfix behind with the Maildirs, Prosody, and people.
 // Configured as docs/operate/ says, with other ports.
 import { freePorts } from './free-port.ts';
-import { People, type Person } from './person.ts';
+import { type Peer, People, type Person } from './person.ts';
 import { PointsmanProcess } from './pointsman-process.ts';
 import { documented, Postfix } from './postfix.ts';
 import { Prosody } from './prosody-server.ts';
 import { SmtpTalk } from './smtp-talk.ts';
 
 const passwords = { pointsman: 'p-1', anna: 'a-2', bert: 'b-3', cleo: 'c-4', mallory: 'm-5' };
+export const accounts = passwords;
 export const room = 'support@rooms.example.test';
 export const bot = 'pointsman@example.test';
 
-export interface LiveSite extends AsyncDisposable {
+export interface LiveSite<Server extends Peer & AsyncDisposable = Prosody> extends AsyncDisposable {
   readonly front: Postfix;
   readonly back: Postfix;
-  readonly prosody: Prosody;
+  readonly prosody: Server;
   readonly pointsman: PointsmanProcess;
   readonly people: People;
   readonly anna: Person;
@@ -27,7 +28,15 @@ export interface LiveSite extends AsyncDisposable {
   post(to: string, subject: string, options?: { from?: string; content?: Buffer }): Promise<void>;
 }
 
-export async function openLiveSite(rules: string): Promise<LiveSite> {
+export function openLiveSite(rules: string): Promise<LiveSite> {
+  return openSiteOn(rules, Prosody.start({ domain: 'example.test', accounts: passwords, sharedRoster: true }));
+}
+
+/** On another chat server, with the same accounts. */
+export async function openSiteOn<Server extends Peer & AsyncDisposable>(
+  rules: string,
+  server: Promise<Server>,
+): Promise<LiveSite<Server>> {
   const [frontPort, smtpPort, backPort, httpPort] = (await freePorts(4)) as [number, number, number, number];
   const ports = { 10025: smtpPort, 10026: backPort };
   const members = ['anna', 'bert', 'cleo', 'chief', 'duty'].map((name) => `${name}@example.test`);
@@ -57,7 +66,7 @@ ${documented('front main.cf', ports)}`,
         mailboxes: [...members, 'plain@desk.example.test'],
       }),
     ),
-    open(Prosody.start({ domain: 'example.test', accounts: passwords, sharedRoster: true })),
+    open(server),
   ]);
   const people = undo.use(new People(prosody));
   const pointsman = undo.use(

@@ -37,6 +37,8 @@ const known = {
     isHere: () => existsSync('/usr/lib/dovecot/lmtp') && programPath('dovecot') !== undefined,
   },
   ejabberd: { debian: 'ejabberd', long: true, isHere: () => programPath('ejabberdctl') !== undefined },
+  profanity: program('profanity'),
+  tmux: program('tmux'),
   slixmpp: {
     debian: 'python3-slixmpp',
     isHere: () => existsSync(systemPython) && spawnSync(systemPython, ['-c', 'import slixmpp']).status === 0,

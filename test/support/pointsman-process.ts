@@ -10,7 +10,7 @@ import { controlSocketIn } from '../../src/console/server.ts';
 import type { State } from '../../src/presence/presence.ts';
 import { Child, type Exit, run } from './child.ts';
 import { Journal } from './journal.ts';
-import type { Prosody } from './prosody-server.ts';
+import type { Peer } from './person.ts';
 import { type TempFolder, tempFolder } from './temp-folder.ts';
 
 export interface LogLine {
@@ -28,7 +28,7 @@ export interface PointsmanOptions {
   readonly domains: readonly string[];
   /** Text of the one rule file. */
   readonly rules: string;
-  readonly xmpp?: { readonly server: Prosody; readonly account: string; readonly password: string };
+  readonly xmpp?: { readonly server: Peer; readonly account: string; readonly password: string };
   /** More files beside pointsman.yaml, for our eyes alone. */
   readonly files?: Readonly<Record<string, string>>;
   /** More of pointsman.yaml. */
@@ -86,6 +86,11 @@ export class PointsmanProcess implements AsyncDisposable {
     const pointsman = new PointsmanProcess(options, folder);
     await pointsman.writeRules(options.rules);
     return pointsman;
+  }
+
+  /** `*.yaml` in it are the rules. */
+  get rulesFolder(): string {
+    return join(this.#folder.path, 'rules');
   }
 
   async writeRules(text: string): Promise<void> {

@@ -48,6 +48,12 @@ export interface Said {
 const accepted: Outcome = { kind: 'accepted', reply: { code: 250, enhanced: '2.0.0', text: 'Ok' } };
 const nextHop = { name: 'default', host: '127.0.0.1', port: 10026, tls: 'none', maxConnections: 5 } as const;
 
+function rulesOf(text: string): Rules {
+  const loaded = parseRules([{ name: 'rules/test.yaml', text }]);
+  if (!loaded.rules) throw new Error(loaded.problems.map(({ message }) => message).join('\n'));
+  return loaded.rules;
+}
+
 export class Story {
   readonly clock = new TestClock();
   readonly folder = mkdtempSync(join(tmpdir(), 'pointsman-story-'));
@@ -69,6 +75,7 @@ export class Story {
   freeSpace = 1_000_000;
   /** For the stories that begin after. */
   static limits: Partial<Config['limits']> = {};
+  static queue: Partial<Config['queue']> = {};
   link: LinkStatus = { state: 'up', since: 0 };
   /** While set, instant messages fail. */
   mute = false;
@@ -81,9 +88,13 @@ export class Story {
   #markKey: string | undefined;
 
   constructor(rules: string) {
-    const loaded = parseRules([{ name: 'rules/test.yaml', text: rules }]);
-    if (!loaded.rules) throw new Error(loaded.problems.map(({ message }) => message).join('\n'));
-    this.rules = loaded.rules;
+    this.rules = rulesOf(rules);
+  }
+
+  /** Other rules come into force. `asleep`: while no Pointsman runs, so that nobody is told. */
+  reload(rules: string, { asleep = false } = {}): void {
+    this.rules = rulesOf(rules);
+    if (!asleep) this.relay.rulesChanged();
   }
 
   /** @param markKey as where an MTA asks us about all its mail */
@@ -112,6 +123,7 @@ export class Story {
           keepContent: hour,
           reportLifetime: 2 * day,
           delayNotice: 4 * hour,
+          ...Story.queue,
         },
         reports: { languages: [] },
         postmaster: expectMailbox('chief@example.org'),

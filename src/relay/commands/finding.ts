@@ -54,11 +54,9 @@ async function meant({ stage, person, command }: Request): Promise<readonly Trac
   if (!ofOthers || (mine.length > 0 && command.verb !== 'redirect' && command.verb !== 'claim')) return mine;
   const others = (await openFor(stage, person)).filter(({ owner }) => owner !== person.name);
   const free = command.verb === 'claim' || command.verb === 'ack' || command.verb === 'yes';
-  return free
-    ? others.filter(({ state }) => state === 'tracked')
-    : command.verb === 'redirect'
-      ? [...mine, ...others]
-      : others;
+  const open = others.filter(({ state }) => state === 'tracked');
+  // Who claims when there is nothing to claim of others means what they were given.
+  return free ? (open.length > 0 ? open : mine) : command.verb === 'redirect' ? [...mine, ...others] : others;
 }
 
 /** Open messages of the groups somebody is in; of all groups for an operator. */

@@ -74,7 +74,7 @@ function membersOf({ stage, p, ...request }: Request, { members }: Group): strin
     const until = away?.until ? timeFor({ stage, p, ...request }, away.until) : null;
     const open = stage.ledger.open(name);
     const status = presence.status === undefined ? '' : ` “${oneLine(presence.status, 40)}”`;
-    return `${name} ${away ? p.awayUntil(until) : presence.state}${status}${open === 0 ? '' : `, ${p.openCount(open)}`}`;
+    return `${name} ${away?.by === name ? p.awayUntil(until) : presence.state}${status}${open === 0 ? '' : `, ${p.openCount(open)}`}`;
   });
   const more = members.length > words.length ? [p.more(members.length - words.length)] : [];
   return [...words, ...more].join('; ');

@@ -8,7 +8,7 @@ export async function away(request: Request): Promise<Answer> {
   const { stage, person, command, p } = request;
   const now = stage.clock.now();
   const until = untilOf(request, now);
-  await stage.absences.setAway(person.name, { until });
+  await stage.absences.setAway(person.name, { until }, now);
   stage.log.info({ person: person.name, until }, 'has said away');
   const open = (await stage.store.openTracked({ owner: person.name })).length;
   return p.away(until === null ? null : timeFor(request, until), command.verb === 'away' ? open : 0);
@@ -18,7 +18,7 @@ export async function away(request: Request): Promise<Answer> {
 export async function back({ stage, person, p }: Request): Promise<Answer> {
   const now = stage.clock.now();
   if (!stage.absences.away(person.name, now)) return p.notAway;
-  await stage.absences.setAway(person.name, undefined);
+  await stage.absences.setAway(person.name, undefined, now);
   stage.log.info({ person: person.name }, 'is back');
   let woken = 0;
   for (const group of groupsOf(stage, person)) woken += await stage.store.wakeHeld(group, now);

@@ -5,7 +5,6 @@ import type { Envelope } from '../../mail/envelope.ts';
 import { describeError } from '../../mail/error.ts';
 import { readFacts } from '../../mail/header.ts';
 import { type Mailbox, nullReversePath } from '../../mail/path.ts';
-import { newQueueId } from '../../mail/queue-id.ts';
 import { isFaultId, kindOf, thresholds } from '../../notify/faults.ts';
 import type { NotifyTarget } from '../../notify/notifier.ts';
 import { clockTime } from '../../notify/phrases.ts';
@@ -176,7 +175,7 @@ function reportOf(fault: Fault): FaultReport {
 /** From the null reverse-path: no report comes back of it, and it is nobody's mail to answer. */
 async function mail(stage: Stage, to: Mailbox, fault: Fault, text: string): Promise<void> {
   const now = stage.clock.now();
-  const queueId = newQueueId(now, stage.random);
+  const queueId = stage.queueIds.next(now);
   const { hostname } = stage.config;
   const subject = `[Pointsman ${hostname}] f${fault.number} ${fault.severity}: ${fault.kind}`;
   const ascii = (words: string) => words.replace(/[^\x20-\x7e]/g, '?');

@@ -15,6 +15,8 @@ export interface Desk {
   raise(kind: FaultId, subject: string, text: string): Promise<void>;
   /** Its cause is gone. */
   clear(kind: FaultId, subject: string): Promise<void>;
+  /** What open faults of this kind are about. */
+  subjects(kind: FaultId): Promise<readonly string[]>;
   /** A command about a fault (`claim f3`), or about the only one there is; null when it is about something else. */
   answer(request: Request, delayed: boolean): Promise<{ readonly text: string } | null>;
   /** Lines for the list of an operator. */
@@ -149,6 +151,10 @@ export function createDesk(stage: Stage, announcer: Announcer): Desk {
   return {
     raise,
     clear,
+
+    async subjects(kind) {
+      return [...(await opened()).values()].flatMap((fault) => (fault.kind === kind ? [fault.subject] : []));
+    },
 
     async answer(request, delayed) {
       const { command, person, p, seen } = request;

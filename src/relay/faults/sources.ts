@@ -115,12 +115,7 @@ export function createSources(stage: Stage, desk: Desk): Sources {
     if (queued > thresholds.queueLong) await desk.raise('queue-long', 'queue', `${queued} deliveries are queued.`);
     else if (queued < thresholds.queueLong * 0.8) await desk.clear('queue-long', 'queue');
 
-    const link = stage.watcher.link();
-    const down =
-      link.state !== 'up' && link.state !== 'off' && now - Math.max(link.since, stage.startedAt) > thresholds.linkDown;
-    if (down)
-      await desk.raise('xmpp-link-down', 'xmpp', `No session with the XMPP server: ${link.reason ?? link.state}.`);
-    else if (link.state === 'up' || link.state === 'off') await desk.clear('xmpp-link-down', 'xmpp');
+    await judgePresence(stage, desk, now);
 
     const { lately, lastAt } = desk.strangers();
     if (lately > thresholds.strangersPerMinute) {
@@ -174,6 +169,36 @@ export function createSources(stage: Stage, desk: Desk): Sources {
     },
   };
 }
+
+/** What the watcher says is wrong. While the link is down nothing is known of people and rooms: those stay as they are. */
+async function judgePresence(stage: Stage, desk: Desk, now: Instant): Promise<void> {
+  const link = stage.watcher.link();
+  const found = stage.watcher.faults?.() ?? [];
+  const linkFault = found.find(({ id }) => id.startsWith('xmpp-link-'));
+  const down = now - Math.max(link.since, stage.startedAt) > thresholds.linkDown;
+  if (link.state === 'up' || link.state === 'off') await desk.clear('xmpp-link-down', 'xmpp');
+  else if (linkFault || down) {
+    const way = linkFault ? ` Way out: ${linkFault.action}.` : '';
+    await desk.raise('xmpp-link-down', 'xmpp', `No session with the XMPP server: ${link.reason ?? link.state}.${way}`);
+  }
+  if (link.state !== 'up') return;
+  for (const kind of presenceKinds) {
+    const wrong = found.filter(({ id }) => id === kind);
+    for (const { about, text } of wrong) await desk.raise(kind, about, sentence(text));
+    for (const subject of await desk.subjects(kind))
+      if (!wrong.some(({ about }) => about === subject)) await desk.clear(kind, subject);
+  }
+}
+
+const presenceKinds = [
+  'presence-refused',
+  'presence-not-answered',
+  'xmpp-domain-silent',
+  'duty-room-hides-jids',
+  'duty-room-not-entered',
+] as const;
+
+const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
 async function judge(
   desk: Desk,

@@ -4,6 +4,7 @@ import { operator } from './0002-operator.ts';
 import { contentFiles } from './0003-content-files.ts';
 import { pledge } from './0004-pledge.ts';
 import { faults } from './0005-faults.ts';
+import { passing } from './0006-passing.ts';
 import type { Migration } from './migration.ts';
 
-export const sqliteMigrations: readonly Migration[] = [start, operator, contentFiles, pledge, faults];
+export const sqliteMigrations: readonly Migration[] = [start, operator, contentFiles, pledge, faults, passing];

@@ -4,6 +4,7 @@
 import type { Duration } from '../../clock.ts';
 import { mayWaitForSync, reads, type VerbName } from './company.ts';
 import { scheduleRetirement } from './messages.ts';
+import { concerned, type Passing, readPassing, unfold } from './passing.ts';
 import type { Sql } from './sql.ts';
 import { verbs } from './verbs.ts';
 import { type Answer, failureOf, isBeyondRepair } from './wire.ts';
@@ -34,6 +35,9 @@ export class BatchRunner {
   #synced = true;
   /** Changes of this batch's verbs so far. */
   readonly #counted = new Map<string, number>();
+  readonly #passing: Passing = new Map();
+  /** A verb of this batch has changed it. */
+  #moved = false;
 
   /** `remove`: a content file whose row has gone for good. */
   constructor(sql: Sql, keepContent: Duration, remove: (file: string) => void = () => undefined) {
@@ -43,10 +47,11 @@ export class BatchRunner {
     for (const row of sql.all<{ name: string; value: number }>('SELECT name, value FROM counters')) {
       this.#counters.set(row.name, row.value);
     }
+    readPassing(sql, this.#passing);
   }
 
   run(requests: readonly VerbRequest[]): BatchResult {
-    if (requests.every((request) => reads.has(request.verb))) {
+    if (requests.every(({ verb, args }) => reads.has(verb) && concerned(this.#passing, verb, args).length === 0)) {
       const errors: unknown[] = [];
       const answers = requests.map((request) => this.#read(request, errors));
       return { answers, committed: 0, fatal: errors.find(isBeyondRepair) };
@@ -54,7 +59,9 @@ export class BatchRunner {
     try {
       this.#sync(!requests.every((request) => mayWaitForSync(request.verb, request.args)));
       this.#sql.run('BEGIN IMMEDIATE');
-      const answers = requests.map((request) => this.#write(request));
+      const answers = requests.map((request) =>
+        requests.length === 1 || isShort(request.verb) ? this.#unguarded(request) : this.#write(request),
+      );
       this.#writeCounters();
       this.#sql.run('COMMIT');
       this.#keepCounters();
@@ -65,11 +72,13 @@ export class BatchRunner {
       const fatal = this.#rollBack() ?? (isBeyondRepair(error) ? error : undefined);
       this.#counted.clear();
       this.#gone.length = 0;
+      if (fatal === undefined) this.#putBack();
       if (fatal === undefined && requests.length > 1) return this.#oneByOne(requests);
       return { answers: requests.map((request) => failed(request, error)), committed: 0, fatal };
     } finally {
       this.#counted.clear();
       this.#gone.length = 0;
+      this.#moved = false;
     }
   }
 
@@ -101,6 +110,14 @@ export class BatchRunner {
     }
   }
 
+  /**
+   * A savepoint costs as much as a short verb. When one fails, the transaction is given up, and all in it done again one
+   * by one. @throws whatever goes wrong
+   */
+  #unguarded(request: VerbRequest): Answer {
+    return { id: request.id, ok: true, value: this.#perform(request) };
+  }
+
   /** @throws when the whole transaction is lost */
   #write(request: VerbRequest): Answer {
     this.#sql.run('SAVEPOINT verb');
@@ -113,7 +130,7 @@ export class BatchRunner {
       if (!this.#sql.inTransaction || isBeyondRepair(error)) throw error;
       this.#sql.run('ROLLBACK TO verb');
       this.#sql.run('RELEASE verb');
-      if (error instanceof Stale) return { id: request.id, ok: true, value: 'stale' };
+      this.#putBack();
       return failed(request, error);
     }
   }
@@ -125,12 +142,20 @@ export class BatchRunner {
       counted: new Map(),
       ended: new Map(),
       gone: [],
+      passing: this.#passing,
+      moved: false,
       valueOf: (counter) =>
         (this.#counters.get(counter) ?? 0) + (this.#counted.get(counter) ?? 0) + (work.counted.get(counter) ?? 0),
     };
     // The arguments are those of the Store method of this name: open.ts sends no others.
     const perform = verbs[verb] as (work: Work, ...args: readonly unknown[]) => unknown;
-    const value = perform(work, ...args);
+    let value: unknown;
+    try {
+      for (const queueId of concerned(this.#passing, verb, args)) unfold(work, queueId);
+      value = perform(work, ...args);
+    } finally {
+      this.#moved ||= work.moved;
+    }
     for (const [queueId, end] of work.ended) scheduleRetirement(work, queueId, end);
     for (const [name, by] of work.counted) this.#counted.set(name, (this.#counted.get(name) ?? 0) + by);
     this.#gone.push(...work.gone);
@@ -142,6 +167,11 @@ export class BatchRunner {
     if (needed === this.#synced) return;
     this.#sql.exec(needed ? 'PRAGMA synchronous = FULL' : 'PRAGMA synchronous = NORMAL');
     this.#synced = needed;
+  }
+
+  /** After a rollback: what is passing is as it was. */
+  #putBack(): void {
+    if (this.#moved) readPassing(this.#sql, this.#passing);
   }
 
   #writeCounters(): void {
@@ -172,6 +202,9 @@ export class BatchRunner {
   }
 }
 
+const isShort = (verb: VerbName): boolean => verb === 'acceptPassing' || verb === 'settleDelivered';
+
 function failed(request: VerbRequest, error: unknown): Answer {
+  if (error instanceof Stale) return { id: request.id, ok: true, value: 'stale' };
   return { id: request.id, ok: false, failure: failureOf(error) };
 }

@@ -2,7 +2,10 @@
 import type { Store } from '../store.ts';
 
 /** Content files are written and dropped beside the worker. */
-export type VerbName = Exclude<keyof Store, 'close' | 'openContent' | 'dropContent'>;
+export type VerbName = Exclude<keyof Store, 'close' | 'openContent' | 'dropContent'> | ShortVerbName;
+
+/** What `accept` and `settle` become, where there is little to say: see passing.ts. */
+export type ShortVerbName = 'acceptPassing' | 'settleDelivered';
 
 /** They change nothing and need no transaction. */
 export const reads: ReadonlySet<VerbName> = new Set<VerbName>([
@@ -37,6 +40,7 @@ export function mayWaitForSync(verb: VerbName, args: readonly unknown[]): boolea
 
 /** A settlement of plain deliveries, with nothing but events. */
 export function mayWaitForCompany(verb: VerbName, args: readonly unknown[]): boolean {
+  if (verb === 'settleDelivered') return true;
   if (verb !== 'settle') return false;
   const [settlements, { events: _, ...also }] = args as Parameters<Store['settle']>;
   return (

@@ -34,7 +34,7 @@ export function openDatabase(
       // 16 MB of log between checkpoints: each one syncs twice. After a burst the log file shrinks to that again.
       database.pragma('wal_autocheckpoint = 4000');
       database.pragma(`journal_size_limit = ${16 * 1024 * 1024}`);
-      database.pragma('cache_size = -32000');
+      database.pragma('cache_size = -8000');
       if (options.maxPages !== null) database.pragma(`max_page_count = ${options.maxPages}`);
       const warnings = migrate(database, migrations);
       return {

@@ -7,6 +7,7 @@ import type { StoryEvent } from '../../tracking/event.ts';
 import type { Evidence } from '../../tracking/evidence.ts';
 import type { Tracked, TrackState } from '../../tracking/tracked.ts';
 import type { Decision, DeliveryState, History, Nudge, QueueFilter, QueueRow, Recorded, Store } from '../store.ts';
+import { oldestPassing } from './passing.ts';
 import {
   type DecisionRow,
   type DeliveryRow,
@@ -127,12 +128,15 @@ export function history(work: Work): History {
 
 /** By queue id, which begins with the moment of acceptance. */
 export function recorded(work: Work, filter: Parameters<Store['recorded']>[0]): Recorded[] {
+  const span = [filter.since, filter.until, filter.after ?? ''];
   const messages = work.sql.all<{ queue_id: QueueId; facts: string }>(
-    `SELECT queue_id, facts FROM messages WHERE kind = 'mail' AND accepted_at >= ? AND accepted_at < ? AND queue_id > ?
+    `SELECT queue_id, facts FROM messages
+     WHERE kind = 'mail' AND accepted_at >= ? AND accepted_at < ? AND queue_id > ?
+     UNION ALL
+     SELECT queue_id, facts FROM passed_messages WHERE accepted_at >= ? AND accepted_at < ? AND queue_id > ?
      ORDER BY queue_id LIMIT ?`,
-    filter.since,
-    filter.until,
-    filter.after ?? '',
+    ...span,
+    ...span,
     filter.limit,
   );
   return messages.map((message) => ({
@@ -142,19 +146,16 @@ export function recorded(work: Work, filter: Parameters<Store['recorded']>[0]): 
 }
 
 function recordedDeliveries(work: Work, queueId: QueueId): Recorded['deliveries'] {
-  const story = work.sql
-    .all<{ event: string }>(
-      `SELECT event FROM events WHERE queue_id = ? AND json_extract(event, '$.event') IN ('forwarded', 'escalated')
-       ORDER BY id`,
-      queueId,
-    )
-    .map(({ event }) => JSON.parse(event) as StoryEvent);
+  const story = events(work, queueId).filter(({ event }) => event === 'forwarded' || event === 'escalated');
   const rows = work.sql.all<RecordedRow>(
     `SELECT d.seq, d.path, d.plan, t.closed_at, t.state AS tracked_state, t.owned_since,
        (SELECT e.choice FROM decisions e WHERE e.queue_id = d.queue_id AND e.seq = d.seq
         AND json_extract(e.choice, '$.kind') <> 'hold' ORDER BY e.at, e.id LIMIT 1) AS choice
      FROM deliveries d LEFT JOIN tracked t ON t.queue_id = d.queue_id AND t.seq = d.seq
-     WHERE d.queue_id = ? AND d.forward_of IS NULL ORDER BY d.seq`,
+     WHERE d.queue_id = ? AND d.forward_of IS NULL
+     UNION ALL SELECT seq, path, plan, NULL, NULL, NULL, NULL FROM passed_deliveries WHERE queue_id = ?
+     ORDER BY 1`,
+    queueId,
     queueId,
   );
   return rows.map((row) => recordedDelivery(row, story));
@@ -251,6 +252,12 @@ export function listQueue(work: Work, filter: Parameters<Store['listQueue']>[0])
         ...values,
         filter.limit,
       ),
+      ...work.sql.all<JoinedRow>(
+        `SELECT ${joined} FROM passed m JOIN passed_deliveries d ON d.queue_id = m.queue_id
+         WHERE true${where} ORDER BY m.queue_id DESC, d.seq DESC LIMIT ?`,
+        ...values,
+        filter.limit,
+      ),
     );
   }
   final.sort((a, b) => (a.queue_id === b.queue_id ? b.seq - a.seq : a.queue_id < b.queue_id ? 1 : -1));
@@ -283,13 +290,17 @@ function conditionsOf(filter: QueueFilter): { where: string; values: (string | n
 }
 
 export function message(work: Work, queueId: QueueId): Message | null {
-  const row = work.sql.get<MessageRow>('SELECT * FROM messages WHERE queue_id = ?', queueId);
+  const row =
+    work.sql.get<MessageRow>('SELECT * FROM messages WHERE queue_id = ?', queueId) ??
+    work.sql.get<MessageRow>('SELECT * FROM passed_messages WHERE queue_id = ?', queueId);
   if (!row) return null;
+  const from = (table: string) => `SELECT * FROM ${table} WHERE queue_id = ? ORDER BY seq`;
   return {
     message: messageFrom(row),
-    deliveries: work.sql
-      .all<DeliveryRow>('SELECT * FROM deliveries WHERE queue_id = ? ORDER BY seq', queueId)
-      .map(deliveryFrom),
+    deliveries: [
+      ...work.sql.all<DeliveryRow>(from('passed_deliveries'), queueId),
+      ...work.sql.all<DeliveryRow>(from('deliveries'), queueId),
+    ].map(deliveryFrom),
     tracked: work.sql
       .all<TrackedRow>('SELECT * FROM tracked WHERE queue_id = ? ORDER BY seq', queueId)
       .map((one): Tracked => trackedFrom(one)),
@@ -298,9 +309,17 @@ export function message(work: Work, queueId: QueueId): Message | null {
 }
 
 export function events(work: Work, queueId: QueueId): StoryEvent[] {
-  return work.sql
-    .all<{ event: string }>('SELECT event FROM events WHERE queue_id = ? ORDER BY id', queueId)
-    .map((row) => JSON.parse(row.event) as StoryEvent);
+  const passed = work.sql.get<{ record: string; outcome: string }>(
+    'SELECT record, outcome FROM passed WHERE queue_id = ?',
+    queueId,
+  );
+  const before = passed ? [passed.record, passed.outcome] : [];
+  return [
+    ...before.flatMap((text) => (JSON.parse(text) as { events: StoryEvent[] }).events),
+    ...work.sql
+      .all<{ event: string }>('SELECT event FROM events WHERE queue_id = ? ORDER BY id', queueId)
+      .map((row) => JSON.parse(row.event) as StoryEvent),
+  ];
 }
 
 export function evidence(work: Work, queueId: QueueId): Evidence[] {
@@ -346,7 +365,10 @@ export function counts(work: Work): Counts {
       expired: tracked('expired'),
       withdrawn: tracked('withdrawn'),
     },
-    oldestQueuedAt: oldest?.at ?? null,
+    oldestQueuedAt: earlier(oldest?.at ?? null, oldestPassing(work.passing)),
     pendingNudges: work.valueOf('nudge pending'),
   };
 }
+
+const earlier = (one: number | null, other: number | null): number | null =>
+  one === null || other === null ? (one ?? other) : Math.min(one, other);

@@ -8,8 +8,9 @@ import { isFile } from '../../mail/content.ts';
 import { describeError, PointsmanError } from '../../mail/error.ts';
 import { replies } from '../../mail/reply.ts';
 import type { Acceptance, Consequences, Store } from '../store.ts';
-import { mayWaitForCompany, type VerbName } from './company.ts';
+import { mayWaitForCompany, type ShortVerbName, type VerbName } from './company.ts';
 import { createContentWriter, readContentFile, removeContentFile } from './content-files.ts';
+import { deliveredOf, parcelOf } from './passing.ts';
 import type { Result } from './verbs.ts';
 import { type Answer, errorFrom, type FromWorker, type Request, type Requests, type WorkerOptions } from './wire.ts';
 
@@ -50,10 +51,11 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   mkdirSync(options.folder, { recursive: true, mode: 0o700 });
   const link = new WorkerLink(options);
   await link.ready;
-  const verb = <V extends VerbName>(name: V): Store[V] =>
+  type Named = Exclude<VerbName, ShortVerbName>;
+  const verb = <V extends Named>(name: V): Store[V] =>
     ((...args: readonly unknown[]) => link.call({ verb: name, args })) as Store[V];
   // The content goes over by handing on a copy, which is cheaper than the two that serialising makes.
-  const withReports = <V extends VerbName>(name: V): Store[V] =>
+  const withReports = <V extends Named>(name: V): Store[V] =>
     ((...args: readonly unknown[]) => {
       const reports = (args.at(-1) as Consequences).reports ?? [];
       if (reports.length === 0) return link.call({ verb: name, args });
@@ -61,8 +63,11 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       const also = { ...(args.at(-1) as Consequences), reports: own };
       return link.call({ verb: name, args: [...args.slice(0, -1), also] }, own.flatMap(bufferOf));
     }) as Store[V];
+  const settleAny = withReports('settle');
   return {
     accept(acceptance) {
+      const parcel = parcelOf(acceptance);
+      if (parcel) return link.call({ verb: 'acceptPassing', args: parcel }, [parcel[7].buffer]) as Promise<void>;
       const own = ownContent(acceptance);
       return link.call({ verb: 'accept', args: [own] }, bufferOf(own)) as Promise<void>;
     },
@@ -79,8 +84,15 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     },
     recordChoice: withReports('recordChoice'),
     recordFinalDot: verb('recordFinalDot'),
-    settle: withReports('settle'),
+    async settle(settlements, also) {
+      const delivered = mayWaitForCompany('settle', [settlements, also]) ? deliveredOf(settlements) : null;
+      if (delivered === null) return settleAny(settlements, also);
+      const told = (also.events ?? []).map((event) => [event.queueId, JSON.stringify(event)] as const);
+      const written = await link.call({ verb: 'settleDelivered', args: [delivered, told] });
+      return written === 'stale' ? 'stale' : 'done';
+    },
     wakeHeld: verb('wakeHeld'),
+    replan: verb('replan'),
     advance: withReports('advance'),
     record: withReports('record'),
     settleNudge: withReports('settleNudge'),
@@ -150,7 +162,11 @@ class WorkerLink {
       keepContent: options.keepContent,
       maxPages: options.maxPages ?? null,
     };
-    this.#worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), { workerData, name: 'store' });
+    this.#worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
+      workerData,
+      name: 'store',
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    });
     const started = Promise.withResolvers<void>();
     const exited = Promise.withResolvers<void>();
     this.ready = started.promise;

@@ -16,6 +16,11 @@ export class Sql {
     return this.#prepared(text).run(...values).changes;
   }
 
+  /** Answers the new row's id. */
+  insert(text: string, ...values: Value[]): number {
+    return Number(this.#prepared(text).run(...values).lastInsertRowid);
+  }
+
   get<Row>(text: string, ...values: Value[]): Row | undefined {
     return this.#prepared(text).get(...values) as Row | undefined;
   }

@@ -3,6 +3,7 @@
 import type { Instant } from '../../clock.ts';
 import type { QueueId } from '../../mail/queue-id.ts';
 import type { Due, DueKind, Store } from '../store.ts';
+import { nextLeaseEnd } from './passing.ts';
 import { type DeliveryRow, deliveryFrom, type MessageRow, messageFrom, type NudgeRow, nudgeFrom } from './rows.ts';
 import { type TrackedRow, trackedFrom } from './tracked-row.ts';
 import { type Work, whole } from './work.ts';
@@ -130,6 +131,8 @@ export function nextDueAt(work: Work, kinds: readonly DueKind[]): Instant | null
     );
     return row ? [row.at] : [];
   });
+  const passing = kinds.includes('attempt') ? nextLeaseEnd(work.passing) : null;
+  if (passing !== null) moments.push(passing);
   return moments.length === 0 ? null : Math.min(...moments);
 }
 

@@ -86,6 +86,18 @@ export function changeTracked(work: Work, tracked: Tracked, at: Instant | undefi
   }
 }
 
+/** The one change of what else stays the same for its whole life: nobody has had it yet. */
+export function replanTracked(work: Work, before: Tracked, plan: Tracked['plan']): void {
+  work.sql.run(
+    'UPDATE tracked SET plan = ?, group_name = ?, revision = ? WHERE queue_id = ? AND seq = ?',
+    JSON.stringify(plan),
+    plan.group,
+    before.revision + 1,
+    before.queueId,
+    before.seq,
+  );
+}
+
 function changing(tracked: Tracked) {
   return [
     tracked.state,

@@ -1,6 +1,6 @@
 // Every verb of the port as a function of one Work. Those in `reads` change nothing and need no transaction.
 import type { Consequences, Store } from '../store.ts';
-import type { VerbName } from './company.ts';
+import type { ShortVerbName, VerbName } from './company.ts';
 import { applyConsequences } from './consequences.ts';
 import { choose, recordFinalDot, retryNow, settle, wakeHeld } from './deliveries.ts';
 import { announcedFault, changeFault, faults, openFault } from './faults.ts';
@@ -8,6 +8,8 @@ import { hastenHop, intervene, queuePage } from './interventions.ts';
 import * as look from './look.ts';
 import { accept, content, retireContent } from './messages.ts';
 import { settleNudge } from './nudges.ts';
+import { acceptPassing, type Delivered, type Parcel, settleDelivered, type Told } from './passing.ts';
+import { replan } from './replan.ts';
 import { claimDue, nextDueAt, releaseLeases } from './timers.ts';
 import {
   listTracked,
@@ -19,11 +21,17 @@ import {
 } from './tracked.ts';
 import type { Work } from './work.ts';
 
-export type Arguments<V extends VerbName> = Parameters<Store[V]>;
+type Arguments<V extends VerbName> = V extends 'acceptPassing'
+  ? Parcel
+  : V extends 'settleDelivered'
+    ? [delivered: readonly Delivered[], told: readonly Told[]]
+    : Parameters<Store[Exclude<V, ShortVerbName>]>;
 /** The worker knows content in files by name only. */
 export type Result<V extends VerbName> = V extends 'content'
   ? Uint8Array | { file: string; length: number }
-  : Awaited<ReturnType<Store[V]>>;
+  : V extends ShortVerbName
+    ? undefined
+    : Awaited<ReturnType<Store[Exclude<V, ShortVerbName>]>>;
 type Verbs = { readonly [V in VerbName]: (work: Work, ...args: Arguments<V>) => Result<V> };
 
 /** A change and its consequences: `stale` is thrown on the way, see work.ts. */
@@ -36,6 +44,10 @@ export const verbs: Verbs = {
   accept(work, acceptance) {
     accept(work, acceptance);
     applyConsequences(work, acceptance.also ?? {});
+  },
+  acceptPassing(work, ...parcel) {
+    acceptPassing(work, ...parcel);
+    return undefined;
   },
   claimDue,
   nextDueAt,
@@ -50,7 +62,12 @@ export const verbs: Verbs = {
     for (const settlement of settlements) settle(work, settlement);
     return done(work, also);
   },
+  settleDelivered,
   wakeHeld,
+  replan(work, change, also) {
+    replan(work, change);
+    return done(work, also);
+  },
   advance: (work, tracked, also) => done(work, { ...also, tracked: [tracked, ...(also.tracked ?? [])] }),
   record: done,
   settleNudge(work, id, outcome, also) {

@@ -4,6 +4,7 @@ import type { Duration, Instant } from '../../clock.ts';
 import type { QueueId } from '../../mail/queue-id.ts';
 import type { TrackState } from '../../tracking/tracked.ts';
 import type { DeliveryState } from '../store.ts';
+import type { Passing } from './passing.ts';
 import type { Sql } from './sql.ts';
 
 export type Counter = `delivery ${DeliveryState}` | `tracked ${TrackState}` | 'nudge pending';
@@ -17,6 +18,9 @@ export interface Work {
   readonly ended: Map<QueueId, Instant>;
   /** Files that no row names any more, once this is committed. */
   readonly gone: string[];
+  /** Mail on its way out that has but one row; `moved` when this verb has changed it. */
+  readonly passing: Passing;
+  moved: boolean;
   /** The counter's value with everything before in this batch, and this verb. */
   valueOf(counter: Counter): number;
 }

@@ -41,8 +41,26 @@ const finding = (kind: FaultId, wrong: string | null) => site.findings.set(kind,
 const busy = { kind: 'temporary', reply: { code: 451, enhanced: '4.3.0', text: 'busy' }, cause: 'busy' } as const;
 const accepted = { kind: 'accepted', reply: { code: 250, enhanced: '2.0.0', text: 'Ok' } } as const;
 
+type Cause = { provoke(): Promise<void>; mend: (() => Promise<void>) | 'ack' };
+
+/** What the adapter says of people, rooms and domains; how it comes to say so is for its own tests. */
+function presenceFault<Id extends FaultId>(id: Id, about: string): Record<Id, Cause> {
+  const fault = { id, about, severity: 'warning', since: 0, text: `${about} is wrong`, action: 'see to it' } as const;
+  const cause: Cause = {
+    async provoke() {
+      site.xmpp.faults = () => [fault];
+      await look();
+    },
+    async mend() {
+      site.xmpp.faults = () => [];
+      await look();
+    },
+  };
+  return { [id]: cause } as Record<Id, Cause>;
+}
+
 /** For each fault: how it comes, and how its cause goes. */
-const causes: Readonly<Record<FaultId, { provoke(): Promise<void>; mend: (() => Promise<void>) | 'ack' }>> = {
+const causes: Readonly<Record<FaultId, Cause>> = {
   'queue-old': {
     async provoke() {
       site.outcome = busy;
@@ -173,6 +191,11 @@ const causes: Readonly<Record<FaultId, { provoke(): Promise<void>; mend: (() => 
       await look();
     },
   },
+  ...presenceFault('presence-refused', 'presence'),
+  ...presenceFault('presence-not-answered', 'presence'),
+  ...presenceFault('xmpp-domain-silent', 'far.example'),
+  ...presenceFault('duty-room-hides-jids', 'secret@rooms.example.org'),
+  ...presenceFault('duty-room-not-entered', 'closed@rooms.example.org'),
   'certificate-expiring': {
     async provoke() {
       finding('certificate-expiring', 'The certificate of CN=x ends in 3 days.');

@@ -10,6 +10,7 @@ import type { Log } from '../../../src/log.ts';
 import { expectMailbox, nullReversePath } from '../../../src/mail/path.ts';
 import type { QueueId } from '../../../src/mail/queue-id.ts';
 import { expectBareJid } from '../../../src/presence/jid.ts';
+import { createPresenceDesk, type PresenceDesk } from '../../../src/presence-desk.ts';
 import type { OperatorTargets } from '../../../src/relay/faults/announcing.ts';
 import type { Finding } from '../../../src/relay/parts.ts';
 import { createRelay, type Relay } from '../../../src/relay.ts';
@@ -57,6 +58,7 @@ export class ImSite implements AsyncDisposable {
   store!: Store;
   relay!: Relay;
   xmpp!: Xmpp;
+  desk!: PresenceDesk;
   outcome: Outcome = { kind: 'accepted', reply: { code: 250, enhanced: '2.0.0', text: 'Ok' } };
   readonly #options: SiteOptions;
   readonly #folder = mkdtempSync(join(tmpdir(), 'pointsman-im-'));
@@ -107,6 +109,7 @@ export class ImSite implements AsyncDisposable {
   /** The program ends and starts again: what it knows is in the store. */
   async restart(): Promise<void> {
     await this.relay.drain();
+    this.desk.stop();
     await this.xmpp.stop();
     await this.store.releaseLeases();
     const { rules } = parseRules([{ name: 'rules/test.yaml', text: this.#options.rules }]);
@@ -130,6 +133,13 @@ export class ImSite implements AsyncDisposable {
       { clock: systemClock, random: () => 0, log: this.#log(), settleAfter: 0, settlePerPerson: 0 },
     );
     const nextHop = { name: 'default', host: '127.0.0.1', port: 1, tls: 'none', maxConnections: 5 } as const;
+    this.desk = await createPresenceDesk({
+      stream: this.xmpp,
+      clock: this.clock,
+      log: this.#log(),
+      store: this.store,
+      damping: { up: 0, down: 0 },
+    });
     this.relay = await createRelay({
       config: {
         hostname: `mx.${domain}`,
@@ -156,7 +166,7 @@ export class ImSite implements AsyncDisposable {
       },
       store: this.store,
       rules: { current: () => rules },
-      watcher: this.xmpp,
+      watcher: this.desk,
       notifier: this.xmpp,
       ours: null,
       transport: {
@@ -179,7 +189,8 @@ export class ImSite implements AsyncDisposable {
       for (const name of rules.people.keys()) await this.store.remember(`greeted ${name}@${domain}`, '1');
     }
     this.relay.start();
-    this.xmpp.watch([...rules.people.values()].flatMap(({ jid }) => jid ?? []));
+    this.desk.follow([...rules.people.values()].map(({ name, jid }) => ({ name, jid })));
+    this.desk.start();
     this.xmpp.join([expectBareJid(room)]);
     this.xmpp.start();
     await this.until('the bot in the room', () => this.server.rooms().some(({ occupants }) => occupants.length > 0));
@@ -257,6 +268,7 @@ export class ImSite implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.clients.values()) client.socket.destroy();
     await this.relay.drain();
+    this.desk.stop();
     await this.xmpp.stop();
     await this.store.close();
     await this.server.stop('abruptly');

@@ -88,6 +88,7 @@ describe('pointsman presence', () => {
     });
     const fault = {
       id: 'xmpp-link-tls',
+      about: 'xmpp',
       severity: 'error',
       since: 0,
       text: 'no session',

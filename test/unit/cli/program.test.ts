@@ -1,5 +1,5 @@
 // The command line as a user meets it: over a real unix socket to a real API with scripted operations behind it.
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -302,6 +302,87 @@ describe('init and check', () => {
     const { problems } = JSON.parse(second.out);
     expect(problems.length).toBeGreaterThanOrEqual(2);
     expect(problems[0]).toMatchObject({ severity: 'error', place: { file: 'rules/90-mine.yaml' } });
+  });
+
+  test('check for a CI job: each problem beside its line, as GitHub reads it; text and JSON say the same', async () => {
+    await mkdir(join(folder, 'rules'), { mode: 0o700 });
+    const text = 'people:\n  ann: { mail: ann@example.org, jdi: "100%,\\n" }\n  bob: {}\n';
+    await writeFile(join(folder, 'rules', 'a.yaml'), text, { mode: 0o600 });
+    const github = await run(['check', '--rules', 'rules', '--format', 'github']);
+    expect(github.exitCode).toBe(1);
+    expect(github.out.split('\n')).toEqual([
+      '::error file=rules/a.yaml,line=2,col=33::unknown key "jdi" in a person (did you mean "jid"?)',
+      '::error file=rules/a.yaml,line=3,col=8::a person needs the key "mail": a mail address such as alice@example.org',
+      '',
+    ]);
+    const json = await run(['check', '--rules', 'rules', '--format', 'json']);
+    expect(json.exitCode).toBe(1);
+    expect(JSON.parse(json.out)).toMatchObject({
+      rulesVersion: null,
+      problems: [{ place: { file: 'rules/a.yaml', line: 2, column: 33 } }, { place: { line: 3, column: 8 } }],
+      tests: { run: 0, failed: 0 },
+    });
+    const plain = await run(['check', '--rules', 'rules']);
+    expect(plain.err).toContain('rules/a.yaml:2:33: error: unknown key "jdi"');
+    // The line, and a caret under the place.
+    expect(plain.err).toMatch(/\n {3}2 \| {3}ann: \{ mail: .*\n {5}\| {33}\^\n/);
+    expect((await run(['check', '--rules', 'rules', '--format', 'xml'])).exitCode).toBe(2);
+  });
+
+  test('simulate: the recipient and every later step with its time, for people who come and go', async () => {
+    await mkdir(join(folder, 'rules'), { mode: 0o700 });
+    const rules = `people:
+  ann: { mail: ann@example.org }
+  bob: { mail: bob@example.org }
+  eve: { mail: eve@example.org }
+groups:
+  desk: { address: desk@example.org, members: [ann, bob], hold: 10m, fallback: { person: eve }, policy: p }
+policies:
+  p: { until: taken, steps: [{ name: remind, after: 10m, to: owner }, { name: next, after: 10m, to: next }, { name: lead, after: 5m, to: { person: eve } }] }
+`;
+    await writeFile(join(folder, 'rules', 'a.yaml'), rules, { mode: 0o600 });
+    await writeFile(
+      join(folder, 'm.eml'),
+      'From: x@example.net\r\nTo: desk@example.org\r\nSubject: Help\r\n\r\nHello\r\n',
+    );
+    await writeFile(
+      join(folder, 'p.json'),
+      JSON.stringify({
+        presence: { ann: 'dnd', bob: 'offline' },
+        later: [
+          { after: '2m', presence: { ann: 'available' } },
+          { after: '15m', presence: { bob: 'chat' } },
+        ],
+      }),
+    );
+    const args = [
+      'simulate',
+      '--rules',
+      'rules',
+      '--message',
+      'm.eml',
+      '--presence',
+      'p.json',
+      '--at',
+      '2026-01-05 10:00 Europe/Berlin',
+    ];
+    const { out, exitCode } = await run(args);
+    expect(exitCode).toBe(0);
+    expect(
+      out
+        .split('\n')
+        .filter((line) => /^2026/.test(line))
+        .slice(1),
+    ).toEqual([
+      '2026-01-05 09:00:00  +0s  held',
+      '2026-01-05 09:02:00  +2m  to ann',
+      '2026-01-05 09:12:00  +12m  step remind: ann is reminded',
+      '2026-01-05 09:22:00  +22m  step next: to bob',
+      '2026-01-05 09:27:00  +27m  step lead: to eve',
+      '2026-01-05 09:32:00  +32m  every step was taken, nobody has answered',
+    ]);
+    expect(out).toContain('bob excluded: is offline');
+    expect(await run(args)).toEqual({ out, exitCode, err: '' });
   });
 
   test('check tells what the running one complains of', async () => {

@@ -43,6 +43,7 @@ describe('a good file', () => {
           firstRetry: 5 * minute,
           longestRetry: 4 * hour,
           keepContent: 7 * day,
+          onReload: 'finish',
           reportLifetime: 2 * day,
           delayNotice: 4 * hour,
         },
@@ -73,7 +74,7 @@ nextHops:
   Example.com: { host: mx.example.com, port: 465, tls: encrypt, maxConnections: 3 }
   v6.example: '[2001:db8::1]:25'
 size: 1MiB
-queue: { lifetime: 2d, firstRetry: 1m, reportLifetime: 1d, delayNotice: none }
+queue: { lifetime: 2d, firstRetry: 1m, reportLifetime: 1d, delayNotice: none, onReload: replan }
 reports: { languages: [de, en] }
 xmpp:
   jid: Pointsman@chat.example.org
@@ -122,6 +123,7 @@ log: { level: debug, pretty: false }
         firstRetry: minute,
         longestRetry: 4 * hour,
         keepContent: 7 * day,
+        onReload: 'replan',
         reportLifetime: day,
         delayNotice: null,
       },

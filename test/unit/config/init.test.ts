@@ -3,10 +3,11 @@ import { expect, test } from 'vitest';
 import { parseConfig, type SecretSource } from '../../../src/config.ts';
 import { initFiles } from '../../../src/init.ts';
 import { parseRules } from '../../../src/routing/parse.ts';
+import { rulesJsonSchema } from '../../../src/routing/reference.ts';
 
 const files = initFiles({ domain: 'example.net' });
 const config = files.find(({ path }) => path === 'pointsman.yaml')?.content ?? '';
-const rules = files.filter(({ path }) => path.startsWith('rules/'));
+const rules = files.filter(({ path }) => path.startsWith('rules/') && path.endsWith('.yaml'));
 const surroundings = {
   file: 'pointsman.yaml',
   folder: '/etc/pointsman',
@@ -25,6 +26,12 @@ test('check finds nothing to say', () => {
   const { rules: loaded, problems } = parseRules(rules.map(({ path, content }) => ({ name: path, text: content })));
   expect(problems).toEqual([]);
   expect(loaded?.groups.get('support')?.policy?.steps.map(({ name }) => name)).toEqual(['remind', 'next', 'lead']);
+});
+
+test('editors find the schema that each rule file names beside it', () => {
+  for (const { content } of rules) expect(content).toMatch(/^# yaml-language-server: \$schema=rules\.schema\.json\n/);
+  const schema = files.find(({ path }) => path === 'rules/rules.schema.json');
+  expect(JSON.parse(schema?.content ?? '')).toEqual(JSON.parse(JSON.stringify(rulesJsonSchema())));
 });
 
 test('nothing it writes may be written by others', () => {

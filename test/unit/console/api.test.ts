@@ -27,6 +27,12 @@ describe('control API', () => {
     ['/tracked/k7mf', ['story', 'k7mf']],
     ['/explain/k7mf', ['explain', 'k7mf']],
     ['/presence', ['presence', {}]],
+    ['/recorded?since=1&until=2&limit=1000', ['recorded', { since: 1, until: 2, limit: 1000 }]],
+    [
+      `/recorded?since=1&until=2&limit=10&after=${sampleId}`,
+      ['recorded', { since: 1, until: 2, limit: 10, after: sampleId }],
+    ],
+    ['/presence-history?since=1&until=2&limit=5000', ['presenceHistory', { since: 1, until: 2, limit: 5000 }]],
   ])('GET %s asks %j', async (path, call) => {
     const operations = fakeOperations();
     const response = await ask(operations, path);
@@ -67,6 +73,9 @@ describe('control API', () => {
     ['a moment that is none', '/queue?before=yesterday', undefined, 400, 'before is a moment'],
     ['an id that is none', '/queue/..%2Fetc', undefined, 400, 'not a queue id'],
     ['a state that is none', '/queue?state=lost', undefined, 400, 'known are queued'],
+    ['a recording from no moment', '/recorded?until=2', undefined, 400, '"since" is a number of milliseconds'],
+    ['a recording after nothing', '/recorded?since=1&until=2&after=x%0A', undefined, 400, 'not a queue id'],
+    ['presence until a word', '/presence-history?since=1&until=now', undefined, 400, '"until" is a number'],
     ['a limit of nought', '/queue?limit=0', undefined, 400, 'from 1 to'],
     ['a limit beyond all bounds', '/queue?limit=99999', undefined, 400, 'from 1 to'],
     ['a message that is not there', '/queue/01JC5Z0K3F7QZ', undefined, 404, 'no message'],

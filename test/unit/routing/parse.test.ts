@@ -196,7 +196,9 @@ const mistakes: readonly (readonly [title: string, text: string, problems: reado
   [
     'a file that is a list',
     '- a\n',
-    ['a.yaml:1:1: error: a list is not a rule file: a map with the keys people, groups, policies, schedules, routes'],
+    [
+      'a.yaml:1:1: error: a list is not a rule file: a map with the keys people, groups, policies, schedules, routes, include',
+    ],
   ],
   ['a section that is a text', 'people: alice\n', ['a.yaml:1:9: error: "alice" is not a map from names to people']],
   [
@@ -554,7 +556,7 @@ const mistakes: readonly (readonly [title: string, text: string, problems: reado
     'a merge key',
     'people:\n  a: { <<: { mail: a@x.org }, mail: b@x.org }\n',
     [
-      'a.yaml:2:8: error: unknown key "<<" in a person (there are: mail, jid, operator, skills, capacity, hours, zone, absent)',
+      'a.yaml:2:8: error: unknown key "<<" in a person (there are: mail, jid, operator, skills, capacity, hours, quiet, zone, absent)',
     ],
   ],
 ];

@@ -11,6 +11,7 @@ const ready: Ready = {
   smtp: { host: '127.0.0.1', port: 2525 },
   xmpp: { host: '127.0.0.1', port: 5222, domain: 'pointsman.test' },
   http: { url: 'http://127.0.0.1:8025' },
+  console: { url: 'http://127.0.0.1:8026' },
   sink: { host: '127.0.0.1', port: 40_001, maildir: '/scratch/maildir' },
   groups: [{ address: 'support@pointsman.test', members: ['alice', 'bob'] }],
   people: [
@@ -29,6 +30,7 @@ test('the first line names everything, in the order that is documented', () => {
     'smtp',
     'xmpp',
     'http',
+    'console',
     'sink',
     'groups',
     'people',

@@ -14,6 +14,7 @@ const facts: WelcomeFacts = {
     smtp: local(2525),
     xmpp: { ...local(5222), domain: 'pointsman.test' },
     http: { url: 'http://127.0.0.1:8025' },
+    console: { url: 'http://127.0.0.1:8026' },
     sink: { ...local(40_001), maildir: 'scratch/maildir' },
     groups: [],
     people: [],

@@ -1,0 +1,37 @@
+// The console on its own port, and where browsers find it.
+import type { ConsoleConfig } from '../config.ts';
+import { type Listening, serveConsole } from './server.ts';
+import { type ConsoleOptions, createConsole } from './web/app.ts';
+
+export interface OpenConsole extends Listening {
+  readonly url: string;
+  /** Something has happened that may show. */
+  readonly touch: () => void;
+}
+
+export async function openConsole(
+  config: ConsoleConfig,
+  options: Omit<ConsoleOptions, 'hosts' | 'secure'>,
+): Promise<OpenConsole> {
+  let hosts: readonly string[] = [];
+  const secure = config.urls.some((url) => url.startsWith('https:'));
+  const pages = createConsole({ ...options, hosts: () => hosts, secure });
+  const served = await serveConsole(config, pages);
+  hosts = hostsOf(config, served.port);
+  return {
+    url: config.urls[0] ?? `http://${hosts[0]}`,
+    touch: pages.touch,
+    async close() {
+      pages.end();
+      await served.close();
+    },
+  };
+}
+
+/** What a Host header may say: the address we listen on, and the names of the URLs. */
+export function hostsOf({ host, urls }: ConsoleConfig, port: number): readonly string[] {
+  const bracketed = host.includes(':') ? `[${host}]` : host;
+  const loopback = host === '::1' || host === 'localhost' || host.startsWith('127.');
+  const named = urls.map((url) => new URL(url).host.toLowerCase());
+  return [...new Set([`${bracketed}:${port}`, ...(loopback ? [`localhost:${port}`] : []), ...named])];
+}
