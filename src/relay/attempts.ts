@@ -4,8 +4,9 @@ import type { Client } from '../intake.ts';
 import type { Content } from '../mail/content.ts';
 import type { Envelope } from '../mail/envelope.ts';
 import type { Work } from './choosing.ts';
-import { dispatch, hopFor, turnAway } from './forwarding.ts';
+import { dispatch, hopFor } from './forwarding.ts';
 import type { Stage } from './parts.ts';
+import { turnAway } from './putting-back.ts';
 import { type Place, Shares, senderOf, Turns } from './turns.ts';
 
 /** Messages being attempted at one time; the most that wait for it in memory, with their content. */

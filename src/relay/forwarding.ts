@@ -1,6 +1,5 @@
 // Forward: claim what is due, choose, ship, settle. The intent is stored before the effect, so that a crash delays
 // rather than repeats; what the next hop said decides what follows.
-import { type Duration, minute } from '../clock.ts';
 import type { Content } from '../mail/content.ts';
 import type { ForwardPath } from '../mail/envelope.ts';
 import { loopMark } from '../mail/loop-mark.ts';
@@ -14,14 +13,12 @@ import type { NextHop, Outcome, Shipment } from '../transport.ts';
 import { type Asked, askFor } from './asking.ts';
 import { chooseFor, type Target, type Work } from './choosing.ts';
 import { type Following, followForward, followRefusal, followUndeliverable } from './following.ts';
-import { type Gate, sessionFailure } from './hops.ts';
+import { sessionFailure } from './hops.ts';
 import { judge } from './judging.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
+import { catchUp, putBack } from './putting-back.ts';
 import { lookAgain, replanned } from './replanning.ts';
 import { type Notice, notifyOnward, reportsFor } from './reporting.ts';
-
-/** What is put back comes again after this at the latest. */
-const longestWait: Duration = 30 * minute;
 
 interface Load {
   readonly work: Work;
@@ -276,76 +273,6 @@ async function transact(
     return null;
   }
   return outcomes;
-}
-
-/** Claimed, but too much waits for that next hop already: nobody is chosen, nothing attempted. */
-export function turnAway(stage: Stage, works: readonly Work[], hop: string): Promise<void> {
-  const gate = stage.hops.crowded(hop, stage.clock.now());
-  const loads = works.map((work) => ({ work, target: work.delivery.chosen ?? work.delivery.path, hop: { name: hop } }));
-  return putBack(stage, loads, gate);
-}
-
-/** No attempt: the next hop gets nothing just now. Told once for each delivery, or the story would be full of it. */
-async function putBack(
-  stage: Stage,
-  loads: readonly {
-    readonly work: Work;
-    readonly target: Pick<Target, 'mailbox'>;
-    readonly hop: Pick<NextHop, 'name'>;
-  }[],
-  gate: Gate & { kind: 'wait' },
-): Promise<void> {
-  const now = stage.clock.now();
-  const settlements: Settlement[] = [];
-  const events: StoryEvent[] = [];
-  for (const { work, target, hop } of loads) {
-    const { queueId, seq, lastHop } = work.delivery;
-    const { firstRetry } = stage.config.queue;
-    // What has waited long may wait a little longer: a long queue must not be turned over every minute.
-    const patience = Math.min(
-      longestWait,
-      Math.max(gate.until - now, Math.min(firstRetry, 5_000), gate.turn ? 0 : (now - work.message.acceptedAt) / 4),
-    );
-    const nextAttemptAt = now + Math.round(gate.turn ? patience : patience * (0.8 + 0.4 * stage.random()));
-    const reply = lastHop === null ? gate.because : null;
-    settlements.push({
-      queueId,
-      seq,
-      to: 'queued',
-      reply,
-      nextHop: hop.name,
-      nextAttemptAt,
-      counts: false,
-      waitsFor: hop.name,
-    });
-    if (reply !== null) {
-      events.push({
-        event: 'deferred',
-        at: now,
-        queueId,
-        seq,
-        to: target.mailbox,
-        nextHop: hop.name,
-        reply,
-        nextAttemptAt,
-      });
-    }
-  }
-  if ((await stage.store.settle(settlements, { events })) === 'done') tellAll(stage, events);
-  stage.wake();
-}
-
-/** In the background: whoever was just delivered must not wait for it. */
-function catchUp(stage: Stage, hop: string, count: number): void {
-  if (count === 0) return;
-  const now = stage.clock.now();
-  stage.store.hastenHop(hop, now, count).then(
-    (hastened) => {
-      if (hastened === 0) stage.hops.caughtUp(hop, now);
-      else stage.wake();
-    },
-    (error: unknown) => stage.log.warn({ err: error, nextHop: hop }, 'what waits for a next hop could not be hastened'),
-  );
 }
 
 /** What each outcome means, written in one transaction with all that follows from it. */
