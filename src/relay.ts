@@ -19,14 +19,13 @@ import type { Mailbox } from './mail/path.ts';
 import { type QueueId, QueueIds } from './mail/queue-id.ts';
 import { replies } from './mail/reply.ts';
 import type { AckOutcome, RelayState } from './operations.ts';
-import type { BareJid } from './presence/jid.ts';
-import type { PresenceChange } from './presence/presence.ts';
+import type { BoardChange as PersonChange } from './presence/board.ts';
 import { Absences } from './relay/absences.ts';
 import { admitRecipient, dropFile, isPostmaster, keepSafe, peersOf } from './relay/accepting.ts';
 import { createAdvisor } from './relay/advising.ts';
 import { createAnswering } from './relay/answering.ts';
 import { attemptsAtOnce, claimedAtOnce, createAttempts } from './relay/attempts.ts';
-import { wakeHeldOf } from './relay/choosing.ts';
+import { hearPresence, wakeFor } from './relay/coming.ts';
 import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
 import { createAnnouncer } from './relay/faults/announcing.ts';
@@ -35,7 +34,7 @@ import { createSources } from './relay/faults/sources.ts';
 import { hopFor } from './relay/forwarding.ts';
 import { CircleGuard } from './relay/guard.ts';
 import { Hops } from './relay/hops.ts';
-import { chosenByPresence, hasLeft } from './relay/leaving.ts';
+import { chosenByPresence, whoHasLeft } from './relay/leaving.ts';
 import { Ledger } from './relay/ledger.ts';
 import { checkContent, RateLimits, Room } from './relay/limits.ts';
 import { createLookup, type LookedUp } from './relay/looking-up.ts';
@@ -43,6 +42,7 @@ import { weighHeader, weighMail } from './relay/mail-evidence.ts';
 import { watchMailboxes } from './relay/mailbox-evidence.ts';
 import { refOfNudgeId } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
+import { hastenPutOff } from './relay/putting-back.ts';
 import { candidatesFor, reassign, snooze } from './relay/reassigning.ts';
 import { lookAgain } from './relay/replanning.ts';
 import { requeue } from './relay/requeueing.ts';
@@ -50,7 +50,6 @@ import { hearReturned } from './relay/returning.ts';
 import { createSending } from './relay/sending.ts';
 import type { Choice } from './routing/choose.ts';
 import { allCandidates } from './routing/plan.ts';
-import type { Person, Rules } from './routing/rules.ts';
 import type { DeliveryRef, Due, Intervened } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
 import type { Trigger } from './tracking/event.ts';
@@ -202,18 +201,14 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   }
 
   // 6 Watch: presence. Who leaves while owning a message gives it up; who comes wakes what is held for their groups.
-  async function watchPresence(change: PresenceChange): Promise<void> {
-    const rules = stage.rules.current();
-    const person = personWithJid(rules, change.jid);
-    const { state } = change.presence;
-    if (!person || state === 'unknown') return;
-    if (state !== 'offline') await sending.seenAgain(change.jid);
-    // Also when they are now known to be away: the last one we waited for may have been heard of.
-    for (const group of stage.ledger.awaiting(person.name)) await wakeHeldOf(stage, group, stage.clock.now());
-    if (state !== 'offline' || !(await hasLeft(stage, change, stopping.signal))) return;
-    await desk.left(person.name);
-    for (const tracked of await stage.store.openTracked({ owner: person.name })) {
-      if (chosenByPresence(tracked)) await escalate(stage, tracked, { trigger: 'owner offline', owner: person.name });
+  async function watchPresence(changes: readonly PersonChange[]): Promise<void> {
+    for (const { jid, change } of changes)
+      if (jid !== null && !['offline', 'unknown'].includes(change.presence.state)) await sending.seenAgain(jid);
+    await wakeFor(stage, changes);
+    for (const { owner, owned } of await whoHasLeft(stage, changes, stopping.signal)) {
+      await desk.left(owner);
+      for (const tracked of owned)
+        if (chosenByPresence(tracked)) await escalate(stage, tracked, { trigger: 'owner offline', owner });
     }
   }
 
@@ -279,27 +274,21 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     load: (person) => ({ open: stage.ledger.open(person), lastAssignedAt: stage.ledger.lastAssignedAt(person) }),
 
     start() {
-      const recording: PresenceChange[] = [];
-      stage.watcher.onChange((change) => {
-        recording.push(change);
-        // All that comes in one turn is one transaction: after a new session that is everybody.
-        if (recording.length === 1) {
-          queueMicrotask(() => inBackground('recording presence', stage.store.recordPresence(recording.splice(0))));
-        }
-        inBackground('a change of presence', watchPresence(change));
-      });
+      hearPresence(stage, watchPresence, inBackground);
       stage.notifier?.onMessage((message) => inBackground('an instant message', answering.hear(message)));
       stage.notifier?.onAsk?.((asked) => answering.ask(asked));
       sources.start();
       stage.notifier?.onReceipt((receipt) => inBackground('a receipt', watchReceipt(receipt)));
       mailboxes?.start(stopping.signal);
       const loop = { store: stage.store, clock: stage.clock, log: stage.log };
+      inBackground('what a wrong clock has put off', hastenPutOff(stage));
       loops.push(
         startDueLoop({
           ...loop,
           kinds: ['attempt'],
           atOnce: claimedAtOnce,
           leaseFor: attemptLease,
+          setBack: () => hastenPutOff(stage),
           // 3 Choose, 4 Forward.
           handle: (due) => attempts.forward(due.filter((each) => each.kind === 'attempt')),
         }),
@@ -332,20 +321,4 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       await limit;
     },
   };
-}
-
-/** Built once for each version of the rules: presence changes often, and companies are large. */
-const peopleByJid = new WeakMap<Rules, ReadonlyMap<BareJid, Person>>();
-
-function personWithJid(rules: Rules, jid: BareJid): Person | undefined {
-  let known = peopleByJid.get(rules);
-  if (!known) {
-    // Of two with one JID the one listed first, as ever.
-    const entries = [...rules.people.values()].flatMap((person) =>
-      person.jid === null ? [] : [[person.jid, person] as const],
-    );
-    known = new Map(entries.reverse());
-    peopleByJid.set(rules, known);
-  }
-  return known.get(jid);
 }

@@ -62,8 +62,10 @@ export class Site {
     this.#child = child;
     createInterface({ input: child.stdout }).on('line', (line) => {
       const level = /"level":"(\w+)"/.exec(line)?.[1] ?? 'none';
-      // A message that nobody has taken by the end of its steps is a fault, and here it is meant.
-      const kind = line.includes('"fault":"escalation-exhausted"') ? 'meant' : level;
+      // Nobody takes some of the messages, and the next hop refuses some: meant, here.
+      const kind = /"fault":"escalation-exhausted"|"reply":"550 5.1.1 nobody of that name"/.test(line)
+        ? 'meant'
+        : level;
       this.lines[kind] = (this.lines[kind] ?? 0) + 1;
       if (kind === 'info' || kind === 'meant') return;
       const message = /"msg":"(.*?)"[,}]/.exec(line)?.[1] ?? line;

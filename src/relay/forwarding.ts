@@ -12,7 +12,7 @@ import type { StoryEvent } from '../tracking/event.ts';
 import type { NextHop, Outcome, Shipment } from '../transport.ts';
 import { type Asked, askFor } from './asking.ts';
 import { chooseFor, type Target, type Work } from './choosing.ts';
-import { type Following, followForward, followRefusal, followUndeliverable } from './following.ts';
+import { type Following, followFailure, followForward, followRefusal, followUndeliverable } from './following.ts';
 import { sessionFailure } from './hops.ts';
 import { judge } from './judging.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
@@ -305,6 +305,8 @@ async function settle(
       if (judged.delivered) following.push(await followForward(stage, work, target, now));
       else if (judged.settlement.to === 'failed' && work.delivery.forwardOf !== null)
         following.push(followUndeliverable(stage, work, target, outcome));
+      else if (judged.settlement.to === 'failed' || judged.settlement.to === 'dead')
+        following.push(await followFailure(stage, work, now));
     }
     const reports = await reportsFor(stage, notices, now);
     const also: Consequences = {

@@ -159,7 +159,7 @@ export class HopConnection {
       if (!isFailure(error)) throw error;
       return { kind: 'failed', failure: error, refused, begun: progress.answered > 0, reusable: false };
     } finally {
-      this.#asking = false;
+      this.#rest();
       signal.removeEventListener('abort', aborted);
     }
   }
@@ -274,8 +274,15 @@ export class HopConnection {
       if (!isFailure(error)) throw error;
       return false;
     } finally {
-      this.#asking = false;
+      this.#rest();
     }
+  }
+
+  /** One reply too many, come with the last: taken for the first of the next message it would shift them all. */
+  #rest(): void {
+    this.#asking = false;
+    if (this.#replies.length > 0 || this.#partial !== '')
+      this.#lose({ cause: 'the next hop spoke without being asked' });
   }
 
   /** Says QUIT and closes. */

@@ -129,6 +129,16 @@ describe('the owner', () => {
     await story.quiet();
     expect(story.events.filter(({ event }) => event === 'reported')).toEqual([]);
   });
+
+  it('and everybody else refuses it: the sender hears of it, and nothing stays open', async () => {
+    const reply = { code: 550, enhanced: '5.2.1', text: 'mailbox disabled' } as const;
+    for (const address of ['alice@example.org', 'bob@example.org', 'archive@example.org'])
+      story.outcomes.set(address, [{ kind: 'permanent', reply, cause: '' }]);
+    const queueId = await story.mail('support@example.org');
+    expect(await story.event('closed')).toMatchObject({ queueId, state: 'withdrawn', by: 'undeliverable' });
+    expect(await story.event('reported')).toMatchObject({ queueId });
+    expect((await story.store.counts()).tracked).toMatchObject({ waiting: 0, held: 0, tracked: 0, withdrawn: 1 });
+  });
 });
 
 describe('an ack', () => {

@@ -3,7 +3,7 @@
 //
 //   describe.skipIf(!requirePeer('postfix', 'prosody'))('mail through Postfix', () => { … });
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import { join } from 'node:path';
 
 interface Peer {
@@ -25,6 +25,11 @@ export function programPath(name: string): string | undefined {
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
+/** What makes a process believe in another time. */
+export function fakeTimeLibrary(): string | undefined {
+  return globSync('/usr/lib/*/faketime/libfaketime.so.1')[0];
+}
+
 const program = (name: string, debian = name): Peer => ({ debian, isHere: () => programPath(name) !== undefined });
 
 const known = {
@@ -36,6 +41,7 @@ const known = {
     debian: 'dovecot-lmtpd',
     isHere: () => existsSync('/usr/lib/dovecot/lmtp') && programPath('dovecot') !== undefined,
   },
+  faketime: { debian: 'libfaketime', long: true, isHere: () => fakeTimeLibrary() !== undefined },
   ejabberd: { debian: 'ejabberd', long: true, isHere: () => programPath('ejabberdctl') !== undefined },
   profanity: program('profanity'),
   tmux: program('tmux'),

@@ -99,11 +99,22 @@ export class PointsmanProcess implements AsyncDisposable {
     await chmod(file, 0o600);
   }
 
-  /** `killAt`: a window of src/fault-point.ts and how many times it is reached before the process dies there. */
-  async start({ killAt }: { killAt?: string } = {}): Promise<void> {
+  /**
+   * `killAt`: a window of src/fault-point.ts and how many times it is reached before the process dies there. `mayFail`:
+   * it may end before it is ready.
+   */
+  async start({
+    killAt,
+    env = {},
+    mayFail = killAt !== undefined,
+  }: {
+    killAt?: string;
+    env?: Readonly<Record<string, string>>;
+    mayFail?: boolean;
+  } = {}): Promise<void> {
     const program = fileURLToPath(new URL('../../bin/pointsman.js', import.meta.url));
     const child = new Child('pointsman', [process.execPath, program, 'serve', '--config', this.#configFile], {
-      env: { POINTSMAN_KILL_AT: killAt ?? '', NODE_OPTIONS: '' },
+      env: { POINTSMAN_KILL_AT: killAt ?? '', NODE_OPTIONS: '', ...env },
     });
     this.#child = child;
     const { promise: ready, resolve } = Promise.withResolvers<void>();
@@ -119,7 +130,15 @@ export class PointsmanProcess implements AsyncDisposable {
     const outcome = await Promise.race([ready, ended, pause(30_000, 'it was not ready within 30 s', { ref: false })]);
     if (outcome !== undefined && !child.gone.aborted) await child.stop('SIGKILL');
     // A process that reaches its window while it starts has started well enough.
-    if (outcome !== undefined && killAt === undefined) throw new Error(`Pointsman: ${outcome}\n${child.errors.tail()}`);
+    if (outcome !== undefined && !mayFail) throw new Error(`Pointsman: ${outcome}\n${child.errors.tail()}`);
+  }
+
+  get folder(): string {
+    return this.#folder.path;
+  }
+
+  get running(): boolean {
+    return this.#child?.running ?? false;
   }
 
   get #configFile(): string {

@@ -324,6 +324,17 @@ describe('connections', () => {
     expect(hop.connections).toBe(2);
   });
 
+  test('on which one reply too many came with the last are not used: it would shift those of the next message', async () => {
+    const { ship, hop } = await bench({
+      answer: (line) => (line === 'RCPT TO:<no@example.com>' ? '550 5.1.1 nobody' : undefined),
+      dot: (_, connection) => (connection === 1 ? '250 2.0.0 taken\r\n250 2.0.0 and again' : undefined),
+    });
+    await ship();
+    const outcomes = await ship({ recipients: to('x@example.com', 'no@example.com') });
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['accepted', 'permanent']);
+    expect(hop.connections).toBe(2);
+  });
+
   test('closed by the next hop while kept are not used', async () => {
     const { hop, ship } = await bench();
     await ship();
