@@ -121,7 +121,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const hopNames = [...new Set([nextHops.default, ...nextHops.byDomain.values()].map(({ name }) => name))];
   const announcer = createAnnouncer(stage, { ...nobodyTold, ...parts.operators });
   const desk = createDesk(stage, announcer);
-  const sources = createSources(stage, desk);
+  const sources = createSources(stage, desk, () => room.look());
   const answering = createAnswering(stage, desk);
   const cutOff = new AbortController();
   const stopping = new AbortController();

@@ -160,7 +160,8 @@ async function install(root: string, to: string): Promise<void> {
   await mkdir(to);
   const compiler = join(root, 'node_modules', '.bin', 'tsc');
   await promisify(execFile)(compiler, ['-p', join(root, 'tsconfig.dist.json'), '--outDir', join(to, 'dist')]);
-  for (const name of ['bin', 'rules', 'web', 'package.json']) await cp(join(root, name), join(to, name), { recursive: true });
+  for (const name of ['bin', 'rules', 'web', 'package.json'])
+    await cp(join(root, name), join(to, name), { recursive: true });
   await symlink(join(root, 'node_modules'), join(to, 'node_modules'));
 }
 

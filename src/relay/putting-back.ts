@@ -50,7 +50,8 @@ export async function putBack(
       counts: false,
       waitsFor: hop.name,
     });
-    if (reply !== null) {
+    // Waiting for its turn is nothing that the next hop did.
+    if (reply !== null && !gate.turn) {
       events.push({
         event: 'deferred',
         at: now,
