@@ -26,8 +26,10 @@ describe('a server that hangs', () => {
     site.server.faults.stall('bot@example.test/pm');
     await clock.advance(15 * second);
     expect(bot.xmpp.link().state).toBe('up');
-    await clock.advance(25 * second);
-    expect(bot.xmpp.link().state).not.toBe('up');
+    // Whatever was on its way when it stalled may be heard late, which asks anew.
+    const cut = bot.link(({ state }) => state !== 'up');
+    await clock.advance(minute);
+    await cut;
   });
 
   it('is given up after the time limit, and tried again, with growing pauses', async () => {
