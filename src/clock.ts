@@ -12,7 +12,10 @@ export const day: Duration = 24 * hour;
 
 export interface Clock {
   now(): Instant;
-  /** Resolves when `at` has come (at once when it is past) or when `signal` aborts; never rejects. */
+  /**
+   * Resolves when `at` has come (at once when it is past) or when `signal` aborts; never rejects. Resolves too, within a
+   * minute, when the clock was set back: a pause must not last a day for that. Who must know the time looks again.
+   */
   sleepUntil(at: Instant, signal?: AbortSignal): Promise<void>;
 }
 
@@ -34,13 +37,14 @@ export const systemClock: Clock = {
         signal?.removeEventListener('abort', end);
         resolve();
       };
-      const look = (): void => {
-        const left = at - Date.now();
-        if (left <= 0 || signal?.aborted) end();
-        else timer = setTimeout(look, Math.min(left, longestPiece));
+      const look = (before: Instant): void => {
+        const now = Date.now();
+        const setBack = now < before - second && at !== Number.POSITIVE_INFINITY;
+        if (now >= at || setBack || signal?.aborted) end();
+        else timer = setTimeout(look, Math.min(at - now, longestPiece), now);
       };
       signal?.addEventListener('abort', end);
-      look();
+      look(Date.now());
     }),
 };
 

@@ -188,6 +188,7 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
       ({ value }) => (value.address ? [{ ...value.address, carriesMembers: value.carries === 'members' }] : []),
     ),
     ...tlsOf(read.tls, surroundings, report),
+    ...(read.console?.address ? { console: { ...read.console.address, urls: read.console.url ?? [] } } : {}),
     http: { ...(read.http?.address ?? defaults.http), hosts: read.http?.hosts ?? [] },
     peers: (read.peers?.value ?? []).flatMap(({ address, carries, lineEnds }) =>
       address === undefined

@@ -92,6 +92,10 @@ queue:
 # Health and metrics; loopback only.
 http: 127.0.0.1:8025
 
+# Pages for browsers; loopback only, so that others come through a proxy with TLS, whose address "url" then names.
+# "pointsman user add NAME" says who may sign in.
+#console: { address: 127.0.0.1:8026, url: https://pointsman.${domain} }
+
 log:
   level: info         # debug, info, warn, error
   pretty: auto        # true, false, or auto: on a terminal

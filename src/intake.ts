@@ -2,6 +2,7 @@
 import type { Content, ContentWriter } from './mail/content.ts';
 import type { Envelope, ForwardPath } from './mail/envelope.ts';
 import type { MailFacts } from './mail/facts.ts';
+import type { RawField } from './mail/header.ts';
 import type { Mailbox, ReversePath } from './mail/path.ts';
 import type { QueueId } from './mail/queue-id.ts';
 import type { Reply } from './mail/reply.ts';
@@ -66,8 +67,11 @@ export interface Advised {
 
 /** For doors whose MTA keeps queue and delivery to itself. */
 export interface Advisor {
-  /** `header`: the header alone. Null when no rule can concern this mail: every recipient stays. */
-  plan(client: Client, envelope: Envelope, header: Uint8Array): Planned | null;
+  /**
+   * `header`: the header alone, as octets or field by field. Null when no rule can concern this mail: every recipient
+   * stays.
+   */
+  plan(client: Client, envelope: Envelope, header: Uint8Array | readonly RawField[]): Planned | null;
   /**
    * Chooses, and remembers the choice. When content is needed, all of it is durable before this resolves.
    * @throws PointsmanError

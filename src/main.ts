@@ -226,9 +226,8 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const { hosts } = config.http;
     const health = await serveHealth(config.http, createHealth({ operations, metrics, tokens, hosts, clock, log }));
     undo.push(() => health.close());
-    const pages = config.console
-      ? await openConsole(config.console, { operations, clock, wall: systemClock, log, play: options.play ?? null })
-      : null;
+    const look = { operations, clock, wall: systemClock, log, play: options.play ?? null, state: config.state };
+    const pages = config.console ? await openConsole(config.console, look) : null;
     undo.push(async () => pages?.close());
     if (pages) touchConsole = pages.touch;
     rules.onChange(() => touchConsole());

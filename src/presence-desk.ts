@@ -112,6 +112,8 @@ export async function createPresenceDesk(options: DeskOptions): Promise<Presence
   }
 
   stream.onChange(({ jid, presence }) => tell(board.live(jid, presence, clock.now())));
+  // The age of what is known is a fact that rules go by, too.
+  stream.onHeard?.((jid, presence) => tell(board.live(jid, presence, clock.now())));
   stream.onOccupant?.((jid, presence) => tell(board.room(jid, presence, clock.now())));
 
   return {

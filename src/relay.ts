@@ -19,22 +19,22 @@ import type { Mailbox } from './mail/path.ts';
 import { newQueueId, type QueueId } from './mail/queue-id.ts';
 import { replies } from './mail/reply.ts';
 import type { AckOutcome, RelayState } from './operations.ts';
-import type { BareJid } from './presence/jid.ts';
-import type { PresenceChange } from './presence/presence.ts';
+import type { BoardChange as PersonChange } from './presence/board.ts';
 import { Absences } from './relay/absences.ts';
 import { admitRecipient, dropFile, isPostmaster, keepSafe, peersOf } from './relay/accepting.ts';
 import { createAdvisor } from './relay/advising.ts';
 import { createAnswering } from './relay/answering.ts';
-import { type Work, wakeHeldOf } from './relay/choosing.ts';
+import type { Work } from './relay/choosing.ts';
+import { hearPresence, wakeFor } from './relay/coming.ts';
 import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
 import { createAnnouncer } from './relay/faults/announcing.ts';
 import { createDesk } from './relay/faults/desk.ts';
 import { createSources } from './relay/faults/sources.ts';
-import { dispatch, hopFor } from './relay/forwarding.ts';
+import { dispatch, hastenPutOff, hopFor } from './relay/forwarding.ts';
 import { CircleGuard } from './relay/guard.ts';
 import { Hops } from './relay/hops.ts';
-import { chosenByPresence, hasLeft } from './relay/leaving.ts';
+import { chosenByPresence, whoHasLeft } from './relay/leaving.ts';
 import { Ledger } from './relay/ledger.ts';
 import { checkContent, RateLimits, Room } from './relay/limits.ts';
 import { createLookup, type LookedUp } from './relay/looking-up.ts';
@@ -49,7 +49,6 @@ import { hearReturned } from './relay/returning.ts';
 import { createSending } from './relay/sending.ts';
 import type { Choice } from './routing/choose.ts';
 import { allCandidates } from './routing/plan.ts';
-import type { Person, Rules } from './routing/rules.ts';
 import type { DeliveryRef, Due, Intervened } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
 import type { Trigger } from './tracking/event.ts';
@@ -229,18 +228,14 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   }
 
   // 6 Watch: presence. Who leaves while owning a message gives it up; who comes wakes what is held for their groups.
-  async function watchPresence(change: PresenceChange): Promise<void> {
-    const rules = stage.rules.current();
-    const person = personWithJid(rules, change.jid);
-    const { state } = change.presence;
-    if (!person || state === 'unknown') return;
-    if (state !== 'offline') await sending.seenAgain(change.jid);
-    // Also when they are now known to be away: the last one we waited for may have been heard of.
-    for (const group of stage.ledger.awaiting(person.name)) await wakeHeldOf(stage, group, stage.clock.now());
-    if (state !== 'offline' || !(await hasLeft(stage, change, stopping.signal))) return;
-    await desk.left(person.name);
-    for (const tracked of await stage.store.openTracked({ owner: person.name })) {
-      if (chosenByPresence(tracked)) await escalate(stage, tracked, { trigger: 'owner offline', owner: person.name });
+  async function watchPresence(changes: readonly PersonChange[]): Promise<void> {
+    for (const { jid, change } of changes)
+      if (jid !== null && !['offline', 'unknown'].includes(change.presence.state)) await sending.seenAgain(jid);
+    await wakeFor(stage, changes);
+    for (const { owner, owned } of await whoHasLeft(stage, changes, stopping.signal)) {
+      await desk.left(owner);
+      for (const tracked of owned)
+        if (chosenByPresence(tracked)) await escalate(stage, tracked, { trigger: 'owner offline', owner });
     }
   }
 
@@ -306,15 +301,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     load: (person) => ({ open: stage.ledger.open(person), lastAssignedAt: stage.ledger.lastAssignedAt(person) }),
 
     start() {
-      const recording: PresenceChange[] = [];
-      stage.watcher.onChange((change) => {
-        recording.push(change);
-        // All that comes in one turn is one transaction: after a new session that is everybody.
-        if (recording.length === 1) {
-          queueMicrotask(() => inBackground('recording presence', stage.store.recordPresence(recording.splice(0))));
-        }
-        inBackground('a change of presence', watchPresence(change));
-      });
+      hearPresence(stage, watchPresence, inBackground);
       stage.notifier?.onMessage((message) => inBackground('an instant message', answering.hear(message)));
       stage.notifier?.onAsk?.((asked) => answering.ask(asked));
       sources.start();
@@ -327,8 +314,10 @@ export async function createRelay(parts: Parts): Promise<Relay> {
         atOnce: attemptsAtOnce,
         aside: () => stage.hops.stalled(stage.clock.now()),
         leaseFor: attemptLease,
+        setBack: () => hastenPutOff(stage),
         handle: (due) => forward(due.filter((each) => each.kind === 'attempt')),
       });
+      inBackground('what a wrong clock has put off', hastenPutOff(stage));
       loops.push(
         attempts,
         startDueLoop({
@@ -359,22 +348,6 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       await limit;
     },
   };
-}
-
-/** Built once for each version of the rules: presence changes often, and companies are large. */
-const peopleByJid = new WeakMap<Rules, ReadonlyMap<BareJid, Person>>();
-
-function personWithJid(rules: Rules, jid: BareJid): Person | undefined {
-  let known = peopleByJid.get(rules);
-  if (!known) {
-    // Of two with one JID the one listed first, as ever.
-    const entries = [...rules.people.values()].flatMap((person) =>
-      person.jid === null ? [] : [[person.jid, person] as const],
-    );
-    known = new Map(entries.reverse());
-    peopleByJid.set(rules, known);
-  }
-  return known.get(jid);
 }
 
 const aTurnLater = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

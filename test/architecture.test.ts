@@ -46,7 +46,12 @@ const layers: readonly Layer[] = [
     packages: ['ipaddr.js', 'yaml'],
     builtin: ['node:net', 'node:path'],
   },
-  { name: 'config reader', files: /^src\/config\/(load|mark-keys)\.ts$/, imports: [...ports, 'config'], builtin: true },
+  {
+    name: 'config reader',
+    files: /^src\/config\/(load|mark-keys|users)\.ts$/,
+    imports: [...ports, 'config'],
+    builtin: true,
+  },
   // Reads the rules folder: the one file of routing/ that touches the disk.
   { name: 'rule files', files: /^src\/routing\/load\.ts$/, imports: pure, builtin: true },
   { name: 'log', files: /^src\/log\.ts$/, imports: pure, packages: ['pino', 'pino-pretty'] },
@@ -107,7 +112,7 @@ const layers: readonly Layer[] = [
   {
     name: 'console',
     files: /^src\/console\//,
-    imports: [...ports, 'config', 'rehearsal', 'rule files'],
+    imports: [...ports, 'config', 'rehearsal', 'rule files', 'config reader'],
     packages: ['hono', '@hono/node-server', 'prom-client'],
     builtin: true,
   },

@@ -2,6 +2,7 @@
 // `sandbox` need the whole program and are handed in by main.ts.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type Clock, type Duration, day, parseDuration } from '../clock.ts';
+import { type Role, roles } from '../config/users.ts';
 import { describeError } from '../mail/error.ts';
 import { overrideStates } from '../presence/override.ts';
 import { printableLines } from '../printable.ts';
@@ -20,6 +21,7 @@ import { type SimulateOptions, simulate } from './simulate.ts';
 import type { Terminal } from './terminal.ts';
 import { tokenAdd, tokenList, tokenRevoke } from './token.ts';
 import { trackAck, trackAddress, trackList, trackShow } from './track.ts';
+import { type UserOptions, userAdd, userList, userRemove } from './user.ts';
 
 export interface SandboxOptions {
   /** For programs: JSON lines. */
@@ -252,6 +254,28 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
   speaking(present, 'clear', 'take back what was set by hand')
     .argument('<name>', 'the person, as the rules call them')
     .action(async (name: string, options) => ended(await presenceClear(context, name, options)));
+  const user = program.command('user').description('who may sign in to the console');
+  user
+    .command('add')
+    .description('let somebody in, or give them another role and password, which is read from standard input')
+    .argument('<name>', 'what they sign in as')
+    .addOption(configOption())
+    .addOption(new Option('--role <role>', 'what they may do').choices([...roles]).default('viewer'))
+    .action(async (name: string, options: { config?: string; role: Role }) =>
+      ended(await userAdd(context, name, options)),
+    );
+  user
+    .command('list')
+    .description('who there is')
+    .addOption(configOption())
+    .option('--json', 'as JSON')
+    .action(async (options: UserOptions) => ended(await userList(context, options)));
+  user
+    .command('remove')
+    .description('sign somebody out, for good')
+    .argument('<name>', 'what they signed in as')
+    .addOption(configOption())
+    .action(async (name: string, options: UserOptions) => ended(await userRemove(context, name, options)));
   const token = program.command('token').description('what lets programs ask over TCP');
   speaking(token, 'add', 'make one; it is shown once')
     .argument('<name>', 'what it is for')

@@ -1,5 +1,7 @@
 // Where a command writes, and the text it writes: aligned tables that fit the width, times as people say them. Cells
 // may hold what strangers wrote, so every cell and line goes through printable().
+import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
 import { type Duration, formatDuration, type Instant } from '../clock.ts';
 import { printable } from '../printable.ts';
 
@@ -12,6 +14,8 @@ export interface Terminal {
   readonly columns: number | null;
   /** Somebody looks at standard error: what goes on may be shown there. */
   readonly watched?: boolean;
+  /** One line of standard input; null at its end. Absent where there is none. */
+  readLine?(): Promise<string | null>;
 }
 
 export function processTerminal(): Terminal {
@@ -27,7 +31,21 @@ export function processTerminal(): Terminal {
     complain: (text) => stderr.write(text),
     columns: stdout.isTTY ? Math.max(40, stdout.columns ?? 80) : null,
     watched: stderr.isTTY === true,
+    readLine,
   };
+}
+
+async function readLine(): Promise<string | null> {
+  // Not shown while it is typed: a muted output still moves the cursor, and nothing else.
+  const muted = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: process.stdin, output: muted, terminal: process.stdin.isTTY === true });
+  try {
+    for await (const line of lines) return line;
+    return null;
+  } finally {
+    lines.close();
+    if (process.stdin.isTTY) process.stderr.write('\n');
+  }
 }
 
 export interface Column<Row> {

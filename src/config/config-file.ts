@@ -194,6 +194,15 @@ const http = addressOr(
   (address) => ({ address, hosts: undefined }),
 );
 
+const pagesUrl: Schema<string> = scalar('an address such as https://pointsman.example.org', (value) =>
+  /^https?:\/\/[A-Za-z0-9.:[\]-]+\/?$/.test(value) && URL.canParse(value) ? value.replace(/\/$/, '') : undefined,
+);
+const pages = addressOr(
+  loopbackOnly,
+  fields('the console', { address: required(loopbackOnly), url: optional(oneOrMore(pagesUrl)) }),
+  (address) => ({ address, url: undefined }),
+);
+
 const fingerprint: Schema<string> = scalar('the SHA-256 fingerprint of a certificate', (value) => {
   const hex = value.replace(/^sha-?256[:=\s]\s*/i, '').replace(/[:\s]/g, '');
   if (!/^[0-9a-f]{64}$/i.test(hex))
@@ -308,6 +317,7 @@ export const configFileSchema = fields('the configuration', {
   listen: optional(counted(list(listen, `a list of listeners, each ${expectsListen}`))),
   tls: optional(tls),
   http: optional(http),
+  console: optional(pages),
   peers: optional(counted(list(peer, `a list of peers, each ${expectsNetwork}`))),
   domains: optional(list(domain, 'a list of domains')),
   nextHops: required(

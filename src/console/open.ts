@@ -1,4 +1,6 @@
 // The console on its own port, and where browsers find it.
+
+import { openUsers } from '../config/users.ts';
 import type { ConsoleConfig } from '../config.ts';
 import { type Listening, serveConsole } from './server.ts';
 import { type ConsoleOptions, createConsole } from './web/app.ts';
@@ -11,11 +13,19 @@ export interface OpenConsole extends Listening {
 
 export async function openConsole(
   config: ConsoleConfig,
-  options: Omit<ConsoleOptions, 'hosts' | 'secure'>,
+  {
+    state,
+    ...options
+  }: Omit<ConsoleOptions, 'hosts' | 'secure' | 'users'> & {
+    /** The state folder, where those who may sign in are written. */
+    readonly state: string;
+  },
 ): Promise<OpenConsole> {
   let hosts: readonly string[] = [];
   const secure = config.urls.some((url) => url.startsWith('https:'));
-  const pages = createConsole({ ...options, hosts: () => hosts, secure });
+  // Only the sandbox, on loopback and with nobody's mail, lets everybody in.
+  const users = options.play ? null : openUsers(state, (text) => options.log.warn({}, text));
+  const pages = createConsole({ ...options, users, hosts: () => hosts, secure });
   const served = await serveConsole(config, pages);
   hosts = hostsOf(config, served.port);
   return {

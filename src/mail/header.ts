@@ -49,10 +49,35 @@ export function readFields(content: Uint8Array): Field[] {
   return fields;
 }
 
+/** One field as a milter is told of it: name and value apart, one character an octet. */
+export type RawField = readonly [name: string, value: string];
+
+/** The same as readFields, of fields that came apart. */
+export function fieldsOf(raw: readonly RawField[]): Field[] {
+  const fields: Field[] = [];
+  let octets = 0;
+  for (const [name, value] of raw) {
+    octets += name.length + value.length + 4;
+    // As in a block of octets: what is no name ends the header, and so do the limits.
+    if (octets > maxHeader || fields.length >= maxFields || !isName.test(name)) break;
+    const text = value.length + name.length + 2 > maxField ? value.slice(0, maxField - name.length - 2) : value;
+    // Nobody sends a line end that goes on without white space; in a block of octets it would begin another field.
+    const unfolded = text.includes('\n') ? text.replace(/\r?\n(?=[ \t])/g, '').replace(/\r?\n[\s\S]*$/, '') : text;
+    fields.push({ name: name.toLowerCase(), value: decodeOctets(unfolded).trim() });
+  }
+  return fields;
+}
+
 /** RFC 2047 decoded, one line, without control characters. */
 export function decodeText(value: string): string {
+  // What most values are: nothing to decode, nothing to take out.
+  if (isPlain.test(value) && !value.includes('=?')) return value.trim().slice(0, maxField);
   return oneLine(value.includes('=?') ? decodeWords(value) : value);
 }
+
+const isPlain = /^[\x20-\x7e]*$/;
+// RFC 5322 §3.6.8
+const isName = /^[\x21-\x39\x3b-\x7e]{1,200}$/;
 
 export interface Head {
   readonly queueId: QueueId;
@@ -66,31 +91,78 @@ export interface Head {
 }
 
 /** Taken once, at acceptance, and kept with the message. */
-export function readFacts({ queueId, receivedAt, envelope, content, size, client }: Head): MailFacts {
-  const fields = readFields(content);
-  const all = (name: string): string[] => fields.flatMap((field) => (field.name === name ? [field.value] : []));
-  const subject = all('subject')[0];
-  const from = all('from')[0];
-  const messageId = messageIds(all('message-id')[0] ?? '')[0];
+export function readFacts(head: Head): MailFacts {
+  return factsOf({ ...head, fields: readFields(head.content), size: head.size ?? head.content.length });
+}
+
+/** The same of a header that was told field by field. */
+export function factsOf({
+  queueId,
+  receivedAt,
+  envelope,
+  fields,
+  size,
+  client,
+}: Omit<Head, 'content' | 'size'> & { readonly fields: readonly Field[]; readonly size: number }): MailFacts {
+  let subject: string | undefined;
+  let from: string | undefined;
+  let autoSubmitted = false;
+  let receivedCount = 0;
+  const references: string[] = [];
+  const answers: string[] = [];
+  const deliveredTo: string[] = [];
+  const headers: (readonly [string, string])[] = [];
+  // One pass, and the first of each kind: this is done for every mail.
+  let message: string | undefined;
+  for (const { name, value } of fields) {
+    headers.push([name, decodeText(value)]);
+    switch (name) {
+      case 'subject':
+        subject ??= value;
+        break;
+      case 'from':
+        from ??= value;
+        break;
+      case 'message-id':
+        message ??= value;
+        break;
+      case 'references':
+        references.push(value);
+        break;
+      case 'in-reply-to':
+        answers.push(value);
+        break;
+      case 'auto-submitted':
+        autoSubmitted ||= !/^no\s*(?:$|[;(])/i.test(value);
+        break;
+      case 'received':
+        receivedCount += 1;
+        break;
+      case 'delivered-to': {
+        const mailbox = parseMailbox(value.replace(/^<(.*)>$/, '$1'));
+        if (mailbox !== undefined) deliveredTo.push(mailboxKey(mailbox));
+        break;
+      }
+      default:
+    }
+  }
+  const messageId = messageIds(message ?? '')[0];
   return {
     queueId,
     receivedAt,
     reversePath: envelope.reversePath,
     recipients: envelope.forwardPaths.map(({ mailbox }) => mailbox),
-    size: size ?? content.length,
+    size,
     peer: client.address,
     carriesMembers: client.carriesMembers,
     ...(messageId === undefined ? {} : { messageId }),
     ...(subject === undefined ? {} : { subject: decodeText(subject) }),
     ...(from === undefined ? {} : { from: decodeText(from) }),
-    references: referencesOf([...all('references'), ...all('in-reply-to')]),
-    autoSubmitted: all('auto-submitted').some((value) => !/^no\s*(?:$|[;(])/i.test(value)),
-    headers: fields.map(({ name, value }) => [name, decodeText(value)] as const),
-    receivedCount: all('received').length,
-    deliveredTo: all('delivered-to').flatMap((value) => {
-      const mailbox = parseMailbox(value.replace(/^<(.*)>$/, '$1'));
-      return mailbox === undefined ? [] : [mailboxKey(mailbox)];
-    }),
+    references: referencesOf([...references, ...answers]),
+    autoSubmitted,
+    headers,
+    receivedCount,
+    deliveredTo,
   };
 }
 
@@ -115,7 +187,7 @@ function parseField(raw: string): Field | undefined {
   // RFC 5322 §3.6.8; §4.5 lets white space stand before the colon.
   const colon = raw.indexOf(':');
   const name = raw.slice(0, Math.max(colon, 0)).trimEnd();
-  if (!/^[\x21-\x39\x3b-\x7e]{1,200}$/.test(name)) return undefined;
+  if (!isName.test(name)) return undefined;
   const octets = raw.slice(colon + 1).replace(/\r?\n(?=[ \t])/g, '');
   return { name: name.toLowerCase(), value: decodeOctets(octets).trim() };
 }
@@ -149,5 +221,5 @@ function messageIds(value: string): string[] {
 }
 
 function referencesOf(values: readonly string[]): string[] {
-  return [...new Set(values.flatMap(messageIds))].slice(-maxReferences);
+  return values.length === 0 ? [] : [...new Set(values.flatMap(messageIds))].slice(-maxReferences);
 }

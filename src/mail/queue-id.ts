@@ -45,5 +45,7 @@ function base32(value: number, length: number): string {
 }
 
 function chance(length: number, random: Random): string {
-  return Array.from({ length }, () => alphabet[Math.floor(random() * 32)]).join('');
+  let text = '';
+  while (text.length < length) text += alphabet[Math.floor(random() * 32)];
+  return text;
 }

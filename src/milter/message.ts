@@ -1,7 +1,7 @@
 // One message as the MTA tells of it, piece by piece. Octets are kept as they came and read only when asked for: most
 // mail is not ours to route, and costs nothing but the keeping.
 import type { Powers } from './reply.ts';
-import { type ConnectFacts, commands, macroName, readMacros, readStrings, WireError } from './wire.ts';
+import { type ConnectFacts, commands, macroName, type Packet, readMacros, readStrings, WireError } from './wire.ts';
 
 /** One address of the envelope. */
 export interface EnvelopeAddress {
@@ -36,28 +36,36 @@ const stages = [
   commands.endOfHeaders,
   commands.endOfBody,
 ] as const;
+/** By the octet that stands for the command. */
+const stageOf: readonly number[] = Array.from({ length: 256 }, (_, octet) =>
+  stages.indexOf(octet as (typeof stages)[number]),
+);
 
 /** Macros by stage; read when asked for. */
 export class Macros {
-  readonly #byStage: (Buffer | undefined)[] = [];
+  readonly #byStage: (Packet | undefined)[] = [];
+  /** The same as text, for those stages that were asked about. */
+  readonly #texts: (string | undefined)[] = [];
 
   /** Stages that nobody asks about (Postfix sends macros for each header and each piece of the body) are passed over. */
-  add(payload: Buffer): void {
-    if (payload.length === 0) throw new WireError('a MACRO without the command it belongs to');
-    const stage = stages.indexOf(payload[0] as (typeof stages)[number]);
+  add(packet: Packet): void {
+    if (packet.first === undefined) throw new WireError('a MACRO without the command it belongs to');
+    const stage = stageOf[packet.first] ?? -1;
     if (stage < 0) return;
-    this.#byStage.length = Math.min(this.#byStage.length, stage);
-    this.#byStage[stage] = payload;
+    this.#cut(stage);
+    this.#byStage[stage] = packet;
   }
 
   /** The newest stage's value; `{name}` and `name` are the same. @throws WireError when the MTA's list is broken */
   get(name: string): string | undefined {
     const wanted = macroName(name);
     for (let stage = this.#byStage.length - 1; stage >= 0; stage -= 1) {
-      const payload = this.#byStage[stage];
+      const packet = this.#byStage[stage];
+      if (packet === undefined) continue;
+      this.#texts[stage] ??= packet.latin1();
       // Looked for before anything is read: most that are asked for are not there.
-      if (payload === undefined || !payload.includes(wanted)) continue;
-      const found = readMacros(payload).values.find(([each]) => each === wanted);
+      if (!this.#texts[stage]?.includes(wanted)) continue;
+      const found = readMacros(packet.payload).values.find(([each]) => each === wanted);
       if (found) return found[1];
     }
     return undefined;
@@ -65,11 +73,16 @@ export class Macros {
 
   /** Those of a message go; those of the connection stay. */
   endMessage(): void {
-    this.#byStage.length = Math.min(this.#byStage.length, 2);
+    this.#cut(2);
   }
 
   clear(): void {
-    this.#byStage.length = 0;
+    this.#cut(0);
+  }
+
+  #cut(stage: number): void {
+    if (this.#byStage.length > stage) this.#byStage.length = stage;
+    if (this.#texts.length > stage) this.#texts.length = stage;
   }
 }
 
@@ -87,12 +100,14 @@ export class Message {
   readonly recipients: EnvelopeAddress[] = [];
   readonly powers: Powers;
   readonly #macros: Macros;
-  readonly #fields: Buffer[] = [];
+  readonly #fields: Packet[] = [];
   readonly #pieces: Buffer[] = [];
   #octets = 0;
   #body: 'none' | 'kept' | 'dropped' = 'none';
   /** Part of the header could not be kept: nothing can be decided by it. */
   incomplete = false;
+  /** For the handlers: whatever they want to remember of it. */
+  context: unknown = undefined;
 
   constructor(client: Client, sender: EnvelopeAddress, macros: Macros, powers: Powers) {
     this.client = client;
@@ -110,9 +125,9 @@ export class Message {
     return this.#octets;
   }
 
-  addField(payload: Buffer): void {
-    this.#fields.push(payload);
-    this.#octets += payload.length;
+  addField(packet: Packet): void {
+    this.#fields.push(packet);
+    this.#octets += packet.length;
   }
 
   addBody(payload: Buffer): void {
@@ -135,8 +150,8 @@ export class Message {
 
   /** Names and values in order, without the space after the colon; folded lines joined by LF. */
   headers(): readonly (readonly [name: string, value: string])[] {
-    return this.#fields.map((payload) => {
-      const [name, value] = fieldOf(payload);
+    return this.#fields.map((packet) => {
+      const [name, value] = fieldOf(packet);
       return [name, this.powers.leadingSpace && value.startsWith(' ') ? value.slice(1) : value];
     });
   }
@@ -144,8 +159,8 @@ export class Message {
   /** The header as octets of a message: CRLF line ends, the empty line not included. */
   headerBlock(): Buffer {
     let text = '';
-    for (const payload of this.#fields) {
-      const [name, value] = fieldOf(payload);
+    for (const packet of this.#fields) {
+      const [name, value] = fieldOf(packet);
       const folded = value.includes('\n') ? value.replace(/\r?\n/g, '\r\n') : value;
       text += this.powers.leadingSpace ? `${name}:${folded}\r\n` : `${name}: ${folded}\r\n`;
     }
@@ -159,8 +174,8 @@ export class Message {
 }
 
 /** One character an octet. */
-function fieldOf(payload: Buffer): readonly [name: string, value: string] {
-  const text = payload.toString('latin1');
+function fieldOf(packet: Packet): readonly [name: string, value: string] {
+  const text = packet.latin1();
   const end = text.indexOf('\0');
   if (end < 0 || !text.endsWith('\0') || end === text.length - 1) throw new WireError('a HEADER without name or value');
   return [text.slice(0, end), text.slice(end + 1, -1)];

@@ -75,11 +75,15 @@ export function replyText({ code, enhanced, text }: Reply): string {
 /** How many recipients there are before the edits must be known, so that none of them can leave the message without any. */
 export function endPackets(end: EndVerdict, powers: Powers, recipients: readonly Uint8Array[]): Buffer {
   const edits = end.edits ?? [];
-  if (edits.length > 0 && end.verdict.kind !== 'continue' && end.verdict.kind !== 'accept')
+  if (edits.length === 0) return verdictPacket(end.verdict);
+  if (end.verdict.kind !== 'continue' && end.verdict.kind !== 'accept')
     throw new EditError(`edits go with accept or continue, not with ${end.verdict.kind}`);
   checkRecipients(edits, recipients);
-  const ordered = [...edits].sort((a, b) => order[a.kind] - order[b.kind]);
-  return Buffer.concat([...ordered.flatMap((edit) => editPackets(edit, powers)), verdictPacket(end.verdict)]);
+  const packets: Buffer[] = [];
+  for (let turn = 0; turn <= lastTurn; turn += 1)
+    for (const edit of edits) if (order[edit.kind] === turn) packets.push(...editPackets(edit, powers));
+  packets.push(verdictPacket(end.verdict));
+  return Buffer.concat(packets);
 }
 
 /**
@@ -97,10 +101,13 @@ const order: Readonly<Record<Edit['kind'], number>> = {
   'replace body': 5,
 };
 
+const lastTurn = 5;
+
 /** Postfix answers 250 to a message whose last recipient was removed, and then throws it away. */
 function checkRecipients(edits: readonly Edit[], recipients: readonly Uint8Array[]): void {
+  if (edits.some(({ kind }) => kind === 'add recipient')) return;
   const removed = new Set(edits.flatMap((edit) => (edit.kind === 'remove recipient' ? [octets(edit.raw)] : [])));
-  if (removed.size === 0 || edits.some(({ kind }) => kind === 'add recipient')) return;
+  if (removed.size === 0) return;
   if (recipients.every((raw) => removed.has(octets(raw))))
     throw new EditError('the edits would leave the message without recipients');
 }

@@ -45,10 +45,10 @@ const nobodyThere: Reply = { code: 451, enhanced: '4.7.1', text: 'Nobody can tak
 
 export function createRouter(options: RouterOptions): Handlers {
   const { advisor, log } = options;
-  const seen = new WeakMap<Message, Seen>();
 
   function look(message: Message): Seen {
-    const known = seen.get(message);
+    // Nobody but us puts anything there.
+    const known = message.context as Seen | undefined;
     if (known) return known;
     const recipients: EnvelopeAddress[] = [];
     const forwardPaths: ForwardPath[] = [];
@@ -61,9 +61,9 @@ export function createRouter(options: RouterOptions): Handlers {
     }
     const envelope = envelopeOf(message, forwardPaths, options.hostname);
     const planned =
-      forwardPaths.length === 0 ? null : advisor.plan(clientOf(message, options), envelope, message.headerBlock());
+      forwardPaths.length === 0 ? null : advisor.plan(clientOf(message, options), envelope, message.headers());
     const made = { planned, recipients };
-    seen.set(message, made);
+    message.context = made;
     return made;
   }
 

@@ -126,46 +126,47 @@ export class Session {
     this.#options.end();
   }
 
-  #take({ code, payload }: Packet): void {
+  #take(packet: Packet): void {
+    const { code } = packet;
     if (this.#mode === 'new') {
       if (code === commands.quit) this.#quit();
-      else if (code === commands.negotiate) this.#negotiate(payload);
+      else if (code === commands.negotiate) this.#negotiate(packet.payload);
       else throw unexpected(code, this.#mode);
       return;
     }
     switch (code) {
       case commands.macro:
-        this.#macros.add(payload);
+        this.#macros.add(packet);
         break;
       case commands.header:
         this.#expect(code, 'envelope', 'headers');
         this.#mode = 'headers';
-        this.#hold(payload, (message) => message.addField(payload));
+        if (this.#mayHold(packet.length)) this.#message?.addField(packet);
         this.#continue(steps.nrHeader);
         break;
       case commands.body:
         this.#expect(code, ...inMessage);
         this.#mode = 'body';
-        this.#takeBody(payload);
+        this.#takeBody(packet);
         break;
       case commands.connect:
         this.#forget();
         this.#mode = 'connected';
-        this.#client = { ...readConnect(payload), helo: '' };
+        this.#client = { ...readConnect(packet.payload), helo: '' };
         this.#ask(steps.nrConnect, 'connection', (handlers) => handlers.connect?.(this.#client));
         break;
       case commands.helo:
         this.#forget();
         this.#mode = 'connected';
-        this.#client = { ...this.#client, helo: readStrings(payload)[0]?.toString('utf8') ?? '' };
+        this.#client = { ...this.#client, helo: readStrings(packet.payload)[0]?.toString('utf8') ?? '' };
         this.#ask(steps.nrHelo, 'connection', (handlers) => handlers.helo?.(this.#client));
         break;
       case commands.mail:
-        this.#takeSender(payload);
+        this.#takeSender(packet.payload);
         break;
       case commands.recipient:
         this.#expect(code, 'envelope');
-        this.#takeRecipient(payload);
+        this.#takeRecipient(packet.payload);
         break;
       case commands.data:
         this.#expect(code, 'envelope');
@@ -178,7 +179,7 @@ export class Session {
         break;
       case commands.endOfBody:
         this.#expect(code, ...inMessage);
-        this.#endMessage(payload);
+        this.#endMessage(packet);
         break;
       case commands.abort:
         this.#forget();
@@ -257,31 +258,36 @@ export class Session {
     this.#ask(steps.nrRecipient, 'recipient', (handlers) => handlers.recipient?.(recipient, message));
   }
 
-  #takeBody(payload: Buffer): void {
+  #takeBody(packet: Packet): void {
     const message = this.#message;
-    if (message && !this.#bodyAsked) {
-      this.#bodyAsked = true;
-      if (!(this.#options.handlers.wantsBody?.(message) ?? true)) message.dropBody();
-    }
-    this.#hold(payload, (each) => each.addBody(payload));
+    this.#addBody(packet);
     const mayAnswer = (this.#agreed.protocol & steps.nrBody) === 0;
-    const skip = mayAnswer && (this.#agreed.protocol & steps.skip) !== 0 && (message === null || message.bodyDropped);
-    if (skip) this.#out.push(bareReplies.skip);
+    const mayStop = message === null || message.bodyDropped;
+    if (mayAnswer && mayStop && (this.#agreed.protocol & steps.skip) !== 0) this.#out.push(bareReplies.skip);
     else this.#continue(steps.nrBody);
   }
 
-  /** Keeps what came, within the limits; beyond them the body goes, and what is decided must do without. */
-  #hold(payload: Buffer, keep: (message: Message) => void): void {
+  #addBody(packet: Packet): void {
     const message = this.#message;
     if (!message) return;
-    if (message.incomplete || message.bodyDropped) return;
-    if (message.size + payload.length <= this.#options.largestMessage && this.#options.reserve(payload.length)) {
-      this.#reserved += payload.length;
-      keep(message);
-      return;
+    if (!this.#bodyAsked) {
+      this.#bodyAsked = true;
+      if (!(this.#options.handlers.wantsBody?.(message) ?? true)) message.dropBody();
+    }
+    if (!message.bodyDropped && this.#mayHold(packet.length)) message.addBody(packet.payload);
+  }
+
+  /** Within the limits; beyond them the body goes, and what is decided must do without. */
+  #mayHold(octets: number): boolean {
+    const message = this.#message;
+    if (!message || message.incomplete || message.bodyDropped) return false;
+    if (message.size + octets <= this.#options.largestMessage && this.#options.reserve(octets)) {
+      this.#reserved += octets;
+      return true;
     }
     message.dropBody();
     if (this.#mode === 'headers') message.incomplete = true;
+    return false;
   }
 
   #continue(withoutReply: number): void {
@@ -314,11 +320,11 @@ export class Session {
     else this.#forget();
   }
 
-  #endMessage(payload: Buffer): void {
+  #endMessage(packet: Packet): void {
     // libmilter takes a last piece of the body with it; neither Postfix nor Sendmail sends one.
-    if (payload.length > 0) {
+    if (packet.length > 0) {
       this.#mode = 'body';
-      this.#hold(payload, (message) => message.addBody(payload));
+      this.#addBody(packet);
     }
     const message = this.#message;
     if (!message) throw unexpected(commands.endOfBody, this.#mode);

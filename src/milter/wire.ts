@@ -106,10 +106,39 @@ export class WireError extends Error {
   override readonly name = 'WireError';
 }
 
-export interface Packet {
+/** One packet in what arrived: nothing is copied, and no view is made of it, before somebody asks. Most nobody asks for. */
+export class Packet {
   readonly code: number;
+  readonly #chunk: Buffer;
+  readonly #from: number;
+  readonly #to: number;
+
+  constructor(code: number, chunk: Buffer, from: number, to: number) {
+    this.code = code;
+    this.#chunk = chunk;
+    this.#from = from;
+    this.#to = to;
+  }
+
+  /** Octets of the payload. */
+  get length(): number {
+    return this.#to - this.#from;
+  }
+
+  /** The first octet of the payload; undefined when there is none. */
+  get first(): number | undefined {
+    return this.#from < this.#to ? this.#chunk[this.#from] : undefined;
+  }
+
   /** A view of what came; valid as long as somebody holds it. */
-  readonly payload: Buffer;
+  get payload(): Buffer {
+    return this.#chunk.subarray(this.#from, this.#to);
+  }
+
+  /** One character an octet. */
+  latin1(): string {
+    return this.#chunk.toString('latin1', this.#from, this.#to);
+  }
 }
 
 /** Cuts what arrives into packets, wherever the network has cut it before. */
@@ -137,7 +166,12 @@ export class PacketReader {
   next(): Packet | undefined {
     if (this.#length < 4) return undefined;
     if (this.#chunk.length - this.#at < 4) this.#join();
-    const length = this.#chunk.readUInt32BE(this.#at);
+    const chunk = this.#chunk;
+    const at = this.#at;
+    // Not readUInt32BE: it checks what is known here.
+    const length =
+      (((chunk[at] ?? 0) << 24) | ((chunk[at + 1] ?? 0) << 16) | ((chunk[at + 2] ?? 0) << 8) | (chunk[at + 3] ?? 0)) >>>
+      0;
     if (length < 1 || length > largestPacket)
       throw new WireError(`a packet of ${length} octets; they have 1 to ${largestPacket}`);
     if (this.#length < 4 + length) return undefined;
@@ -145,7 +179,7 @@ export class PacketReader {
     const start = this.#at + 5;
     this.#at += 4 + length;
     this.#length -= 4 + length;
-    return { code: this.#chunk[start - 1] ?? 0, payload: this.#chunk.subarray(start, this.#at) };
+    return new Packet(this.#chunk[start - 1] ?? 0, this.#chunk, start, this.#at);
   }
 
   #join(): void {
@@ -271,7 +305,11 @@ export const macroName = (name: string): string => (/^\{.*\}$/.test(name) ? name
 
 /** A string with its NUL. @throws RangeError when it has one inside: that would end it early */
 export function nulEnded(text: string | Uint8Array): Buffer {
-  const octets = typeof text === 'string' ? Buffer.from(text, 'utf8') : Buffer.from(text);
-  if (octets.includes(0)) throw new RangeError('NUL inside a string for the MTA');
-  return Buffer.concat([octets, Buffer.of(0)]);
+  const length = typeof text === 'string' ? Buffer.byteLength(text) : text.length;
+  const octets = Buffer.allocUnsafe(length + 1);
+  if (typeof text === 'string') octets.write(text, 'utf8');
+  else octets.set(text);
+  octets[length] = 0;
+  if (octets.indexOf(0) < length) throw new RangeError('NUL inside a string for the MTA');
+  return octets;
 }

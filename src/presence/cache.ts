@@ -24,6 +24,12 @@ export type PresenceFact =
 /** RFC 6121 §2.1.2.5. `null`: the roster has not been read yet. */
 export type Subscription = 'none' | 'to' | 'from' | 'both';
 
+/** Nothing that is seen has changed, but what we know is newer. */
+export interface Heard {
+  readonly jid: BareJid;
+  readonly presence: Presence;
+}
+
 interface Entry {
   subscription: Subscription | null;
   readonly resources: Map<string, Resource>;
@@ -181,14 +187,18 @@ export class PresenceCache {
   }
 
   /** `heardAt`: when the server was last heard, from which what is known ages. */
-  linkDown(now: Instant, heardAt: Instant = now): void {
-    if (this.#linkDownAt !== null) return;
+  linkDown(now: Instant, heardAt: Instant = now): readonly Heard[] {
+    if (this.#linkDownAt !== null) return [];
     this.#linkDownAt = now;
-    for (const entry of this.#entries.values()) {
+    const heard: Heard[] = [];
+    for (const [jid, entry] of this.#entries) {
+      if (entry.presence.state === 'unknown') continue;
       // Octets are heard a moment before they are read: what we know is never older than when it was read.
       const asOf = Math.max(entry.presence.asOf ?? heardAt, heardAt);
-      if (entry.presence.state !== 'unknown') entry.presence = { ...entry.presence, asOf };
+      entry.presence = Object.freeze({ ...entry.presence, asOf });
+      heard.push({ jid, presence: entry.presence });
     }
+    return heard;
   }
 
   /** The session was resumed: the server replays what we missed, what is known is true again. */

@@ -1,5 +1,6 @@
 // Port: who is there. The XMPP adapter feeds the cache behind it; relay.ts only asks.
 import type { Clock, Duration } from '../clock.ts';
+import type { BoardChange } from './board.ts';
 import type { PresenceFault } from './fault.ts';
 import type { BareJid } from './jid.ts';
 import type { LinkStatus } from './link-status.ts';
@@ -18,6 +19,8 @@ export interface Watcher {
   link(): LinkStatus;
   /** By name: also who has no JID may be known of, by schedule or by hand. Absent: only the stream is a source. */
   presenceOfPerson?(name: string): Presence;
+  /** Like onChange, by name: also of who has no JID. The returned function ends it. */
+  onPersonChange?(listener: (change: BoardChange) => void): () => void;
   /** What was said by hand, by name: of oneself, or by an operator. Absent: nothing can be. */
   overrides?(): ReadonlyMap<string, Override>;
   /** In force, and remembered, when the promise resolves; null takes it back. */
@@ -28,6 +31,8 @@ export interface Watcher {
 
 /** What the stream can tell besides; the presence desk listens to it. */
 export interface StreamWatcher extends Watcher {
+  /** Called, in order with the changes, when nothing that is seen has changed but what is known is newer. */
+  onHeard?(listener: (jid: BareJid, presence: Presence) => void): void;
   /** Somebody is in a duty room, by their real JID; null: in none any more, or we are not in it ourselves. */
   onOccupant?(listener: (jid: BareJid, presence: Presence | null) => void): void;
   /** Asks the person's clients whether anybody is there: answered true within `within`, false for silence, null when it cannot be asked. */

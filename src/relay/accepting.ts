@@ -23,6 +23,7 @@ import { type Acceptance, type Message, type NewDelivery, ShortIdTaken } from '.
 import type { Tracked } from '../tracking/tracked.ts';
 import { learningUntil, type Work } from './choosing.ts';
 import { type Parts, type Stage, tellAll } from './parts.ts';
+import { presenceOf } from './presence-of.ts';
 
 export interface Peers {
   admit(address: string): Reply | undefined;
@@ -207,10 +208,9 @@ export function surroundingsOf(
 ): Surroundings {
   return {
     now,
-    presenceOf(person) {
-      const jid = rules.people.get(person)?.jid;
-      // As the choice sees them: a schedule, or a word by hand, needs no JID.
-      return stage.watcher.presenceOfPerson?.(person) ?? (jid ? stage.watcher.presenceOf(jid) : undefined);
+    presenceOf(name) {
+      const person = rules.people.get(name);
+      return person && presenceOf(stage.watcher, name, person.jid);
     },
     waiting: (group) => stage.ledger.waiting(group, now),
     ...(threadSeen === undefined ? {} : { threadSeen }),

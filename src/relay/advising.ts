@@ -7,13 +7,12 @@ import { second } from '../clock.ts';
 import type { Advice, Advised, Advisor, Client, Planned } from '../intake.ts';
 import type { Envelope } from '../mail/envelope.ts';
 import { describeError, PointsmanError } from '../mail/error.ts';
-import { readFacts } from '../mail/header.ts';
+import { factsOf, fieldsOf, type RawField, readFacts } from '../mail/header.ts';
 import { isMarked, markName } from '../mail/mark.ts';
-import { mailboxKey } from '../mail/path.ts';
+import { type Mailbox, mailboxKey } from '../mail/path.ts';
 import { newQueueId } from '../mail/queue-id.ts';
 import { receivedField } from '../mail/received.ts';
 import { replies } from '../mail/reply.ts';
-import { neverSeen } from '../presence/presence.ts';
 import { indexOf } from '../routing/admission.ts';
 import { type Choice, choose } from '../routing/choose.ts';
 import { refusalByEnvelope, refusesByEnvelope } from '../routing/envelope-rules.ts';
@@ -27,6 +26,7 @@ import { trackedFor, unlessMarked } from './accepting.ts';
 import { chosenEvent, decided } from './choosing.ts';
 import { nudgeOwner, tellOfUntracked } from './nudging.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
+import { isUnheard, presenceOf } from './presence-of.ts';
 
 /**
  * Untracked mail is written down after the answer, and not more of it in a second than leaves time for answering: a
@@ -59,7 +59,7 @@ export function createAdvisor(
     return true;
   }
 
-  function planMail(client: Client, envelope: Envelope, header: Uint8Array): Planned | null {
+  function planMail(client: Client, envelope: Envelope, header: Uint8Array | readonly RawField[]): Planned | null {
     const rules = stage.rules.current();
     const { groupByAddress, personByAddress } = indexOf(rules);
     const ours = envelope.forwardPaths.some(({ mailbox }) => groupByAddress.has(mailboxKey(mailbox)));
@@ -68,19 +68,19 @@ export function createAdvisor(
     if (!ours && !byMember && rules.routes.length === 0) return null;
     const now = stage.clock.now();
     const queueId = newQueueId(now, stage.random);
-    const facts = readFacts({ queueId, receivedAt: now, envelope, content: header, client });
+    const head = { queueId, receivedAt: now, envelope, client };
+    const facts =
+      header instanceof Uint8Array
+        ? readFacts({ ...head, content: header })
+        : factsOf({ ...head, fields: fieldsOf(header), size: sizeOf(header) });
     if (byMember && facts.references.length > 0) options.onReply({ facts });
     const marks = facts.headers.flatMap(([name, value]) => (name === markName.toLowerCase() ? [value] : []));
     const plans = envelope.forwardPaths.map(({ mailbox }): Plan => {
+      // Reports and copies for us: the MTA hands them to us as any mail, and no rule may send them elsewhere.
+      if (stage.ours?.read(mailbox)) return passed(mailbox, rules.version, 'an address of our own, for evidence');
       const made = unlessMarked(stage, facts, plan(facts, mailbox, rules));
       if (options.markKey === null || !isMarked(options.markKey, marks, mailbox)) return made;
-      return {
-        kind: 'pass',
-        address: mailbox,
-        rule: null,
-        rulesVersion: made.rulesVersion,
-        because: ['sent by ourselves'],
-      };
+      return passed(mailbox, made.rulesVersion, 'sent by ourselves');
     });
     const needsContent = plans.some((each) => each.kind === 'group' && each.policy !== null);
     return { client, envelope, facts, plans, needsContent };
@@ -154,6 +154,18 @@ export function createAdvisor(
   };
 }
 
+/** Octets of a header, with colon, space and line end. */
+const sizeOf = (fields: readonly RawField[]): number =>
+  fields.reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0);
+
+const passed = (address: Mailbox, rulesVersion: string, why: string): Plan => ({
+  kind: 'pass',
+  address,
+  rule: null,
+  rulesVersion,
+  because: [why],
+});
+
 interface Made {
   readonly plan: GroupPlan;
   readonly decision: NewDecision;
@@ -178,10 +190,7 @@ function choiceFor(stage: Stage, { facts }: Planned, plan: GroupPlan, seq: numbe
 /** Somebody has not been heard of although there is a link: the relay would wait a moment for word; an MTA does not. */
 function unheard(stage: Stage, plan: GroupPlan): boolean {
   if (stage.watcher.link().state === 'off') return false;
-  return plan.candidates.some(({ jid }) => {
-    const { state, reason } = jid === null ? { ...neverSeen, reason: 'no-jid' } : stage.watcher.presenceOf(jid);
-    return jid !== null && state === 'unknown' && reason !== 'not-subscribed' && reason !== 'error';
-  });
+  return plan.candidates.some(({ person, jid }) => isUnheard(presenceOf(stage.watcher, person, jid)));
 }
 
 /** When we cannot know, the recipient stays as it is; the policy is watched all the same. */

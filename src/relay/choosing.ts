@@ -4,7 +4,6 @@ import { type Duration, type Instant, second } from '../clock.ts';
 import type { Mailbox } from '../mail/path.ts';
 import { newQueueId } from '../mail/queue-id.ts';
 import type { Reply } from '../mail/reply.ts';
-import { neverSeen } from '../presence/presence.ts';
 import { type Choice, choose, type Recipient, type Snapshot } from '../routing/choose.ts';
 import { describeChoice } from '../routing/explain.ts';
 import { allCandidates, type GroupPlan, mayBeShared, type Plan } from '../routing/plan.ts';
@@ -13,6 +12,7 @@ import type { Consequences, Delivery, Message, NewDecision } from '../store/stor
 import type { StoryEvent } from '../tracking/event.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { awayNow, casTries, type Stage, tellAll } from './parts.ts';
+import { isUnheard, presenceOf } from './presence-of.ts';
 import { proposalNow, propose, proposedFor, tellProposed } from './proposing.ts';
 
 export interface Work {
@@ -270,11 +270,9 @@ const learningTime: Duration = 15 * second;
 export function learningUntil(stage: Stage, plan: GroupPlan, now: Instant): Instant | null {
   const link = stage.watcher.link();
   const learnt = (link.state === 'up' ? link.since : stage.startedAt) + learningTime;
-  const unheard = allCandidates(plan).some(({ jid }) => {
-    const { state, reason } = jid === null ? neverSeen : stage.watcher.presenceOf(jid);
-    return jid !== null && state === 'unknown' && reason !== 'not-subscribed' && reason !== 'error';
-  });
-  return link.state !== 'off' && unheard && now < learnt ? learnt : null;
+  if (link.state === 'off' || now >= learnt) return null;
+  const unheard = allCandidates(plan).some(({ person, jid }) => isUnheard(presenceOf(stage.watcher, person, jid)));
+  return unheard ? learnt : null;
 }
 
 function holdUntil(stage: Stage, plan: GroupPlan, message: Message, now: Instant): Instant | null {

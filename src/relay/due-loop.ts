@@ -27,6 +27,8 @@ export interface DueLoopOptions {
   readonly aside?: () => number;
   /** Longer than any handling can take: when it runs out the work is done again. */
   readonly leaseFor: Duration;
+  /** The clock was set back: what it put off while it was ahead may be far away. */
+  readonly setBack?: () => Promise<void>;
   /** Gets what was claimed together; must not reject (it is logged, and the lease brings the work back). */
   readonly handle: (due: readonly Due[]) => readonly Promise<void>[];
 }
@@ -64,9 +66,13 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
   }
 
   async function run(): Promise<void> {
+    let lookedAt = Number.NEGATIVE_INFINITY;
     while (!stopped) {
       const callsSeen = calls;
       try {
+        const back = clock.now() < lookedAt - second;
+        lookedAt = clock.now();
+        if (back) await options.setBack?.();
         const room = Math.min(atOnce, atOnce - inHand.size + aside());
         const due = room > 0 ? await store.claimDue({ kinds, now: clock.now(), limit: room, leaseFor }) : [];
         if (due.length > 0) {
@@ -77,6 +83,7 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
         // Without room: until something in hand ends, or is seen to hang. Nor for very long: what is far off (retiring
         // content) is put into the queue without a call.
         const next = full ? clock.now() + 5 * second : await store.nextDueAt(kinds);
+        lookedAt = clock.now();
         await sleep(Math.min(next ?? Number.POSITIVE_INFINITY, clock.now() + 10 * minute), callsSeen);
       } catch (error) {
         log.error({ err: error }, 'the timer queue could not be read; trying again in 5 s');

@@ -13,6 +13,7 @@ import { escalate } from './escalating.ts';
 import { leavingLasts } from './leaving.ts';
 import { nudgeAll, nudgeOwner, tellOfUntracked } from './nudging.ts';
 import type { Stage } from './parts.ts';
+import { presenceOf } from './presence-of.ts';
 import { followEarlyReturn, oweFailure } from './returning.ts';
 
 /** To be stored with the settlement, and done after it. */
@@ -84,9 +85,9 @@ export async function followForward(stage: Stage, work: Work, target: Target, no
 }
 
 async function escalateIfGone(stage: Stage, tracked: Tracked): Promise<void> {
-  const jid = allCandidates(tracked.plan).find(({ person }) => person === tracked.owner)?.jid;
-  if (!jid || tracked.owner === null) return;
-  const { state, since } = stage.watcher.presenceOf(jid);
+  const owner = allCandidates(tracked.plan).find(({ person }) => person === tracked.owner);
+  if (!owner || tracked.owner === null) return;
+  const { state, since } = presenceOf(stage.watcher, owner.person, owner.jid);
   // Who left only just now is looked at when that has lasted.
   if (state === 'offline' && (since === null || stage.clock.now() - since > leavingLasts)) {
     await escalate(stage, tracked, { trigger: 'owner offline', owner: tracked.owner });

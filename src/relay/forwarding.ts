@@ -309,6 +309,19 @@ async function putBack(stage: Stage, loads: readonly Load[], gate: Gate & { kind
   stage.wake();
 }
 
+/** No retry is further off than this, but one that was set by a clock that was ahead. */
+export async function hastenPutOff(stage: Stage): Promise<void> {
+  const now = stage.clock.now();
+  const furthest = now + 2 * Math.max(longestWait, stage.config.queue.longestRetry);
+  const hastened = await stage.store.hastenBeyond(furthest, now);
+  if (hastened === 0) return;
+  stage.log.warn(
+    { deliveries: hastened },
+    'the clock was set back: what it had put off while it was ahead is tried now',
+  );
+  stage.wake();
+}
+
 /** In the background: whoever was just delivered must not wait for it. */
 function catchUp(stage: Stage, hop: string, count: number): void {
   if (count === 0) return;

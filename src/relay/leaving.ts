@@ -1,9 +1,11 @@
 // Leaving: whether an owner who is offline has gone, or only seems to be.
 import { type Duration, second } from '../clock.ts';
-import type { PresenceChange } from '../presence/presence.ts';
+import type { BoardChange as PersonChange } from '../presence/board.ts';
+import type { PersonName } from '../routing/rules.ts';
 import { stepAt } from '../tracking/steps.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import type { Stage } from './parts.ts';
+import { presenceOf } from './presence-of.ts';
 
 /**
  * A client that reconnects is offline for a moment, and a chat server that is shut down says goodbye for everybody
@@ -17,12 +19,49 @@ export const leavingLasts: Duration = 2 * second;
  */
 export const returningTakes: Duration = 60 * second;
 
-/** Resolves after the time it takes to tell: true when they are still offline by that same departure. */
-export async function hasLeft(stage: Stage, change: PresenceChange, stopping: AbortSignal): Promise<boolean> {
-  const lasts = change.before === 'unknown' ? returningTakes : leavingLasts;
-  await stage.clock.sleepUntil(change.at + lasts, stopping);
-  if (stopping.aborted) return false;
-  const now = stage.watcher.presenceOf(change.jid);
+/** More owners than this are not asked about one by one. */
+const fewOwners = 8;
+
+export interface Left {
+  readonly owner: PersonName;
+  readonly owned: readonly Tracked[];
+}
+
+/** Who went offline and, after the time it takes to tell, still is by that same departure; and what they own. */
+export async function whoHasLeft(
+  stage: Stage,
+  changes: readonly PersonChange[],
+  stopping: AbortSignal,
+): Promise<readonly Left[]> {
+  const offline = changes.filter(({ change }) => change.presence.state === 'offline');
+  const [returning, leaving] = [true, false].map((wasUnknown) =>
+    offline.filter(({ change }) => (change.before === 'unknown') === wasUnknown),
+  );
+  const found = await Promise.all([
+    ownedByGone(stage, returning ?? [], returningTakes, stopping),
+    ownedByGone(stage, leaving ?? [], leavingLasts, stopping),
+  ]);
+  return found.flat();
+}
+
+async function ownedByGone(
+  stage: Stage,
+  changes: readonly PersonChange[],
+  lasts: Duration,
+  stopping: AbortSignal,
+): Promise<readonly Left[]> {
+  if (changes.length === 0) return [];
+  await stage.clock.sleepUntil(Math.max(...changes.map(({ change }) => change.at)) + lasts, stopping);
+  if (stopping.aborted) return [];
+  const gone = [...new Set(changes.filter((one) => isStillGone(stage, one)).map(({ person }) => person))];
+  if (gone.length <= fewOwners)
+    return Promise.all(gone.map(async (owner) => ({ owner, owned: await stage.store.openTracked({ owner }) })));
+  const byOwner = Map.groupBy(await stage.store.openTracked({}), ({ owner }) => owner);
+  return gone.map((owner) => ({ owner, owned: byOwner.get(owner) ?? [] }));
+}
+
+function isStillGone(stage: Stage, { person, jid, change }: PersonChange): boolean {
+  const now = presenceOf(stage.watcher, person, jid);
   return now.state === 'offline' && now.since === change.presence.since;
 }
 

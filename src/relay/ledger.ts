@@ -1,13 +1,13 @@
 // Load and history in memory: who was given what when, and how many each person has open. Read from the store at
 // start, kept up to date as choices are made, so that two messages chosen for at the same instant see each other.
 import type { Instant } from '../clock.ts';
-import type { Presence } from '../presence/presence.ts';
 import type { Watcher } from '../presence/watcher.ts';
 import type { PersonSnapshot, Snapshot } from '../routing/choose.ts';
 import { allCandidates, type GroupPlan } from '../routing/plan.ts';
 import type { GroupName, PersonName } from '../routing/rules.ts';
 import type { DeliveryRef, History } from '../store/store.ts';
 import type { Tracked } from '../tracking/tracked.ts';
+import { presenceOf } from './presence-of.ts';
 
 interface Turn {
   readonly person: PersonName;
@@ -69,10 +69,7 @@ export class Ledger {
     const inFlight = this.#inFlight();
     const take = (candidates: GroupPlan['candidates']) => {
       for (const { person, jid } of candidates) {
-        // By name where it can be: a schedule, or a word by hand, needs no JID.
-        const presence: Presence =
-          watcher.presenceOfPerson?.(person) ??
-          (jid === null ? { state: 'unknown', since: null, asOf: null, reason: 'no-jid' } : watcher.presenceOf(jid));
+        const presence = presenceOf(watcher, person, jid);
         const open = this.open(person);
         const units = (this.#units.get(person) ?? 0) + (inFlight.get(person) ?? 0);
         people[person] = {

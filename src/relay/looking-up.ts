@@ -4,12 +4,12 @@
 import { type Duration, second } from '../clock.ts';
 import { type Mailbox, mailboxKey, parseMailbox } from '../mail/path.ts';
 import { newQueueId } from '../mail/queue-id.ts';
-import { neverSeen } from '../presence/presence.ts';
 import { indexOf } from '../routing/admission.ts';
 import { choose } from '../routing/choose.ts';
 import { type GroupPlan, plan } from '../routing/plan.ts';
 import type { Person, PersonName } from '../routing/rules.ts';
 import type { Stage } from './parts.ts';
+import { isUnheard, presenceOf } from './presence-of.ts';
 
 export type LookedUp =
   | { readonly kind: 'found'; readonly value: string }
@@ -57,19 +57,16 @@ export function createLookup(stage: Stage, steady: Duration): (map: string | nul
     return { kind: 'found', value: choice.mailbox };
   }
 
-  function stillThere({ person }: Standing, eligible: GroupPlan['eligible']): boolean {
-    const jid = person === null ? null : stage.rules.current().people.get(person)?.jid;
-    return jid ? eligible.includes(stage.watcher.presenceOf(jid).state) : eligible.includes('unknown');
+  function stillThere({ person: name }: Standing, eligible: GroupPlan['eligible']): boolean {
+    const known = name === null ? undefined : stage.rules.current().people.get(name);
+    return eligible.includes(known ? presenceOf(stage.watcher, known.name, known.jid).state : 'unknown');
   }
 
   function learning({ candidates }: GroupPlan): boolean {
     const link = stage.watcher.link();
     if (link.state === 'off') return false;
     if (stage.clock.now() >= (link.state === 'up' ? link.since : stage.startedAt) + learningTime) return false;
-    return candidates.some(({ jid }) => {
-      const { state, reason } = jid === null ? { ...neverSeen, reason: 'no-jid' } : stage.watcher.presenceOf(jid);
-      return jid !== null && state === 'unknown' && reason !== 'not-subscribed' && reason !== 'error';
-    });
+    return candidates.some(({ person, jid }) => isUnheard(presenceOf(stage.watcher, person, jid)));
   }
 
   /** By the group's address alone: routes read what an MTA does not tell here. */
@@ -119,8 +116,7 @@ export function createLookup(stage: Stage, steady: Duration): (map: string | nul
       case 'presence': {
         const found = person(key);
         if (!found) return notFound;
-        const state = found.jid === null ? 'unknown' : stage.watcher.presenceOf(found.jid).state;
-        return { kind: 'found', value: state };
+        return { kind: 'found', value: presenceOf(stage.watcher, found.name, found.jid).state };
       }
       case 'members':
         return members(key);

@@ -176,11 +176,41 @@ export function plan(
   }
   const group = indexOf(rules).groupByAddress.get(mailboxKey(recipient));
   if (group) {
+    const constant = planning.because.length === 0 && facts.deliveredTo.length === 0 && isConstant(group, rules);
+    const known = constant ? remembered(rules).get(recipient) : undefined;
+    if (known) return known;
     const because = `${recipient} is the address of the group ${group.name} (${formatPlace(group.place)})`;
-    return planForGroup(group, {}, group.place, { ...planning, because: [...planning.because, because] });
+    const made = planForGroup(group, {}, group.place, { ...planning, because: [...planning.because, because] });
+    if (constant) remember(rules, recipient, made);
+    return made;
   }
   const because = [...planning.because, `no route matches and ${recipient} is no group's address: passed through`];
   return { ...planning.added, kind: 'pass', address: recipient, rule: null, rulesVersion: rules.version, because };
+}
+
+/** Plans that depend on nothing but the rules and the address: most of them, made anew for each mail otherwise. */
+const plansOf = new WeakMap<Rules, Map<Mailbox, Plan>>();
+const mostRemembered = 2_000;
+
+function remembered(rules: Rules): Map<Mailbox, Plan> {
+  const known = plansOf.get(rules) ?? new Map<Mailbox, Plan>();
+  plansOf.set(rules, known);
+  return known;
+}
+
+function remember(rules: Rules, recipient: Mailbox, made: Plan): void {
+  const known = remembered(rules);
+  // Recipients come from outside, and one address is written in many ways.
+  if (known.size < mostRemembered) known.set(recipient, made);
+}
+
+/** Nobody is left out for what the mail says. */
+function isConstant({ exclude, excludeSender, chain }: Group, rules: Rules): boolean {
+  if ((exclude?.length ?? 0) > 0 || excludeSender) return false;
+  return (chain ?? []).every((link) => {
+    const other = link.kind === 'group' ? rules.groups.get(link.group) : undefined;
+    return other === undefined || ((other.exclude?.length ?? 0) === 0 && !other.excludeSender);
+  });
 }
 
 function add(before: Added, { copy = [], tags = [], headers = [] }: Route): Added {

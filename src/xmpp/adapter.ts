@@ -12,12 +12,13 @@ import type { XmppConfig } from '../config.ts';
 import type { Log } from '../log.ts';
 import { silentLog } from '../log.ts';
 import type { IncomingMessage, Notifier } from '../notify/notifier.ts';
-import { PresenceCache } from '../presence/cache.ts';
+import { type Heard, PresenceCache } from '../presence/cache.ts';
 import type { PresenceFault } from '../presence/fault.ts';
 import type { BareJid } from '../presence/jid.ts';
 import { neverSeen, type Presence, type PresenceChange } from '../presence/presence.ts';
 import type { Watcher } from '../presence/watcher.ts';
 import { AdHoc } from './ad-hoc.ts';
+import { keepDoing } from './chores.ts';
 import { answerAbout } from './disco.ts';
 import { DutyRooms } from './duty-rooms.ts';
 import { Federation } from './federation.ts';
@@ -38,13 +39,12 @@ import { Settling } from './settling.ts';
 import type { Element } from './stanza.ts';
 import { normaliseAddress, ns, xml } from './stanza.ts';
 import { domainOf } from './stream.ts';
+import { Telling } from './telling.ts';
 import { publishCard } from './vcard.ts';
 
 export type { Xmpp, XmppOptions } from './options.ts';
 
 const untrusted: Presence = { ...neverSeen, reason: 'untrusted' };
-/** How often what is due is looked for: rooms, silence, staleness. */
-const choresEvery: Duration = second;
 /** What was known when the link went down is used for this long. */
 const staleAfter: Duration = 2 * minute;
 const roomPatience: Duration = minute; // Out of a duty room for longer is a fault.
@@ -69,9 +69,9 @@ class XmppAdapter implements Xmpp {
   readonly #probes: Probes;
   readonly #staleAfter: Duration;
   readonly #messages: Messages;
+  readonly #telling: Telling;
   readonly #adHoc: AdHoc;
   #status = 'Pointsman';
-  readonly #changes: Listeners<[PresenceChange]>;
   readonly #incoming: Listeners<[IncomingMessage]>;
   readonly #receipts: Listeners<[Receipt]>;
   readonly #occupants: Listeners<[BareJid, Presence | null]>;
@@ -87,7 +87,7 @@ class XmppAdapter implements Xmpp {
     this.#config = config;
     this.#clock = clock;
     this.#log = log;
-    this.#changes = new Listeners(log);
+    this.#telling = new Telling(log);
     this.#incoming = new Listeners(log);
     this.#receipts = new Listeners(log);
     this.#occupants = new Listeners(log);
@@ -171,7 +171,7 @@ class XmppAdapter implements Xmpp {
     if (this.#stopped) throw new Error('already started');
     this.#stopped = new AbortController();
     this.#link.start();
-    this.#chores(this.#stopped.signal);
+    keepDoing((now) => this.#chore(now), this.#clock, this.#log, this.#stopped.signal);
   }
 
   async stop(): Promise<void> {
@@ -190,6 +190,7 @@ class XmppAdapter implements Xmpp {
     await this.#link.stop();
     this.#iq.fail();
     this.#outbox.stop();
+    this.#telling.stop();
   }
 
   presenceOf(jid: BareJid): ReturnType<Watcher['presenceOf']> {
@@ -197,7 +198,11 @@ class XmppAdapter implements Xmpp {
   }
 
   onChange(listener: (change: PresenceChange) => void): void {
-    this.#changes.add(listener);
+    this.#telling.changes.add(listener);
+  }
+
+  onHeard(listener: (jid: BareJid, presence: Presence) => void): void {
+    this.#telling.heard.add(({ jid, presence }) => listener(jid, presence));
   }
 
   watch(people: readonly BareJid[]): void {
@@ -264,7 +269,7 @@ class XmppAdapter implements Xmpp {
   async verify(jid: BareJid, within: Duration): Promise<boolean | null> {
     const here = await this.#probes.ping(jid, this.#cache.presenceOf(jid), within);
     if (here !== null && this.#link.status().state === 'up')
-      this.#tell(this.#cache.verified(jid, here, this.#clock.now()));
+      this.#tellOf(jid, this.#cache.verified(jid, here, this.#clock.now()));
     return here;
   }
 
@@ -319,7 +324,7 @@ class XmppAdapter implements Xmpp {
   #onDown(heardAt: Instant): void {
     this.#outbox.close();
     this.#rooms.sessionDown();
-    this.#cache.linkDown(this.#clock.now(), heardAt);
+    this.#tell(this.#cache.linkDown(this.#clock.now(), heardAt));
   }
 
   #onStanza(stanza: Element): void {
@@ -351,7 +356,7 @@ class XmppAdapter implements Xmpp {
     }
     if (fact.kind === 'error' && this.#cache.watches(bare)) this.#probes.doubtful(bare);
     else this.#probes.heard(bare);
-    this.#tell(this.#cache.apply(fact, now));
+    if (this.#cache.watches(bare)) this.#tellOf(bare, this.#cache.apply(fact, now));
   }
 
   /** Past the pacing and the window: what waits there must not make a healthy link look dead. */
@@ -370,18 +375,6 @@ class XmppAdapter implements Xmpp {
     if (this.#present) this.#settling.begin(this.#clock.now(), this.#cache.size);
   }
 
-  async #chores(stopped: AbortSignal): Promise<void> {
-    while (!stopped.aborted) {
-      await this.#clock.sleepUntil(this.#clock.now() + choresEvery, stopped);
-      if (stopped.aborted) return;
-      try {
-        this.#chore(this.#clock.now());
-      } catch (error) {
-        this.#log.error({ err: error }, 'a chore of the XMPP adapter failed');
-      }
-    }
-  }
-
   #chore(now: Instant): void {
     this.#tell(this.#cache.tick(now));
     const { state, downSince } = this.#link.status();
@@ -394,7 +387,12 @@ class XmppAdapter implements Xmpp {
     this.#probes.tick(now);
   }
 
-  #tell(changes: readonly PresenceChange[]): void {
-    for (const change of changes) this.#changes.tell(change);
+  #tell(what: readonly (PresenceChange | Heard)[]): void {
+    this.#telling.tell(what);
+  }
+
+  /** Of somebody whom something was heard of: a change, or else that it is so still. */
+  #tellOf(jid: BareJid, changes: readonly PresenceChange[]): void {
+    this.#tell(changes.length > 0 ? changes : [{ jid, presence: this.#cache.presenceOf(jid) }]);
   }
 }

@@ -11,8 +11,9 @@ const longestStatus = 500;
 
 /** Null: nothing about who is there (a subscription, a stanza without a readable sender). */
 export function readPresence(stanza: Element, now: Instant): PresenceFact | null {
-  const jid = parseJid(stanza.attrs.from ?? '');
-  if (!jid) return null;
+  const from = parseJid(stanza.attrs.from ?? '');
+  if (!from) return null;
+  const jid = from.resource === undefined ? from : { bare: from.bare, resource: ownCopy(from.resource) };
   const since = delayStamp(stanza, now) ?? now;
   const status = readStatus(stanza);
   switch (stanza.attrs.type) {
@@ -51,5 +52,11 @@ function readPriority(text: string | null): number {
 
 function readStatus(stanza: Element): string | undefined {
   const text = stanza.getChildText('status')?.trim();
-  return text ? [...text].slice(0, longestStatus).join('') : undefined;
+  if (!text) return undefined;
+  return text.length <= longestStatus ? ownCopy(text) : [...text].slice(0, longestStatus).join('');
+}
+
+/** What is cut out of the stream is a view of it, and would keep some thousand characters of it in memory for each. */
+function ownCopy(text: string): string {
+  return Buffer.from(text).toString();
 }

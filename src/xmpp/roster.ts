@@ -12,6 +12,7 @@ import type { PresenceFault } from '../presence/fault.ts';
 import type { BareJid } from '../presence/jid.ts';
 import { parseJid } from '../presence/jid.ts';
 import type { Answer, Iq } from './iq.ts';
+import { inSlices } from './slices.ts';
 import type { Element } from './stanza.ts';
 import { normaliseAddress, ns, xml } from './stanza.ts';
 
@@ -49,6 +50,10 @@ export class Roster {
   readonly #toAsk = new Set<BareJid>();
   #asking = false;
   #loaded = false;
+  /** Counts sessions, so that what was begun in one ends with it. */
+  #session = 0;
+  /** Pushed while the roster was being read: newer than what is read. */
+  readonly #pushed = new Set<BareJid>();
 
   constructor(options: {
     clock: Clock;
@@ -70,22 +75,28 @@ export class Roster {
   watch(people: ReadonlySet<BareJid>): void {
     this.#watched = people;
     for (const jid of people) if (this.#pending.delete(jid)) this.#grant(jid);
-    if (this.#loaded) this.#review();
+    if (this.#loaded) this.#reviewInBackground();
   }
 
   /** A new session: what the former one knew is not known any more. */
   reset(): void {
+    this.#session += 1;
     this.#loaded = false;
     this.#toAsk.clear();
     this.#items.clear();
   }
 
   async load(): Promise<void> {
+    const session = this.#session;
+    const current = (): boolean => session === this.#session;
     const result = await this.#iq.request('get', null, xml('query', { xmlns: ns.roster }));
     this.#items.clear();
-    for (const item of result.getChild('query', ns.roster)?.getChildren('item') ?? []) this.#take(item);
+    this.#pushed.clear();
+    const items = result.getChild('query', ns.roster)?.getChildren('item') ?? [];
+    if (!(await inSlices(items, (item) => this.#take(item, { read: true }), current))) return;
     this.#loaded = true;
-    this.#review();
+    this.#pushed.clear();
+    await this.#review();
   }
 
   /** RFC 6121 §3: subscription stanzas. True when it was one. */
@@ -156,9 +167,11 @@ export class Roster {
     return { result: null };
   }
 
-  #take(item: Element): BareJid | undefined {
+  #take(item: Element, { read = false }: { readonly read?: boolean } = {}): BareJid | undefined {
     const jid = parseJid(item.attrs.jid ?? '')?.bare;
     if (!jid) return undefined;
+    if (read && this.#pushed.has(jid)) return jid;
+    if (!read && !this.#loaded) this.#pushed.add(jid);
     const { subscription } = item.attrs;
     if (item.attrs.ask !== 'subscribe') this.#askedSince.delete(jid);
     else if (!this.#askedSince.has(jid)) this.#askedSince.set(jid, this.#clock.now());
@@ -167,11 +180,18 @@ export class Roster {
     return jid;
   }
 
-  #review(): void {
-    for (const jid of this.#watched) {
+  /** Ends early when others are watched now, or in another session: then another review has begun. */
+  async #review(): Promise<void> {
+    const [session, people] = [this.#session, this.#watched];
+    const each = (jid: BareJid): void => {
       this.#events.subscription(jid, this.#items.get(jid)?.subscription ?? 'none');
       this.#ask(jid);
-    }
+    };
+    await inSlices(people, each, () => session === this.#session && people === this.#watched);
+  }
+
+  #reviewInBackground(): void {
+    this.#review().catch((error: unknown) => this.#log.error({ err: error }, 'the roster could not be reviewed'));
   }
 
   #ask(jid: BareJid): void {

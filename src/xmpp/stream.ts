@@ -17,6 +17,7 @@ import { notPinned, tlsOptions } from './dial.ts';
 import { isStanza, makeClient } from './library.ts';
 import type { Scram } from './scram.ts';
 import type { Resumable, StreamEnd, StreamEvents } from './session.ts';
+import { Reading } from './slices.ts';
 import type { Element } from './stanza.ts';
 import { conditionOf, ns, xml } from './stanza.ts';
 import { TextReader } from './text-reader.ts';
@@ -50,6 +51,12 @@ export class XmppStream {
   #inbound = 0;
   #held: Element[] = [];
   #unparsed = 0;
+  // RFC 6120 §5.4.3.3: while TLS is being negotiated nothing may be left for later.
+  readonly #reading = new Reading(
+    (piece) => this.#onPiece(piece),
+    () => this.#phase === 'up',
+    ({ message }) => this.end(`the server sent what cannot be read: ${message}`, 'unreadable', { session: 'gone' }),
+  );
   heardAt: number;
 
   constructor(options: {
@@ -187,17 +194,11 @@ export class XmppStream {
       this.end(`the server sent a stanza over ${largestStanza} octets`, 'unreadable', { session: 'gone' });
       return;
     }
-    try {
-      for (const piece of this.#reader.pieces(data)) {
-        if (!this.#isEnded()) this.#client.parser?.write(piece);
-      }
-    } catch (error) {
-      this.end(`the server sent what cannot be read: ${(error as Error).message}`, 'unreadable', { session: 'gone' });
-    }
+    this.#reading.read(this.#reader.pieces(data), this.#socket);
   }
 
-  #isEnded(): boolean {
-    return this.#phase === 'ended';
+  #onPiece(piece: string): void {
+    if (this.#phase !== 'ended') this.#client.parser?.write(piece);
   }
 
   #onElement(element: Element): void {

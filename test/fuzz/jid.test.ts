@@ -59,3 +59,15 @@ it('a parsed JID parses to itself', () => {
   // Else the property would hold for want of anything parsed.
   expect(parsed).toBeGreaterThan(300);
 });
+
+it('the short way for plain JIDs says what the long way says', () => {
+  const part = (pattern: RegExp) => fc.stringMatching(pattern);
+  const [local, domain] = [part(/^[a-z0-9._+-]{1,12}$/), part(/^[a-z0-9_.-]{0,11}[a-z0-9_-]$/)];
+  fc.assert(
+    fc.property(local, domain, part(/^(\/[ -~]{0,6})?$/), (one, other, resource) => {
+      // A dot at the end of the domain counts for nothing, but is not plain.
+      expect(parseJid(`${one}@${other}${resource}`)).toEqual(parseJid(`${one}@${other}.${resource}`));
+    }),
+    { numRuns: 2_000 },
+  );
+});

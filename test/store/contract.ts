@@ -333,6 +333,16 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
         expect(await attempts(t0 + 6)).toEqual([]);
       });
 
+      it('brings near what a clock that was ahead has put off, and nothing else', async () => {
+        const put = (id: typeof a, firstAttemptAt: number) =>
+          store.accept(make.acceptance(id, { deliveries: [make.delivery(0, { firstAttemptAt })] }));
+        await put(a, t0 + 50 * hour);
+        await put(b, t0 + hour);
+        expect(await store.hastenBeyond(t0 + 8 * hour, t0)).toBe(1);
+        expect(await attempts(t0)).toEqual([a]);
+        expect(await store.hastenBeyond(t0 + 8 * hour, t0)).toBe(0);
+      });
+
       it('retries now at an operator’s word', async () => {
         await store.accept(
           make.acceptance(a, { deliveries: [make.delivery(0, { firstAttemptAt: t0 + hour }), make.delivery(1)] }),

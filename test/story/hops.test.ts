@@ -118,3 +118,17 @@ it('a clock that jumps ahead does not send twice what is on its way', async () =
   expect(shippedTo('far@elsewhere.example')).toBe(1);
   expect(story.events.filter(({ event }) => event === 'deferred')).toEqual([]);
 });
+
+describe('a clock that was a day ahead', () => {
+  it('has put nothing off by a day, once it is set right', async () => {
+    const right = story.clock.now();
+    await story.clock.jumpTo(right + 24 * hour);
+    story.outcomes.set('far@elsewhere.example', [busy]);
+    const queueId = await story.mail('far@elsewhere.example');
+    await deferred(queueId);
+    await story.clock.jumpTo(right);
+    story.outcomes.set('far@elsewhere.example', [ok]);
+    story.relay.wake();
+    await story.event('forwarded', (event) => event.queueId === queueId);
+  });
+});

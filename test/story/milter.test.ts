@@ -104,6 +104,17 @@ describe('the milter door', () => {
     expect((await story.store.decisions(queueId)).map(({ why }) => why)).toEqual(['dispatch', 'escalation']);
   });
 
+  test('mail to our own addresses for evidence stays as it is, whatever the rules say', async () => {
+    const { story, mta } = await begin(`${watched}routes:
+  - { name: all, match: { recipient: { glob: '*' } }, group: support }
+`);
+    story.presence('ann', 'available');
+    expect(await mta.message({ ...mail, to: [`<${story.ours.copies}>`] })).toEqual(['a']);
+    expect(await story.store.listTracked({ limit: 1 })).toEqual([]);
+    // The rule is meant for all others.
+    expect(await mta.message(mail)).toEqual(instead('ann'));
+  });
+
   test('a reply that passes closes what it answers; a receipt, of which only the header is seen, does not', async () => {
     const { story, mta } = await begin(watched, { carriesMembers: true });
     story.presence('ann', 'available');

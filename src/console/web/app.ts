@@ -4,6 +4,7 @@ import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import type { Clock } from '../../clock.ts';
+import type { Users } from '../../config/users.ts';
 import type { Log } from '../../log.ts';
 import { type Operations, RefusedError } from '../../operations.ts';
 import { assetAt } from './assets.ts';
@@ -15,6 +16,8 @@ import type { Play } from './play.ts';
 import { playRoutes } from './play-routes.ts';
 import { isFromElsewhere, isOurHost, securityHeaders } from './security.ts';
 import { isToken, Sessions } from './sessions.ts';
+import { Door } from './sign-in.ts';
+import { signInRoutes } from './sign-in-routes.ts';
 import { type Env, frameOf, viewOf } from './who.ts';
 import { languages } from './words.ts';
 
@@ -29,6 +32,8 @@ export interface ConsoleOptions {
   readonly hosts: () => readonly string[];
   /** It is reached by HTTPS. */
   readonly secure: boolean;
+  /** Who may sign in; null only where nobody has to. */
+  readonly users: Users | null;
   /** Only in the sandbox; then nobody signs in. */
   readonly play: Play | null;
 }
@@ -45,7 +50,8 @@ export interface Console {
 const largestForm = 64 * 1024;
 
 export function createConsole(options: ConsoleOptions): Console {
-  const { operations, clock, wall, log, hosts, secure, play } = options;
+  const { operations, clock, wall, log, hosts, secure, play, users } = options;
+  const door = users ? new Door(users, wall) : null;
   const sessions = new Sessions(wall, secure);
   const live = new Live({ clock: wall, log });
   const app = new Hono<Env>();
@@ -72,19 +78,32 @@ export function createConsole(options: ConsoleOptions): Console {
     return c.body(new Uint8Array(asset.content), 200, { 'content-type': asset.type });
   });
 
+  app.use(bodyLimit({ maxSize: largestForm, onError: () => refuse(413) }));
+  if (door) app.route('/', signInRoutes({ door, sessions, hosts, log }));
   app.use(async (c, next) => {
     let session = sessions.find(c.req.header('cookie'));
     if (!session && play) {
       session = sessions.begin(null, 'admin');
       c.header('set-cookie', sessions.cookie(session), { append: true });
     }
-    if (!session) throw new HTTPException(401);
+    if (session?.user && users) {
+      // Removed, or given another role: what they may now counts from now.
+      const user = users.find(session.user);
+      if (user?.role !== session.role) {
+        sessions.end(session);
+        session = undefined;
+      }
+    }
+    if (!session) {
+      const looks = c.req.method === 'GET' && (c.req.header('accept') ?? '').includes('text/html');
+      if (users && looks && c.req.header('hx-request') === undefined) return c.redirect('/sign-in', 303);
+      throw new HTTPException(401, { message: c.var.view.t.sign.needed });
+    }
     c.set('session', session);
     c.set('view', { ...c.var.view, role: session.role });
     return next();
   });
 
-  app.use(bodyLimit({ maxSize: largestForm, onError: () => refuse(413) }));
   app.use(async (c, next) => {
     if (c.req.method === 'GET' || c.req.method === 'HEAD') return next();
     if (c.req.method !== 'POST') return refuse(405);
@@ -103,6 +122,16 @@ export function createConsole(options: ConsoleOptions): Console {
       append: true,
     });
     return c.redirect(backTo(c.req.header('referer'), hosts()), 303);
+  });
+
+  app.post('/sign-out', (c) => {
+    const { session } = c.var;
+    if (session) {
+      sessions.end(session);
+      log.info({ user: session.user }, 'signed out of the console');
+    }
+    c.header('set-cookie', sessions.cookie(null), { append: true });
+    return c.redirect(users ? '/sign-in' : '/', 303);
   });
 
   app.route('/', nowRoutes(desk));

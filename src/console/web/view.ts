@@ -2,14 +2,14 @@
 // own script tells once, in a cookie) and relative to now; the script only lets them tick.
 import { html, raw } from 'hono/html';
 import { type Duration, formatDuration, type Instant } from '../../clock.ts';
+import type { Role } from '../../config/users.ts';
 import { printable } from '../../printable.ts';
 import type { Language, Words } from './words.ts';
 
 export type Html = ReturnType<typeof html>;
-export { html, raw };
 
-export const roles = ['viewer', 'operator', 'admin'] as const;
-export type Role = (typeof roles)[number];
+export type { Role };
+export { html, raw };
 
 export const mayAct = (role: Role): boolean => role !== 'viewer';
 

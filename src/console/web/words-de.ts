@@ -15,6 +15,13 @@ export const german: Words = {
   mainNav: 'Seiten',
   signOut: 'Abmelden',
   signIn: 'Anmelden',
+  sign: {
+    name: 'Name',
+    password: 'Passwort',
+    wrong: 'Name oder Passwort stimmt nicht.',
+    wait: 'Zu viele Versuche. Bitte etwas warten und dann noch einmal versuchen.',
+    needed: 'Bitte erst anmelden.',
+  },
   otherLanguage: 'English',
   zoneNote: (zone) => `Zeiten gelten in ${zone}.`,
   live: { on: 'laufend', off: 'steht: neu laden zeigt, was neu ist' },

@@ -10,6 +10,13 @@ export const english = {
   mainNav: 'Pages',
   signOut: 'Sign out',
   signIn: 'Sign in',
+  sign: {
+    name: 'Name',
+    password: 'Password',
+    wrong: 'Name or password is wrong.',
+    wait: 'Too many tries. Wait a little, then try again.',
+    needed: 'Sign in first.',
+  },
   otherLanguage: 'Deutsch',
   zoneNote: (zone: string): string => `Times are in ${zone}.`,
   live: { on: 'live', off: 'not live: reload to see what is new' },

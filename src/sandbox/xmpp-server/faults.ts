@@ -75,9 +75,12 @@ export class Faults {
   /** Any stanza, from whomever it says, to these sessions; nothing is checked or changed. */
   inject(jid: string, stanza: Element | string): void {
     const element = typeof stanza === 'string' ? parseXml(stanza) : stanza;
-    const sessions = this.#world.sessions().filter((session) => fits(session.jid, jid));
-    if (sessions.length === 0) throw new RangeError(`no session of ${jid}`);
-    for (const session of sessions) this.#world.send(session, element);
+    // Of one account: a crowd is spoken for stanza by stanza.
+    const account = this.#world.accounts.get(jid.slice(0, jid.indexOf('@')));
+    const sessions = account ? [...account.sessions.values()] : this.#world.sessions();
+    const meant = sessions.filter((session) => fits(session.jid, jid));
+    if (meant.length === 0) throw new RangeError(`no session of ${jid}`);
+    for (const session of meant) this.#world.send(session, element);
   }
 
   drop(match: Match): Interception {

@@ -141,6 +141,18 @@ export function hastenHop(work: Work, hop: string, at: Instant, limit: number): 
   return rows.length;
 }
 
+/** Those that were put off by a clock that was ahead. */
+export function hastenBeyond(work: Work, latest: Instant, at: Instant): number {
+  const rows = work.sql.all<{ queue_id: QueueId; seq: number }>(
+    `SELECT d.queue_id, d.seq FROM timers t
+     JOIN deliveries d ON d.queue_id = t.queue_id AND d.seq = t.seq
+     WHERE t.kind = 'attempt' AND t.lease_until IS NULL AND t.due_at > ? AND d.state = 'queued' AND d.on_hold_by IS NULL`,
+    whole(latest),
+  );
+  for (const { queue_id: queueId, seq } of rows) setHold(work, queueId, seq, null, at);
+  return rows.length;
+}
+
 type Page = Awaited<ReturnType<Store['queuePage']>>;
 
 /** By primary key, so that each page costs the same however long the queue is. */

@@ -110,6 +110,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     retireContent: verb('retireContent'),
     retryNow: verb('retryNow'),
     intervene: verb('intervene'),
+    hastenBeyond: verb('hastenBeyond'),
     hastenHop: verb('hastenHop'),
     queuePage: verb('queuePage'),
     listQueue: verb('listQueue'),

@@ -156,7 +156,13 @@ export function unfold(work: Work, queueId: QueueId): void {
 }
 
 /** What a verb asks about, besides what it is given: all that waits, or nothing of it. */
-const aboutAll: ReadonlySet<VerbName> = new Set<VerbName>(['listQueue', 'queuePage', 'recorded', 'releaseLeases']);
+const aboutAll: ReadonlySet<VerbName> = new Set<VerbName>([
+  'listQueue',
+  'queuePage',
+  'recorded',
+  'releaseLeases',
+  'hastenBeyond',
+]);
 
 /** Those that the verb may not find as they are. */
 export function concerned(passing: Passing, verb: VerbName, args: readonly unknown[]): readonly QueueId[] {

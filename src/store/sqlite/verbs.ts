@@ -4,7 +4,7 @@ import type { ShortVerbName, VerbName } from './company.ts';
 import { applyConsequences } from './consequences.ts';
 import { choose, recordFinalDot, retryNow, settle, wakeHeld } from './deliveries.ts';
 import { announcedFault, changeFault, faults, openFault } from './faults.ts';
-import { hastenHop, intervene, queuePage } from './interventions.ts';
+import { hastenBeyond, hastenHop, intervene, queuePage } from './interventions.ts';
 import * as look from './look.ts';
 import { accept, content, retireContent } from './messages.ts';
 import { settleNudge } from './nudges.ts';
@@ -88,6 +88,7 @@ export const verbs: Verbs = {
   retireContent,
   retryNow,
   intervene,
+  hastenBeyond,
   hastenHop,
   queuePage,
   listQueue: look.listQueue,

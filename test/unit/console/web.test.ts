@@ -39,6 +39,7 @@ function open(over: Partial<Operations> = {}, more: Partial<ConsoleOptions> = {}
     hosts: () => [host],
     secure: false,
     play: nobodyPlays,
+    users: null,
     ...more,
   });
   pages = made;
@@ -289,4 +290,107 @@ test('the language is the browser’s until one is chosen', async () => {
   expect(chosen.headers.get('location')).toBe('/message/k7mf');
   expect((await get('/language/en', { referer: 'http://evil.example/x' })).headers.get('location')).toBe('/');
   expect(chosen.headers.getSetCookie().join()).toContain('language=en;');
+});
+
+describe('signing in', () => {
+  let asked = 0;
+  let known: { name: string; role: 'viewer' | 'operator' | 'admin' } | undefined;
+  const users = {
+    find: (name: string) => (known?.name === name ? known : undefined),
+    async verify(name: string, password: string) {
+      asked += 1;
+      return known?.name === name && password === 'right' ? known : undefined;
+    },
+  };
+  const openFor = (role: 'viewer' | 'operator' | 'admin') => {
+    known = { name: 'ann', role };
+    asked = 0;
+    const opened = open({}, { play: null, users });
+    const signIn = (name: string, password: string, headers: Record<string, string> = {}) =>
+      opened.post('/sign-in', { name, password }, headers);
+    const cookieOf = (response: Response) => (response.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
+    return { ...opened, signIn, cookieOf };
+  };
+
+  test('is asked for first, and then one is who one is', async () => {
+    const { get, signIn, cookieOf } = openFor('operator');
+    const first = await get('/', { accept: 'text/html' });
+    expect([first.status, first.headers.get('location')]).toEqual([303, '/sign-in']);
+    expect((await get('/live/now')).status).toBe(401);
+    const response = await signIn('ann', 'right');
+    expect(response.status).toBe(303);
+    const page = await (await get('/', { cookie: cookieOf(response) })).text();
+    expect(page).toContain('<span class="user">ann</span>');
+  });
+
+  test('a wrong password and an unknown name look the same', async () => {
+    const { signIn } = openFor('admin');
+    const texts = await Promise.all(
+      [await signIn('ann', 'wrong'), await signIn('eve', 'right')].map(async (response) => {
+        expect(response.status).toBe(403);
+        expect(response.headers.get('set-cookie')).toBeNull();
+        return response.text();
+      }),
+    );
+    expect(texts[0]).toBe(texts[1]);
+  });
+
+  test('not from a page of somebody else’s', async () => {
+    const { signIn } = openFor('admin');
+    expect((await signIn('ann', 'right', { origin: 'http://evil.example' })).status).toBe(403);
+    expect((await signIn('ann', 'right', { 'sec-fetch-site': 'cross-site' })).status).toBe(403);
+    expect(asked).toBe(0);
+  });
+
+  test('ten thousand tries are a handful of looks at a password, and whoever is in stays in', async () => {
+    const { get, signIn, cookieOf } = openFor('admin');
+    const cookie = cookieOf(await signIn('ann', 'right'));
+    const counts = new Map<number, number>();
+    for (let round = 0; round < 100; round += 1) {
+      const answers = await Promise.all(
+        Array.from({ length: 100 }, (_, index) => signIn(index % 2 ? 'ann' : `user${index}`, `guess${round}`)),
+      );
+      for (const { status } of answers) counts.set(status, (counts.get(status) ?? 0) + 1);
+    }
+    expect(asked).toBeLessThan(20);
+    expect((counts.get(429) ?? 0) + asked - 1).toBe(10_000);
+    expect((await get('/', { cookie })).status).toBe(200);
+  });
+
+  test('a viewer may look, and no more', async () => {
+    const { get, post, signIn, cookieOf, operations } = openFor('viewer');
+    const cookie = cookieOf(await signIn('ann', 'right'));
+    const page = await (await get('/message/k7mf', { cookie })).text();
+    const token = /name="token" value="([^"]+)"/.exec(page)?.[1] ?? '';
+    expect(page).not.toContain('/k7mf/ack');
+    expect((await post('/message/k7mf/ack', { token }, { cookie })).status).toBe(403);
+    expect((await post('/play/send', { token }, { cookie })).status).toBe(404);
+    expect(operations.calls.some(([verb]) => verb === 'ack')).toBe(false);
+  });
+
+  test('the record says who did it', async () => {
+    const { get, post, signIn, cookieOf, operations } = openFor('operator');
+    const cookie = cookieOf(await signIn('ann', 'right'));
+    const token = /name="token" value="([^"]+)"/.exec(await (await get('/', { cookie })).text())?.[1] ?? '';
+    await post('/message/k7mf/ack', { token }, { cookie });
+    expect(operations.calls).toContainEqual(['ack', 'k7mf', 'console:ann']);
+  });
+
+  test('signing out, being removed, and another role end it; so does a session of another', async () => {
+    const { get, post, signIn, cookieOf } = openFor('operator');
+    const enter = async () => cookieOf(await signIn('ann', 'right'));
+    const status = async (cookie: string) => (await get('/', { cookie })).status;
+    const cookie = await enter();
+    const token = /name="token" value="([^"]+)"/.exec(await (await get('/', { cookie })).text())?.[1] ?? '';
+    expect((await post('/sign-out', {}, { cookie })).status).toBe(403);
+    expect((await post('/sign-out', { token }, { cookie })).status).toBe(303);
+    expect(await status(cookie)).toBe(401);
+    const second = await enter();
+    known = { name: 'ann', role: 'viewer' };
+    expect(await status(second)).toBe(401);
+    const third = await enter();
+    known = undefined;
+    expect(await status(third)).toBe(401);
+    expect(await status('pointsman=made-up')).toBe(401);
+  });
 });

@@ -1,6 +1,15 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { MailFacts } from '../../../src/mail/facts.ts';
-import { decodeText, headerBlock, maxField, maxFields, readFacts, readFields } from '../../../src/mail/header.ts';
+import {
+  decodeText,
+  fieldsOf,
+  headerBlock,
+  maxField,
+  maxFields,
+  readFacts,
+  readFields,
+} from '../../../src/mail/header.ts';
 import { expectMailbox } from '../../../src/mail/path.ts';
 import type { QueueId } from '../../../src/mail/queue-id.ts';
 
@@ -172,5 +181,35 @@ describe('facts', () => {
     const { references } = factsOf(`References: ${many}\r\n\r\n`);
     expect(references).toHaveLength(200);
     expect(references.at(-1)).toBe('<499@x>');
+  });
+});
+
+describe('a header told field by field', () => {
+  const name = fc.stringMatching(/^[!-9;-~]{1,30}$/);
+  const line = fc.stringMatching(/^[\x20-\x7e\xa0-\xff]{0,60}$/);
+  const value = fc
+    .array(line, { minLength: 1, maxLength: 3 })
+    .map((lines) => lines.join('\n '))
+    .filter((text) => text.trim() !== '');
+
+  test('says the same as its octets', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(name, value), { maxLength: 20 }), (raw) => {
+        const block = raw.map(([key, text]) => `${key}: ${text.replaceAll('\n', '\r\n')}\r\n`).join('');
+        expect(fieldsOf(raw)).toEqual(readFields(octets(block)));
+      }),
+    );
+  });
+
+  test('no line end makes a field of what is none, and what is no name ends the header', () => {
+    expect(fieldsOf([['A', 'b\nBcc: x']])).toEqual([{ name: 'a', value: 'b' }]);
+    expect(
+      fieldsOf([
+        ['A', 'b'],
+        ['no name', 'x'],
+        ['C', 'd'],
+      ]),
+    ).toEqual([{ name: 'a', value: 'b' }]);
+    expect(fieldsOf(Array.from({ length: maxFields + 5 }, () => ['A', 'b'] as const))).toHaveLength(maxFields);
   });
 });

@@ -21,6 +21,10 @@ class Stream implements StreamWatcher {
   onChange = (listener: (change: PresenceChange) => void): void => {
     this.tell = listener;
   };
+  tellHeard: (jid: BareJid, presence: Presence) => void = () => undefined;
+  onHeard = (listener: (jid: BareJid, presence: Presence) => void): void => {
+    this.tellHeard = listener;
+  };
   onOccupant = (listener: (jid: BareJid, presence: Presence | null) => void): void => {
     this.tellRoom = listener;
   };
@@ -77,6 +81,18 @@ describe('the presence desk', () => {
     expect(told).toEqual(['unknown→available', 'available→available']);
     await clock.advance(20 * second);
     expect(told).toEqual(['unknown→available', 'available→available', 'available→offline']);
+    desk.stop();
+  });
+
+  it('what is heard again is no change, but newer: rules go by its age', async () => {
+    const { clock, stream, desk, told } = await open();
+    stream.says('available', clock.now());
+    const came = clock.now();
+    await clock.advance(hour);
+    expect(desk.presenceOf(alice).asOf).toBe(came);
+    stream.tellHeard(alice, { state: 'available', since: came, asOf: clock.now() });
+    expect(desk.presenceOf(alice)).toMatchObject({ state: 'available', since: came, asOf: came + hour });
+    expect(told).toEqual(['unknown→available']);
     desk.stop();
   });
 
