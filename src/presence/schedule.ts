@@ -4,7 +4,7 @@
 // on its date. Where a clock change skips a time it means the instant of the change; where it shows one twice, the first.
 import type { Instant } from '../clock.ts';
 import { day } from '../clock.ts';
-import { formatDate, instantOf, parseDate, parseTimeOfDay, wallTimeAt, weekdayOf } from './zone.ts';
+import { formatDate, parseDate, parseTimeOfDay, wallInstant, wallTimeAt, weekdayOf } from '../zone.ts';
 
 /** Milliseconds since midnight; `to` not after `from` means the next day. */
 export interface Hours {
@@ -39,8 +39,8 @@ export function dutyAt(schedule: Schedule, now: Instant): Duty {
   for (const reach of [1, 8, horizonDays]) {
     const duty = judge(intervals(schedule, today - reach - longestDays, today + reach), now);
     // Beyond the edge lies what was not looked at, and may touch what was.
-    const from = instantOf({ dayNumber: today - reach, time: 0 }, schedule.zone);
-    const to = instantOf({ dayNumber: today + reach + 1, time: 0 }, schedule.zone);
+    const from = wallInstant({ dayNumber: today - reach, time: 0 }, schedule.zone);
+    const to = wallInstant({ dayNumber: today + reach + 1, time: 0 }, schedule.zone);
     const since = duty.since !== null && duty.since >= from ? duty.since : null;
     const until = duty.until !== null && duty.until < to ? duty.until : null;
     if ((since !== null && until !== null) || reach === horizonDays) return { on: duty.on, since, until };
@@ -64,8 +64,8 @@ function intervals(schedule: Schedule, first: number, last: number): readonly In
     for (const { from, to } of hours) {
       const end = to > from ? to : to + day;
       const interval = {
-        from: instantOf({ dayNumber, time: from }, schedule.zone),
-        to: instantOf({ dayNumber, time: end }, schedule.zone),
+        from: wallInstant({ dayNumber, time: from }, schedule.zone),
+        to: wallInstant({ dayNumber, time: end }, schedule.zone),
       };
       if (interval.to > interval.from) found.push(interval);
     }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { day, hour, minute } from '../../../src/clock.ts';
 import { dutyAt, parseSchedule, type Schedule } from '../../../src/presence/schedule.ts';
-import { instantOf, parseDate, wallTimeAt } from '../../../src/presence/zone.ts';
+import { parseDate, wallInstant, wallTimeAt } from '../../../src/zone.ts';
 
 const at = (text: string): number => Date.parse(text);
 const berlin = (...lines: string[]): Schedule => {
@@ -66,7 +66,7 @@ it('a wall time and its instant lead back to each other, wherever there is one',
       (zone, some) => {
         const instant = Math.floor(some / minute) * minute;
         const wall = wallTimeAt(instant, zone);
-        const back = instantOf(wall, zone);
+        const back = wallInstant(wall, zone);
         // The first of two that are called the same: at most an hour earlier, but for Samoa's lost day.
         expect(back).toBeLessThanOrEqual(instant);
         expect(wallTimeAt(back, zone)).toEqual(wall);
