@@ -2,7 +2,6 @@
 
 import { movedOnText } from '../../notify/nudge.ts';
 import { oneLine } from '../../notify/text.ts';
-import { allCandidates } from '../../routing/plan.ts';
 import type { Person } from '../../routing/rules.ts';
 import type { NewNudge } from '../../store/store.ts';
 import { clockFor } from '../../tracking/advance.ts';
@@ -11,6 +10,7 @@ import type { Tracked } from '../../tracking/tracked.ts';
 import { bareRef, escalate } from '../escalating.ts';
 import { factsOf, notice } from '../nudging.ts';
 import { casTries } from '../parts.ts';
+import { namesFor } from '../standing-in.ts';
 import {
   type Answer,
   hasMovedOn,
@@ -55,7 +55,7 @@ export async function handTo(request: Request, found: Tracked, name: string): Pr
   const { stage, person, p, command } = request;
   const redirect = command.verb === 'redirect';
   if (redirect && !person.operator) return p.operatorsOnly(command.verb);
-  const candidates = allCandidates(found.plan).map((candidate) => candidate.person);
+  const candidates = namesFor(stage, found.plan);
   const to = personNamed(stage, name);
   const names = person.operator ? [...stage.rules.current().people.keys()] : candidates;
   if (!to) return p.unknownPerson(oneLine(name, 40), namesOf(names));
