@@ -77,7 +77,8 @@ describe('askAfter', () => {
     story.there.set('bob', false);
     story.there.set('carol', true);
     await story.mail('support@example.org');
-    await story.ships('alice@example.org');
+    // Said once the watch is stored.
+    await story.hears('alice', /printer/);
     await story.quiet();
     await story.clock.advance(10 * minute + 1);
     await story.ships('carol@example.org');

@@ -69,6 +69,9 @@ export class Story {
   markKeys: readonly MarkKey[] = [{ id: 'k1', secret: Buffer.from('a secret of the test') }];
   /** Transactions with a next hop of this name end only when the promise does. */
   readonly hanging = new Map<string, Promise<void>>();
+  /** Next hops that take their time: so many connections, so long for each transaction. */
+  readonly paced = new Map<string, { readonly connections: number; readonly takes: number }>();
+  readonly #lines = new Map<string, { free: number; readonly waiting: (() => void)[] }>();
   freeSpace = 1_000_000;
   /** For the stories that begin after. */
   static limits: Partial<Config['limits']> = {};
@@ -79,10 +82,14 @@ export class Story {
   readonly asked: string[] = [];
   /** While set, instant messages fail. */
   mute = false;
+  /** While set, they go, and word of it is lost. */
+  wordLost = false;
   readonly ours = ourAddresses(Buffer.alloc(32, 1), 'track.example.org');
   readonly #presence = new Map<BareJid, Presence>();
   readonly #changes: ((change: PresenceChange) => void)[] = [];
   readonly #hearers: ((message: IncomingMessage) => void)[] = [];
+  readonly #receipts: Parameters<Notifier['onReceipt']>[0][] = [];
+  readonly #openings: ((room: BareJid | null) => void)[] = [];
   readonly #waiting: { fits: () => unknown; done: (value: unknown) => void }[] = [];
   #random = 1;
   #markKey: string | undefined;
@@ -110,6 +117,8 @@ export class Story {
     await this.store.releaseLeases();
     this.#changes.length = 0;
     this.#hearers.length = 0;
+    this.#receipts.length = 0;
+    this.#openings.length = 0;
     this.relay = await createRelay({
       config: {
         hostname: 'mx.example.org',
@@ -235,6 +244,17 @@ export class Story {
     await settle();
   }
 
+  /** Their client has it. */
+  received(who: string, id: string): void {
+    for (const listener of this.#receipts)
+      listener({ from: expectBareJid(`${who}@example.org`), id, kind: 'received', at: this.clock.now() });
+  }
+
+  /** Messages go again. */
+  reopened(room: string | null = null): void {
+    for (const listener of this.#openings) listener(room === null ? null : expectBareJid(room));
+  }
+
   // Mail
 
   async mail(
@@ -339,13 +359,15 @@ export class Story {
   #notifier(): Notifier {
     return {
       send: async (target: NotifyTarget, text, id) => {
-        if (this.mute) throw new Error('the link is down');
+        if (this.mute) throw Object.assign(new Error('the link is down'), { unsent: true });
         this.said.push({ to: target.kind === 'room' ? target.room : target.jid, text, id });
         this.#look();
+        if (this.wordLost) throw new Error('not acknowledged within 30 s');
       },
       join: () => undefined,
       onMessage: (listener) => void this.#hearers.push(listener),
-      onReceipt: () => undefined,
+      onReceipt: (listener) => void this.#receipts.push(listener),
+      onOpen: (listener) => void this.#openings.push(listener),
     };
   }
 
@@ -353,6 +375,7 @@ export class Story {
     return {
       ship: async (hop, shipment, { onFinalDot }) => {
         await this.hanging.get(hop.name);
+        await this.#served(hop.name);
         const outcomes = shipment.recipients.map(({ mailbox }) => {
           const script = this.outcomes.get(mailbox) ?? [];
           return (script.length > 1 ? script.shift() : script[0]) ?? accepted;
@@ -370,6 +393,20 @@ export class Story {
       },
       close: async () => undefined,
     };
+  }
+
+  /** First come, first served, as a pool of connections does. */
+  async #served(hop: string): Promise<void> {
+    const pace = this.paced.get(hop);
+    if (!pace) return;
+    const line = this.#lines.get(hop) ?? { free: pace.connections, waiting: [] };
+    this.#lines.set(hop, line);
+    if (line.free === 0) await new Promise<void>((resolve) => line.waiting.push(resolve));
+    else line.free -= 1;
+    await this.clock.sleepUntil(this.clock.now() + pace.takes);
+    const next = line.waiting.shift();
+    if (next) next();
+    else line.free += 1;
   }
 
   #log(): Log {
