@@ -156,7 +156,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       place?.giveBack();
       throw error;
     });
-    // The peer hears first that it is safe: a turn later the next hop gets it.
+    // The peer hears first that it is safe.
     place?.send(accepted.works, content);
     // The mail is safe, and the peer must hear so, even when what it says as a reply cannot be stored just now.
     const trusted = client.carriesMembers || peers.carriesMembers(client.address);
