@@ -29,7 +29,7 @@ import { hearPresence, wakeFor } from './relay/coming.ts';
 import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
 import { createAnnouncer } from './relay/faults/announcing.ts';
-import { createDesk } from './relay/faults/desk.ts';
+import { createDesk, type Desk as FaultDesk } from './relay/faults/desk.ts';
 import { createSources } from './relay/faults/sources.ts';
 import { hopFor } from './relay/forwarding.ts';
 import { CircleGuard } from './relay/guard.ts';
@@ -72,6 +72,8 @@ export interface Relay extends Intake {
   rulesChanged(): void;
   /** Something was made due from outside (an operator's retry). */
   wake(): void;
+  /** An operator's hand on a fault. @throws RefusedError */
+  actOnFault: FaultDesk['byHand'];
   /** For metrics and people. */
   state(): RelayState;
   /** For doors that advise an MTA. */
@@ -265,6 +267,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     reassign: (ref, to, by) => reassign(stage, ref, to, by),
     snooze: (ref, lasts, by) => snooze(stage, ref, lasts, by),
     nextHopOf: (mailbox) => hopFor(stage.config.nextHops, mailbox).name,
+    actOnFault: desk.byHand,
     rulesChanged: () => inBackground('the change of the rules', lookAgain(stage)),
     wake,
     state: () => ({

@@ -36,7 +36,7 @@ const layers: readonly Layer[] = [
   {
     name: 'ports',
     files:
-      /^src\/(intake|transport|mailboxes|operations|fault-point|store\/(store|fault|recorded|short-id-taken)|presence\/watcher|notify\/notifier)\.ts$/,
+      /^src\/(intake|transport|mailboxes|operations|oversight|fault-point|store\/(store|fault|look-back|recorded|short-id-taken)|presence\/watcher|notify\/notifier)\.ts$/,
     imports: pure,
   },
   // Parsing the configuration is pure; reading it from the disk is an edge.
@@ -75,6 +75,13 @@ const layers: readonly Layer[] = [
   { name: 'tracking', files: /^src\/tracking\//, imports: [...vocabulary, 'presence', 'routing'] },
   // Trying rules out: pure, over the very functions that decide.
   { name: 'rehearsal', files: /^src\/rehearsal\//, imports: [...vocabulary, 'presence', 'routing', 'tracking'] },
+  // The same beside the program, on a thread of its own.
+  {
+    name: 'rehearsing',
+    files: /^src\/rehearsing\//,
+    imports: [...ports, 'rehearsal'],
+    builtin: ['node:worker_threads'],
+  },
   { name: 'notify', files: /^src\/notify\//, imports: [...vocabulary, 'presence', 'routing', 'tracking'] },
   // The story, over ports alone.
   { name: 'relay', files: /^src\/(relay|rule-book)\.ts$|^src\/relay\//, imports: [...ports, 'config'] },
@@ -83,7 +90,7 @@ const layers: readonly Layer[] = [
   { name: 'own key', files: /^src\/own-key\.ts$/, imports: ports, builtin: ['node:crypto'] },
   { name: 'refused to start', files: /^src\/refused-to-start\.ts$/, imports: pure },
   { name: 'webhook', files: /^src\/webhook\.ts$/, imports: ports, builtin: true },
-  { name: 'operate', files: /^src\/(operate|presence-desk)\.ts$/, imports: ports },
+  { name: 'operate', files: /^src\/(operate|presence-desk)\.ts$|^src\/operate\//, imports: [...ports, 'rehearsal'] },
   // Adapters know ports and themselves: not one another, not the relay.
   {
     name: 'smtp',
