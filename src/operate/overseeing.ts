@@ -4,10 +4,10 @@ import { type Clock, type Duration, hour, type Instant, minute, second } from '.
 import { isFaultId, kindOf } from '../notify/faults.ts';
 import { RefusedError } from '../operations.ts';
 import type { FaultAction, FaultView, Oversight, PresenceDay, ReportQuestion } from '../oversight.ts';
-import { isZone, wallTimeAt } from '../presence/zone.ts';
 import type { Problem, RuleSource } from '../routing/rules.ts';
 import type { Fault, Store } from '../store/store.ts';
 import { type Report, ReportFold } from '../tracking/report.ts';
+import { isZone, wallTimeAt } from '../zone.ts';
 import { createTrials, type Rehearse } from './trials.ts';
 
 export interface OverseeOptions {
