@@ -252,19 +252,27 @@ export const stepSchema = fields('a step', {
     doc('Counted from the step before; for the first from the moment a member got the mail.', '10m'),
   ),
   to: required(
-    target('the target of a step', ['next', 'owner'], {
+    target('the target of a step', ['next', 'owner', 'everyone'], {
       room: located(bareJid),
       person: reference,
       mailbox: located(mailbox),
     }),
     doc(
-      '`next` (the next eligible member, chosen at that moment), `owner` (a reminder), `{ room: … }`, `{ person: … }`, `{ mailbox: … }`.',
+      '`next` (the next eligible member, chosen at that moment), `owner` (a reminder), `everyone` (all eligible members who have not had it; whoever takes it has it), `{ room: … }`, `{ person: … }`, `{ mailbox: … }`.',
       '{ room: duty@rooms.example.org }',
     ),
   ),
   times: optional(
     integer(1, 100),
     doc('How often the step is taken before the next one, each after `after`.', '2', '1'),
+  ),
+  hours: optional(
+    reference,
+    doc(
+      'The schedule whose open hours alone count for `after`; the step is never taken outside of them.',
+      'office',
+      'the `hours` of the policy',
+    ),
   ),
 });
 
@@ -294,7 +302,11 @@ export const policySchema = fields('a policy', {
       'nothing',
     ),
   ),
-  repeat: optional(integer(0, 100), doc('How often all steps are gone through again after the last one.', '1', '0')),
+  repeat: optional(integer(0, 100), doc('How often the steps are gone through again after the last one.', '1', '0')),
+  repeatFrom: optional(
+    reference,
+    doc('With `repeat`: the name of the step with which they begin again.', 'room', 'the first'),
+  ),
   ack: optional(
     ackSchema,
     doc(
@@ -302,6 +314,18 @@ export const policySchema = fields('a policy', {
       '{ lasts: 4h, grace: 30m }',
       'an acknowledgement ends it',
     ),
+  ),
+  hours: optional(
+    reference,
+    doc(
+      'The schedule whose open hours alone count for the delays of the steps: mail that came in the night escalates in the morning.',
+      'office',
+      'all hours count',
+    ),
+  ),
+  takers: optional(
+    integer(1, 100),
+    doc('How many different people must take it (with `until: taken`) before the clock stops.', '2', '1'),
   ),
   maxForwards: optional(integer(0, 1000), doc('Most forwards of one message that escalation may add.', '5', '10')),
 });
