@@ -9,8 +9,9 @@ import { buildPerson, buildSchedule, hoursOf, type OpenSchedule } from './build-
 import { buildRoute } from './build-routes.ts';
 import { lint } from './lint.ts';
 import { Names } from './names.ts';
+import type { PolicyEntry, StepEntry } from './policy-schema.ts';
 import { formatPlace, quote, Report } from './problem.ts';
-import { type PolicyEntry, type RuleFile, ruleFileSchema, type StepEntry } from './rule-file.ts';
+import { type RuleFile, ruleFileSchema } from './rule-file.ts';
 import type {
   Condition,
   Group,

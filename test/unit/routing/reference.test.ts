@@ -30,10 +30,8 @@ const {
   groupSchema,
   memberSchema,
   personSchema,
-  policySchema,
   routeSchema,
   scheduleSchema,
-  stepSchema,
   exclusionSchema,
 } = await import('../../../src/routing/rule-file.ts');
 for (const [name, schema] of Object.entries({
