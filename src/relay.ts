@@ -172,7 +172,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   }
 
   // 5 Nudge.
-  const sending = createSending(stage);
+  const sending = createSending(stage, stopping.signal);
   const nudge = (due: readonly DueOf<'nudge'>[]) => sending.send(due.map((each) => each.nudge));
 
   // 6 Watch: mail to an address of ours is evidence, or the report of a next hop, and goes nowhere else. It is weighed
@@ -280,6 +280,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     start() {
       hearPresence(stage, watchPresence, inBackground);
       stage.notifier?.onMessage((message) => inBackground('an instant message', answering.hear(message)));
+      stage.notifier?.onOpen?.((room) => inBackground('what waits to be said', sending.reopened(room)));
       stage.notifier?.onAsk?.((asked) => answering.ask(asked));
       sources.start();
       stage.notifier?.onReceipt((receipt) => inBackground('a receipt', watchReceipt(receipt)));
@@ -298,15 +299,19 @@ export async function createRelay(parts: Parts): Promise<Relay> {
         }),
         startDueLoop({
           ...loop,
-          kinds: ['step', 'nudge', 'retire'],
+          kinds: ['step', 'retire'],
           atOnce: 50,
           leaseFor: 5 * minute,
-          handle: (due) => [
-            ...nudge(due.filter((each) => each.kind === 'nudge')),
-            ...due.flatMap((each) =>
-              each.kind === 'step' ? [step(each)] : each.kind === 'retire' ? [retire(each)] : [],
-            ),
-          ],
+          handle: (due) =>
+            due.flatMap((each) => (each.kind === 'step' ? [step(each)] : each.kind === 'retire' ? [retire(each)] : [])),
+        }),
+        // By themselves: a chat server that is slow to take them must hold up no step.
+        startDueLoop({
+          ...loop,
+          kinds: ['nudge'],
+          atOnce: 50,
+          leaseFor: 5 * minute,
+          handle: (due) => nudge(due.filter((each) => each.kind === 'nudge')),
         }),
       );
       // They may have been changed while nobody looked.

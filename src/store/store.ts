@@ -257,6 +257,8 @@ export interface Store {
   advance(tracked: Tracked, also: Consequences): Promise<Written>;
   /** Evidence and events that change no state. */
   record(also: Consequences): Promise<Written>;
+  /** What waits to be said and is not being said right now becomes due at `at`, unless it is due before; how many. */
+  hastenNudges(at: Instant): Promise<number>;
   settleNudge(
     id: string,
     outcome: { to: 'sent'; at: Instant } | { to: 'pending'; dueAt: Instant } | { to: 'stale' },

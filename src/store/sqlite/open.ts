@@ -95,6 +95,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     replan: verb('replan'),
     advance: withReports('advance'),
     record: withReports('record'),
+    hastenNudges: verb('hastenNudges'),
     settleNudge: withReports('settleNudge'),
     trackedByShortId: verb('trackedByShortId'),
     tracked: verb('tracked'),

@@ -7,7 +7,7 @@ import { announcedFault, changeFault, faults, openFault } from './faults.ts';
 import { hastenBeyond, hastenHop, intervene, queuePage } from './interventions.ts';
 import * as look from './look.ts';
 import { accept, content, retireContent } from './messages.ts';
-import { settleNudge } from './nudges.ts';
+import { hastenNudges, settleNudge } from './nudges.ts';
 import { acceptPassing, type Delivered, type Parcel, settleDelivered, type Told } from './passing.ts';
 import { replan } from './replan.ts';
 import { claimDue, nextDueAt, releaseLeases } from './timers.ts';
@@ -70,6 +70,7 @@ export const verbs: Verbs = {
   },
   advance: (work, tracked, also) => done(work, { ...also, tracked: [tracked, ...(also.tracked ?? [])] }),
   record: done,
+  hastenNudges,
   settleNudge(work, id, outcome, also) {
     settleNudge(work, id, outcome);
     return done(work, also);
