@@ -29,7 +29,7 @@ import { hearPresence, wakeFor } from './relay/coming.ts';
 import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
 import { createAnnouncer } from './relay/faults/announcing.ts';
-import { createDesk } from './relay/faults/desk.ts';
+import { createDesk, type Desk as FaultDesk } from './relay/faults/desk.ts';
 import { createSources } from './relay/faults/sources.ts';
 import { hopFor } from './relay/forwarding.ts';
 import { CircleGuard } from './relay/guard.ts';
@@ -73,6 +73,8 @@ export interface Relay extends Intake {
   rulesChanged(): void;
   /** Something was made due from outside (an operator's retry). */
   wake(): void;
+  /** An operator's hand on a fault. @throws RefusedError */
+  actOnFault: FaultDesk['byHand'];
   /** For metrics and people. */
   state(): RelayState;
   /** For doors that advise an MTA. */
@@ -158,7 +160,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       place?.giveBack();
       throw error;
     });
-    // The peer hears first that it is safe: a turn later the next hop gets it.
+    // The peer hears first that it is safe.
     place?.send(accepted.works, content);
     // The mail is safe, and the peer must hear so, even when what it says as a reply cannot be stored just now.
     const trusted = client.carriesMembers || peers.carriesMembers(client.address);
@@ -268,6 +270,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     takeStep: (ref, step, by, seen) => takeStep(stage, ref, step, by, seen),
     snooze: (ref, lasts, by) => snooze(stage, ref, lasts, by),
     nextHopOf: (mailbox) => hopFor(stage.config.nextHops, mailbox).name,
+    actOnFault: desk.byHand,
     rulesChanged: () => inBackground('the change of the rules', lookAgain(stage)),
     wake,
     state: () => ({

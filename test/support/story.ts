@@ -8,6 +8,7 @@ import { day, hour, type Instant, minute } from '../../src/clock.ts';
 import type { Config } from '../../src/config.ts';
 import { noFaults } from '../../src/fault-point.ts';
 import type { Client } from '../../src/intake.ts';
+import { turnByTurn } from '../../src/leisure.ts';
 import type { Fields, Log } from '../../src/log.ts';
 import { headOf } from '../../src/mail/content.ts';
 import type { Envelope, ForwardPath } from '../../src/mail/envelope.ts';
@@ -136,6 +137,7 @@ export class Story {
         limits: { messages: 60_000, recipients: null, most: 100_000, leastFree: 1_000, ...Story.limits },
       },
       clock: this.clock,
+      leisure: turnByTurn,
       random: () => {
         // Park and Miller's minimal generator: repeatable chance.
         this.#random = (this.#random * 48_271) % 2_147_483_647;

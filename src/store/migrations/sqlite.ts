@@ -5,7 +5,17 @@ import { contentFiles } from './0003-content-files.ts';
 import { pledge } from './0004-pledge.ts';
 import { faults } from './0005-faults.ts';
 import { passing } from './0006-passing.ts';
-import { takers } from './0007-takers.ts';
+import { audit } from './0007-audit.ts';
+import { takers } from './0008-takers.ts';
 import type { Migration } from './migration.ts';
 
-export const sqliteMigrations: readonly Migration[] = [start, operator, contentFiles, pledge, faults, passing, takers];
+export const sqliteMigrations: readonly Migration[] = [
+  start,
+  operator,
+  contentFiles,
+  pledge,
+  faults,
+  passing,
+  audit,
+  takers,
+];

@@ -6,6 +6,7 @@ import { choose, recordFinalDot, retryNow, settle, wakeHeld } from './deliveries
 import { announcedFault, changeFault, faults, openFault } from './faults.ts';
 import { hastenBeyond, hastenHop, intervene, queuePage } from './interventions.ts';
 import * as look from './look.ts';
+import * as lookBack from './look-back.ts';
 import { accept, content, retireContent } from './messages.ts';
 import { hastenNudges, settleNudge } from './nudges.ts';
 import { acceptPassing, type Delivered, type Parcel, settleDelivered, type Told } from './passing.ts';
@@ -104,6 +105,7 @@ export const verbs: Verbs = {
   changeFault,
   announcedFault,
   faults,
+  ...lookBack,
   remember: look.remember,
   recall: look.recall,
 };

@@ -2,7 +2,7 @@
 import type { Migration } from './migration.ts';
 
 export const takers: Migration = {
-  number: 7,
+  number: 8,
   name: 'takers',
   // A program that knows nothing of it closes with the next one who takes it.
   breaking: false,
