@@ -12,6 +12,7 @@ import type { Evidence } from '../tracking/evidence.ts';
 import { stepAt } from '../tracking/steps.ts';
 import { isOpen, type Tracked } from '../tracking/tracked.ts';
 import { chosenEvent, decided, roomFor } from './choosing.ts';
+import { askWhetherThere, doubtful, noDoubts } from './doubting.ts';
 import { factsOf, notice, noticeToRoom, nudgeAll, nudgeRoom, remindOwner } from './nudging.ts';
 import { awayNow, casTries, type Stage, tellAll } from './parts.ts';
 import { isProposal } from './proposing.ts';
@@ -28,6 +29,7 @@ export async function escalate(
   },
 ): Promise<Tracked | null> {
   const ref = bareRef(of);
+  const doubts = noDoubts();
   for (let attempt = 1; attempt <= casTries; attempt += 1) {
     const stored = await stage.store.tracked(ref);
     const now = stage.clock.now();
@@ -50,6 +52,11 @@ export async function escalate(
       holdUntil: null,
     });
     const next = advance(before, cause.trigger, snapshot, await forwardsLeft(stage, before));
+    const inDoubt = doubtful(stage, before.plan, next.choice, next.snapshot, doubts);
+    if (inDoubt.length > 0) {
+      await askWhetherThere(stage, inDoubt, doubts);
+      continue;
+    }
     const moved = consequences(stage, before, next, next.trigger, now);
     const also = steer ? { ...moved, events: [steered(stage, before, steer), ...(moved.events ?? [])] } : moved;
     if ((await stage.store.advance(next.tracked, also)) === 'stale') continue;
