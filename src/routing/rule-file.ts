@@ -8,7 +8,6 @@ import { personSchema, scheduleSchema } from './people-schema.ts';
 import { policySchema } from './policy-schema.ts';
 import { languages, modes } from './rules.ts';
 import {
-  bareJid,
   counted,
   doc,
   duration,
