@@ -4,7 +4,7 @@ import { HTTPException } from 'hono/http-exception';
 import { parseDuration } from '../../clock.ts';
 import { type PresenceWish, RefusedError } from '../../operations.ts';
 import { overrideStates } from '../../presence/override.ts';
-import { instantOf, parseDate, parseTimeOfDay } from '../../presence/zone.ts';
+import { wallInstant, parseDate, parseTimeOfDay } from '../../zone.ts';
 import type { Desk } from './desk.ts';
 import { streamOf } from './now-routes.ts';
 import {
@@ -105,7 +105,7 @@ function endOf(view: View, end: (typeof ends)[number], moment: string | undefine
 export function localMoment(text: string, zone: string): number | undefined {
   const [, date = '', time = ''] = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2})(?::\d{2})?$/.exec(text) ?? [];
   const [dayNumber, ofDay] = [parseDate(date), parseTimeOfDay(time)];
-  return dayNumber === undefined || ofDay === undefined ? undefined : instantOf({ dayNumber, time: ofDay }, zone);
+  return dayNumber === undefined || ofDay === undefined ? undefined : wallInstant({ dayNumber, time: ofDay }, zone);
 }
 
 function wishOf(c: PageContext): PeopleWish {

@@ -3,7 +3,7 @@ import { Hono } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { day } from '../../clock.ts';
 import { RefusedError } from '../../operations.ts';
-import { instantOf, parseDate } from '../../presence/zone.ts';
+import { wallInstant, parseDate } from '../../zone.ts';
 import type { Report } from '../../tracking/report.ts';
 import { reportFiles } from '../report-files.ts';
 import type { Desk } from './desk.ts';
@@ -16,7 +16,7 @@ export function reportsRoutes({ operations }: Desk): Hono<Env> {
   async function reportFor(c: PageContext, wish: ReportWish): Promise<Report> {
     const { view } = c.var;
     const { span, first, last, group } = wish;
-    const at = (dayNumber: number) => instantOf({ dayNumber, time: 0 }, view.zone);
+    const at = (dayNumber: number) => wallInstant({ dayNumber, time: 0 }, view.zone);
     const dates = span === 'dates' && first !== null && last !== null;
     if (dates && last < first) throw new HTTPException(400, { message: view.t.reports.wrongDates });
     const since = dates ? at(first) : view.now - Number(span === 'dates' ? 7 : span) * day;

@@ -4,7 +4,7 @@ import { type Duration, day, type Instant } from '../../../clock.ts';
 import type { Operations, PersonView } from '../../../operations.ts';
 import type { PresenceDay } from '../../../oversight.ts';
 import { overrideStates } from '../../../presence/override.ts';
-import { formatDate, instantOf, wallTimeAt } from '../../../presence/zone.ts';
+import { formatDate, wallInstant, wallTimeAt } from '../../../zone.ts';
 import type { Tracked } from '../../../tracking/tracked.ts';
 import { mailLine, mark, presenceNote, table } from '../bits.ts';
 import { dayBar, dayInWords, spanWords } from '../charts.ts';
@@ -41,8 +41,8 @@ export interface PeopleData {
 export function dayWanted(view: View, dayNumber: number | null): { readonly from: Instant; readonly to: Instant } {
   const number = dayNumber ?? wallTimeAt(view.now, view.zone).dayNumber;
   return {
-    from: instantOf({ dayNumber: number, time: 0 }, view.zone),
-    to: instantOf({ dayNumber: number + 1, time: 0 }, view.zone),
+    from: wallInstant({ dayNumber: number, time: 0 }, view.zone),
+    to: wallInstant({ dayNumber: number + 1, time: 0 }, view.zone),
   };
 }
 
