@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { parseDsn } from '../../src/mail/dsn-parse.ts';
 import { parseMdn } from '../../src/mail/mdn.ts';
 import { postfixDsn, receipts } from '../support/reports.ts';
+import { runs } from '../support/runs.ts';
 
 const seeds = [
   postfixDsn({ recipient: 'a@b.example', action: 'failed', status: '5.1.1', envid: 'x', orcpt: 'c@d.example' }),
@@ -49,7 +50,7 @@ test('reports and receipts', () => {
       const mdn = parseMdn(content);
       if (mdn?.originalMessageId !== undefined) expect(mdn.originalMessageId).toMatch(/^<[^<>\s]+>$/);
     }),
-    { numRuns: 2_000 },
+    { numRuns: runs(2_000) },
   );
 });
 

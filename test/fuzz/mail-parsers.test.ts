@@ -133,6 +133,7 @@ describe('a header', () => {
         expect(field).toMatch(/^[\x20-\x7e\r\n\t]+$/);
         for (const line of field.split('\r\n')) expect(line.length).toBeLessThan(998);
       }),
+      { numRuns: runs(100) },
     );
   });
 });
@@ -204,6 +205,26 @@ describe('xtext', () => {
         expect(encoded).not.toMatch(/[=]/);
         expect(decodeXtext(encoded)).toBe(text);
       }),
+      { numRuns: runs(100) },
+    );
+  });
+
+  test('of anything is refused or decodes to printable text, which comes back', () => {
+    fc.assert(
+      fc.property(textOf('+', '+2B', '+0A', '+zz', '\\x{', '}', 'E9', '110000', 'a', '=', 'ü', '\r\n'), (text) => {
+        const decoded = decodeXtext(text);
+        if (decoded !== undefined) {
+          expect(decoded).toMatch(/^[\x20-\x7e]*$/);
+          expect(decodeXtext(encodeXtext(decoded))).toBe(decoded);
+        }
+        for (const smtputf8 of [true, false]) {
+          const address = decodeUtf8Address(text, smtputf8);
+          if (address === undefined) continue;
+          expect(address).not.toMatch(/[\x00-\x1f\x7f-\x9f]/);
+          expect(decodeUtf8Address(encodeUtf8Address(address, smtputf8), smtputf8)).toBe(address);
+        }
+      }),
+      { numRuns: runs(2_000) },
     );
   });
 
@@ -215,6 +236,7 @@ describe('xtext', () => {
         expect(encoded).not.toMatch(smtputf8 ? /[\x00-\x20\x7f+=]/ : /[^\x21-\x7e]|[+=]/);
         expect(decodeUtf8Address(encoded, smtputf8)).toBe(text);
       }),
+      { numRuns: runs(100) },
     );
   });
 });
