@@ -9,7 +9,7 @@ import { DotStuffing } from '../../src/smtp/dot-stuffing.ts';
 import { type Extensions, extensionsOf, mailLine, noExtensions, rcptLines } from '../../src/smtp/hop-words.ts';
 import { hasBareLineEnd, LineEnds, LongLines, WholeLineEnds, withWholeLineEnds } from '../../src/smtp/line-ends.ts';
 import { decodeUtf8Address, decodeXtext } from '../../src/smtp/xtext.ts';
-import { runs } from '../support/runs.ts';
+import { fuzz } from '../support/fuzz.ts';
 
 const all: Extensions = { ...noExtensions, dsn: true, smtputf8: true, eightBitMime: true, sizes: true, size: 0 };
 
@@ -19,23 +19,20 @@ test('any answer to EHLO gives a limit that is a number, and nothing that was no
     fc.constantFrom('\r\n', '\n', 'STARTTLS', 'pipelining', '8BITMIME'),
     fc.string({ unit: 'binary', maxLength: 3 }),
   );
-  fc.assert(
-    fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
-      const raw = pieces.join('');
-      const told = extensionsOf(raw);
-      expect(Number.isSafeInteger(told.size)).toBe(true);
-      for (const [keyword, is] of [
-        ['DSN', told.dsn],
-        ['STARTTLS', told.starttls],
-        ['PIPELINING', told.pipelining],
-        ['8BITMIME', told.eightBitMime],
-        ['PLAIN', told.authPlain],
-      ] as const) {
-        if (is) expect(raw.toUpperCase()).toContain(keyword);
-      }
-    }),
-    { numRuns: runs(2_000) },
-  );
+  fuzz('answer to EHLO', 2_000, [fc.array(piece, { maxLength: 30 })], (pieces) => {
+    const raw = pieces.join('');
+    const told = extensionsOf(raw);
+    expect(Number.isSafeInteger(told.size)).toBe(true);
+    for (const [keyword, is] of [
+      ['DSN', told.dsn],
+      ['STARTTLS', told.starttls],
+      ['PIPELINING', told.pipelining],
+      ['8BITMIME', told.eightBitMime],
+      ['PLAIN', told.authPlain],
+    ] as const) {
+      if (is) expect(raw.toUpperCase()).toContain(keyword);
+    }
+  });
 });
 
 describe('MAIL and RCPT', () => {
@@ -46,8 +43,11 @@ describe('MAIL and RCPT', () => {
     .filter((one) => one !== undefined);
 
   test('say what our own front door understands as what was meant', () => {
-    fc.assert(
-      fc.property(mailbox, printable, fc.constantFrom('FULL', 'HDRS'), printable, (address, envid, ret, orcpt) => {
+    fuzz(
+      'MAIL and RCPT, said and heard',
+      1_000,
+      [mailbox, printable, fc.constantFrom('FULL', 'HDRS'), printable],
+      (address, envid, ret, orcpt) => {
         const parameters = { from: address, to: [address], size: 1, smtputf8: true, eightBitMime: true };
         const mail = mailLine({ ...parameters, ret, envid }, all);
         const [rcpt = ''] = rcptLines({ ...parameters, notify: ['failure'], orcpt: `rfc822;${orcpt}` }, all);
@@ -57,8 +57,7 @@ describe('MAIL and RCPT', () => {
         const parsed = parseRcpt(Buffer.from(rcpt.trimEnd()), true, 'relay.example');
         if (parsed.ok) expect(mailboxKey(parsed.value.mailbox)).toBe(mailboxKey(address));
         expect(decodeXtext(/ORCPT=rfc822;(\S*)/.exec(rcpt)?.[1] ?? '')).toBe(orcpt);
-      }),
-      { numRuns: runs(1_000) },
+      },
     );
   });
 });
@@ -74,40 +73,34 @@ describe('content, in any pieces', () => {
   };
 
   test('has its dots stuffed as if it were whole, and unstuffed it is what it was', () => {
-    fc.assert(
-      fc.property(octets, cuts, (content, places) => {
-        const stuffing = new DotStuffing();
-        const sent = inPieces(content, places).flatMap((piece) => stuffing.add(piece));
-        const wire = Buffer.concat([...sent, ...stuffing.end()]).toString('latin1');
-        const lines = content.toString('latin1').replace(/(^|\r\n)\./g, '$1..');
-        expect(wire).toBe(lines === '' || lines.endsWith('\r\n') ? lines : `${lines}\r\n`);
-        expect(`\r\n${wire}`).not.toContain('\r\n.\r\n');
-      }),
-      { numRuns: runs(2_000) },
-    );
+    fuzz('dot-stuffing, in pieces', 2_000, [octets, cuts], (content, places) => {
+      const stuffing = new DotStuffing();
+      const sent = inPieces(content, places).flatMap((piece) => stuffing.add(piece));
+      const wire = Buffer.concat([...sent, ...stuffing.end()]).toString('latin1');
+      const lines = content.toString('latin1').replace(/(^|\r\n)\./g, '$1..');
+      expect(wire).toBe(lines === '' || lines.endsWith('\r\n') ? lines : `${lines}\r\n`);
+      expect(`\r\n${wire}`).not.toContain('\r\n.\r\n');
+    });
   });
 
   test('has bare line ends, long lines and whole line ends as if it were whole', () => {
-    fc.assert(
-      fc.property(octets, cuts, fc.integer({ min: 1, max: 12 }), (content, places, longest) => {
-        const text = content.toString('latin1');
-        const bare = new LineEnds();
-        const long = new LongLines(longest);
-        const whole = new WholeLineEnds();
-        const mended: Buffer[] = [];
-        let isLong = false;
-        for (const piece of inPieces(content, places)) {
-          bare.add(piece);
-          isLong = long.add(piece);
-          mended.push(whole.add(piece));
-        }
-        expect(bare.bare).toBe(/\r(?!\n)|(?<!\r)\n/.test(text));
-        expect(hasBareLineEnd(content)).toBe(bare.bare);
-        expect(isLong).toBe(text.split('\n').some((line) => line.length > longest));
-        expect(Buffer.concat([...mended, whole.end()]).equals(withWholeLineEnds(content))).toBe(true);
-      }),
-      { numRuns: runs(2_000) },
-    );
+    fuzz('line ends, in pieces', 2_000, [octets, cuts, fc.integer({ min: 1, max: 12 })], (content, places, longest) => {
+      const text = content.toString('latin1');
+      const bare = new LineEnds();
+      const long = new LongLines(longest);
+      const whole = new WholeLineEnds();
+      const mended: Buffer[] = [];
+      let isLong = false;
+      for (const piece of inPieces(content, places)) {
+        bare.add(piece);
+        isLong = long.add(piece);
+        mended.push(whole.add(piece));
+      }
+      expect(bare.bare).toBe(/\r(?!\n)|(?<!\r)\n/.test(text));
+      expect(hasBareLineEnd(content)).toBe(bare.bare);
+      expect(isLong).toBe(text.split('\n').some((line) => line.length > longest));
+      expect(Buffer.concat([...mended, whole.end()]).equals(withWholeLineEnds(content))).toBe(true);
+    });
   });
 });
 
