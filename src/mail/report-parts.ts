@@ -73,7 +73,7 @@ export function fieldValue(fields: readonly Field[], name: string): string | und
 export function addressOf(value: string | undefined): string | undefined {
   const [, text = ''] = /^\s*(?:(?:rfc822|utf-8)\s*;\s*)?<?(.*)$/is.exec(value ?? '') ?? [];
   // In steps: one pattern for all of it takes quadratic time.
-  const [word = ''] = /^[^<>\s]*/.exec(text) ?? [];
+  const [word = ''] = /^[^<>\s\x00-\x1f\x7f-\x9f]*/.exec(text) ?? [];
   const at = word.lastIndexOf('@');
   if (at < 1 || at === word.length - 1) return undefined;
   const comment = word.indexOf('(', at + 2);
@@ -83,7 +83,10 @@ export function addressOf(value: string | undefined): string | undefined {
 
 /** One Message-ID with its angle brackets; also as some write it, without. */
 export function messageIdOf(value: string | undefined): string | undefined {
-  const parts = /<([^<>\s]{1,900})>|^\s*([^<>\s]{1,450}@[^<>\s]{1,450})\s*$/.exec(value ?? '');
+  const parts =
+    /<([^<>\s\x00-\x1f\x7f-\x9f]{1,900})>|^\s*([^<>\s\x00-\x1f\x7f-\x9f]{1,450}@[^<>\s\x00-\x1f\x7f-\x9f]{1,450})\s*$/.exec(
+      value ?? '',
+    );
   const id = parts?.[1] ?? parts?.[2];
   return id === undefined ? undefined : `<${id}>`;
 }

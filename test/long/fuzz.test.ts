@@ -3,9 +3,9 @@
 // repeats a run (fast-check prints the seed of what fails), FUZZ_OUT names a file for the record.
 import { writeFile } from 'node:fs/promises';
 import { afterAll } from 'vitest';
-import { fuzzPage } from '../support/fuzz.ts';
 
 process.env.FUZZ_RUNS ??= '100000';
+const { fuzzPage } = await import('../support/fuzz.ts');
 await import('../fuzz/mail-parsers.test.ts');
 await import('../fuzz/way-out.test.ts');
 await import('../fuzz/reply-reader.test.ts');

@@ -19,6 +19,9 @@ test.each([
   ['rfc822; @example.org', undefined],
   ['rfc822; bob@', undefined],
   ['rfc822; bob@example.org and more', undefined],
+  // Found by fuzzing.
+  ['\0rfc822; bob@example.org', undefined],
+  ['rfc822; bob@exam\0ple.org', undefined],
   ['', undefined],
   [undefined, undefined],
 ])('the address of %j', (value, address) => {
