@@ -263,6 +263,7 @@ function copiesOf(plans: readonly Plan[], first: number, now: Instant): NewDeliv
 function workOf(message: Message, { seq, path, plan: planned, finalDotAt, firstAttemptAt }: NewDelivery): Work {
   return {
     message,
+    dotStored: finalDotAt !== undefined,
     delivery: {
       queueId: message.queueId,
       seq,
@@ -274,7 +275,7 @@ function workOf(message: Message, { seq, path, plan: planned, finalDotAt, firstA
       chosen: null,
       lastReply: null,
       lastHop: null,
-      finalDotAt: finalDotAt ?? null,
+      finalDotAt: null,
       nextAttemptAt: firstAttemptAt,
       onHoldBy: null,
       delayToldAt: null,

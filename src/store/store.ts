@@ -172,8 +172,10 @@ export type Settlement = DeliveryRef &
         readonly delayToldAt?: Instant;
         /** The next hop it waits for, and not for its own time: see hastenHop. */
         readonly waitsFor?: string;
+        readonly mayHaveArrived?: boolean;
       }
-    | { readonly to: 'held'; readonly until: Instant }
+    /** `mayHaveArrived`: a final dot was recorded, of an attempt of which nothing is known: that stays so. */
+    | { readonly to: 'held'; readonly until: Instant; readonly mayHaveArrived?: boolean }
     | {
         readonly to: 'failed' | 'dead' | 'dropped';
         readonly at: Instant;
