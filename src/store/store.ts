@@ -18,9 +18,11 @@ import type { Evidence } from '../tracking/evidence.ts';
 import type { Tracked, TrackState } from '../tracking/tracked.ts';
 import type { Fault, NewFault } from './fault.ts';
 import type { LookBack } from './look-back.ts';
+import type { QueueFilter } from './queue-filter.ts';
 import type { Recorded } from './recorded.ts';
 
 export type { Fault, NewFault } from './fault.ts';
+export type { QueueFilter } from './queue-filter.ts';
 export type { Recorded } from './recorded.ts';
 export { ShortIdTaken } from './short-id-taken.ts';
 
@@ -355,21 +357,6 @@ export interface Store extends LookBack {
   recall(key: string): Promise<string | null>;
 
   close(): Promise<void>;
-}
-
-export interface QueueFilter {
-  readonly states?: readonly DeliveryState[];
-  readonly limit: number;
-  /** Part of the recipient or of the chosen mailbox, and of the reverse-path; case does not matter. */
-  readonly to?: string;
-  readonly from?: string;
-  /** Name of the next hop of the last attempt. */
-  readonly hop?: string;
-  readonly group?: GroupName;
-  /** Accepted before this. */
-  readonly acceptedBefore?: Instant;
-  /** Only what an operator keeps on hold. */
-  readonly onHold?: boolean;
 }
 
 /** A delivery that stands in for those it replaces; `seq` is given by the store. */
