@@ -20,6 +20,7 @@ import type { NewDecision, NewDelivery } from '../store/store.ts';
 import { ShortIdTaken } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import { grades } from '../tracking/evidence.ts';
+import { dueAfter } from '../tracking/steps.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { trackedFor, unlessMarked } from './accepting.ts';
 import { chosenEvent, decided } from './choosing.ts';
@@ -293,7 +294,7 @@ async function store(
           state: 'tracked',
           owner: person,
           ownedSince: person === null ? null : now,
-          nextStepAt: first ? now + first.after : null,
+          nextStepAt: first ? dueAfter(first, now) : null,
         }),
       );
       tracked.push(...watched);

@@ -8,6 +8,7 @@ import { domainOf, type Mailbox } from '../mail/path.ts';
 import type { Reply } from '../mail/reply.ts';
 import { replies } from '../mail/reply.ts';
 import type { Consequences, DeliveryRef, Settlement } from '../store/store.ts';
+import { wasAskedTogether } from '../tracking/advance.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { NextHop, Outcome, Shipment } from '../transport.ts';
 import { type Asked, askFor } from './asking.ts';
@@ -107,7 +108,8 @@ async function overtaken(stage: Stage, { delivery }: Work): Promise<boolean> {
   const tracked = await stage.store.tracked({ queueId: delivery.queueId, seq: delivery.forwardOf });
   // Expired is no end for a forward that is still on its way to the last one who was asked.
   const current = tracked?.state === 'tracked' || tracked?.state === 'expired';
-  const wanted = current && (delivery.chosen?.person == null || tracked.owner === delivery.chosen.person);
+  const person = delivery.chosen?.person ?? null;
+  const wanted = current && (person === null || tracked.owner === person || wasAskedTogether(tracked, person));
   if (wanted) return false;
   const { queueId, seq } = delivery;
   const now = stage.clock.now();
