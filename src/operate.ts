@@ -83,14 +83,24 @@ function routeAnswers(
   const planned = advisor.plan(client, envelope, Buffer.from(header));
   const nothing = { decision: 'pass', because: ['no rule concerns it'], considered: [], rulesVersion } as const;
   if (planned === null) return to.map((mailbox) => ({ ...nothing, to: mailbox, mailbox }));
-  return advisor.preview(planned).map(({ plan, choice }): RouteAnswer => {
-    const common = { to: plan.address, rulesVersion: plan.rulesVersion, considered: choice?.considered ?? [] };
-    const because = [...plan.because, ...(choice?.because ?? [])];
-    if (plan.kind === 'reject') return { ...common, because, decision: 'reject', reply: formatReply(plan.reply) };
-    if (plan.kind === 'pass' || choice === null) return { ...common, because, decision: 'pass', mailbox: plan.address };
-    if (choice.kind === 'hold') return { ...common, because, decision: 'hold', group: plan.group, until: choice.until };
+  return advisor.preview(planned).map(({ plan, choice, headers }): RouteAnswer => {
+    const common = {
+      to: plan.address,
+      rulesVersion: plan.rulesVersion,
+      considered: choice?.considered ?? [],
+      because: [...plan.because, ...(choice?.because ?? [])],
+      ...(headers.length > 0 ? { addHeaders: headers.map(([name, value]) => ({ name, value })) } : {}),
+    };
+    if (plan.kind === 'reject') return { ...common, decision: 'reject', reply: formatReply(plan.reply) };
+    if (plan.kind === 'pass' || choice === null) return { ...common, decision: 'pass', mailbox: plan.address };
+    const { group } = plan;
+    if (plan.mode === 'observe') return { ...common, decision: 'pass', group, mailbox: plan.address };
+    if (choice.kind === 'hold') return { ...common, decision: 'hold', group, until: choice.until };
+    if (choice.kind === 'fallback' && choice.refusal)
+      return { ...common, decision: 'reject', group, reply: formatReply(choice.refusal) };
     const person = choice.person === undefined ? {} : { person: choice.person };
-    return { ...common, ...person, because, decision: choice.kind, group: plan.group, mailbox: choice.mailbox };
+    const also = choice.also ? { also: choice.also.map(({ mailbox }) => mailbox) } : {};
+    return { ...common, ...person, ...also, decision: choice.kind, group, mailbox: choice.mailbox };
   });
 }
 

@@ -127,6 +127,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     faults: verb('faults'),
     remember: verb('remember'),
     recall: verb('recall'),
+    recallAll: verb('recallAll'),
+    forget: verb('forget'),
     close: () => link.close(),
   };
 }

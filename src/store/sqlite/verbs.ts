@@ -105,4 +105,6 @@ export const verbs: Verbs = {
   faults,
   remember: look.remember,
   recall: look.recall,
+  recallAll: look.recallAll,
+  forget: look.forget,
 };
