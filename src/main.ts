@@ -154,7 +154,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       ...(markKey === undefined ? {} : { markKey }),
       operators: config.operators,
       ...(config.operators?.webhook ? { webhook: createWebhook(config.operators.webhook) } : {}),
-      probe: createProbe({ state: config.state, ca: config.xmpp?.ca ?? null, rules, clock }),
+      probe: createProbe({ state: config.state, ca: config.xmpp?.ca ?? null, certificate, rules, clock }),
     });
     const frontDoor = createFrontDoor({
       listen: config.listen,

@@ -47,8 +47,9 @@ export interface Status {
 export interface RelayState {
   /** All that the configuration names. */
   readonly hops: readonly HopState[];
-  /** Deliveries being attempted. */
+  /** Messages being attempted, and those that wait in memory for their turn. */
   readonly inHand: number;
+  readonly waiting: number;
   /** Why no mail is taken for want of room; null: it is. */
   readonly full: string | null;
 }

@@ -12,13 +12,15 @@ export interface Surroundings {
   readonly state: string;
   /** PEM of the authorities trusted for the XMPP link. */
   readonly ca: string | null;
+  /** Ours, for STARTTLS; null: there is none. */
+  readonly certificate?: { ending(): string | null; rejected(): string | null } | null;
   readonly rules: Pick<RuleBook, 'rejected' | 'problems'>;
   readonly clock: Clock;
   readonly diskOf?: (folder: string) => Promise<{ readonly bavail: number; readonly blocks: number }>;
 }
 
 export function createProbe(surroundings: Surroundings): () => Promise<readonly Finding[]> {
-  const { state, ca, rules, clock, diskOf = (folder) => statfs(folder) } = surroundings;
+  const { state, ca, certificate, rules, clock, diskOf = (folder) => statfs(folder) } = surroundings;
   return async () => {
     const errors = rules.problems().filter(({ severity }) => severity === 'error');
     const [first] = errors;
@@ -32,6 +34,12 @@ export function createProbe(surroundings: Surroundings): () => Promise<readonly 
           ? `The newest rules are not in force, ${errors.length} ${errors.length === 1 ? 'error' : 'errors'}:${where}`
           : null,
       },
+      ...(certificate
+        ? ([
+            { kind: 'certificate-expiring', subject: 'tls.certFile', wrong: certificate.ending() },
+            { kind: 'certificate-rejected', subject: 'tls.certFile', wrong: certificate.rejected() },
+          ] as const)
+        : []),
       ...(ca === null ? [] : certificates('xmpp.caFile', ca, clock.now())),
     ];
   };

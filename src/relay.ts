@@ -24,14 +24,14 @@ import { Absences } from './relay/absences.ts';
 import { admitRecipient, dropFile, isPostmaster, keepSafe, peersOf } from './relay/accepting.ts';
 import { createAdvisor } from './relay/advising.ts';
 import { createAnswering } from './relay/answering.ts';
-import type { Work } from './relay/choosing.ts';
+import { attemptsAtOnce, claimedAtOnce, createAttempts } from './relay/attempts.ts';
 import { hearPresence, wakeFor } from './relay/coming.ts';
 import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
 import { createAnnouncer } from './relay/faults/announcing.ts';
 import { createDesk } from './relay/faults/desk.ts';
 import { createSources } from './relay/faults/sources.ts';
-import { dispatch, hastenPutOff, hopFor } from './relay/forwarding.ts';
+import { hopFor } from './relay/forwarding.ts';
 import { CircleGuard } from './relay/guard.ts';
 import { Hops } from './relay/hops.ts';
 import { chosenByPresence, whoHasLeft } from './relay/leaving.ts';
@@ -43,6 +43,7 @@ import { watchMailboxes } from './relay/mailbox-evidence.ts';
 import { refOfNudgeId } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
 import { PutOff } from './relay/put-off.ts';
+import { hastenPutOff } from './relay/putting-back.ts';
 import { queueIds } from './relay/queue-ids.ts';
 import { candidatesFor, reassign, snooze } from './relay/reassigning.ts';
 import { lookAgain } from './relay/replanning.ts';
@@ -89,16 +90,11 @@ export interface Relay extends Intake {
 const nobodyTold = { room: null, people: [], group: null, mailbox: null };
 /** Longer than any transaction with a next hop may last. */
 const attemptLease = 31 * minute;
-/** Deliveries being attempted at one time. */
-const attemptsAtOnce = 200;
 
 type DueOf<Kind extends Due['kind']> = Extract<Due, { kind: Kind }>;
 
 export async function createRelay(parts: Parts): Promise<Relay> {
   const loops: DueLoop[] = [];
-  let attempts: DueLoop | null = null;
-  /** Messages being made durable. */
-  let arriving = 0;
   const wake = () => {
     for (const loop of loops) loop.wake();
   };
@@ -128,10 +124,11 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const hopNames = [...new Set([nextHops.default, ...nextHops.byDomain.values()].map(({ name }) => name))];
   const announcer = createAnnouncer(stage, { ...nobodyTold, ...parts.operators });
   const desk = createDesk(stage, announcer);
-  const sources = createSources(stage, desk);
+  const sources = createSources(stage, desk, () => room.look());
   const answering = createAnswering(stage, desk);
   const cutOff = new AbortController();
   const stopping = new AbortController();
+  const attempts = createAttempts(stage, cutOff.signal);
 
   // 1 Accept, 2 Plan. A peer that is not named gets nothing; a recipient must be one of ours, whoever asks.
   async function accept(client: Client, envelope: Envelope, content: Content): Promise<QueueId> {
@@ -154,15 +151,15 @@ export async function createRelay(parts: Parts): Promise<Relay> {
         return queueId;
       }
     }
-    // With room in hand it is attempted from memory, at once, and never has to be claimed and read back.
-    const atOnce = attempts !== null && attempts.room() > arriving;
-    arriving += 1;
     const theirs = ours.length === 0 ? envelope : { ...envelope, forwardPaths: others };
-    const accepted = await keepSafe(stage, client, theirs, content, atOnce ? attemptLease : null).finally(() => {
-      arriving -= 1;
+    // With room in hand it is attempted from memory, and never has to be claimed and read back.
+    const place = loops.length > 0 ? attempts.reserve(theirs, client, headOf(content).length) : null;
+    const accepted = await keepSafe(stage, client, theirs, content, place ? attemptLease : null).catch((error) => {
+      place?.giveBack();
+      throw error;
     });
     // The peer hears first that it is safe: a turn later the next hop gets it.
-    if (atOnce) attempts?.take(aTurnLater().then(() => send(accepted.works, content)));
+    place?.send(accepted.works, content);
     // The mail is safe, and the peer must hear so, even when what it says as a reply cannot be stored just now.
     const trusted = client.carriesMembers || peers.carriesMembers(client.address);
     await weighMail(stage, accepted.facts, content, trusted).catch((error: unknown) =>
@@ -172,31 +169,6 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       ),
     );
     return accepted.queueId;
-  }
-
-  // 3 Choose, 4 Forward. What was claimed together and belongs to one message goes together.
-  const inHand = new Set<string>();
-  const keyOf = ({ delivery }: Work) => `${delivery.queueId} ${delivery.seq}`;
-  function forward(due: readonly DueOf<'attempt'>[]): Promise<void>[] {
-    // A clock that jumps ends leases early: what is on its way already must not be sent a second time.
-    const fresh = due.filter((each) => !inHand.has(keyOf(each)));
-    const byMessage = Map.groupBy(fresh, ({ message }) => message.queueId);
-    return [...byMessage.values()].map((works) => send(works));
-  }
-
-  /** `content`: when it is in memory still. */
-  async function send(works: readonly Work[], content?: Content): Promise<void> {
-    const mine = new Set(works);
-    for (const each of mine) inHand.add(keyOf(each));
-    const letGo = (work: Work) => {
-      // Once: by the end somebody else may have it in hand.
-      if (mine.delete(work)) inHand.delete(keyOf(work));
-    };
-    try {
-      await dispatch(stage, works, cutOff.signal, { fresh: content, letGo });
-    } finally {
-      for (const each of [...mine]) letGo(each);
-    }
   }
 
   // 5 Nudge.
@@ -300,7 +272,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     wake,
     state: () => ({
       hops: hopNames.map((name) => stage.hops.status(name)),
-      inHand: attempts?.inHand() ?? 0,
+      ...attempts.state(),
       full: room.full,
     }),
     load: (person) => ({ open: stage.ledger.open(person), lastAssignedAt: stage.ledger.lastAssignedAt(person) }),
@@ -313,18 +285,17 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       stage.notifier?.onReceipt((receipt) => inBackground('a receipt', watchReceipt(receipt)));
       mailboxes?.start(stopping.signal);
       const loop = { store: stage.store, clock: stage.clock, log: stage.log };
-      attempts = startDueLoop({
-        ...loop,
-        kinds: ['attempt'],
-        atOnce: attemptsAtOnce,
-        aside: () => stage.hops.stalled(stage.clock.now()),
-        leaseFor: attemptLease,
-        setBack: () => hastenPutOff(stage),
-        handle: (due) => forward(due.filter((each) => each.kind === 'attempt')),
-      });
       inBackground('what a wrong clock has put off', hastenPutOff(stage));
       loops.push(
-        attempts,
+        startDueLoop({
+          ...loop,
+          kinds: ['attempt'],
+          atOnce: claimedAtOnce,
+          leaseFor: attemptLease,
+          setBack: () => hastenPutOff(stage),
+          // 3 Choose, 4 Forward.
+          handle: (due) => attempts.forward(due.filter((each) => each.kind === 'attempt')),
+        }),
         startDueLoop({
           ...loop,
           kinds: ['step', 'nudge', 'retire'],
@@ -349,11 +320,10 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       const limit = stage.clock.sleepUntil(stage.clock.now() + 20_000, impatience.signal).then(() => cutOff.abort());
       await stopped;
       await advisor.drain();
+      await attempts.ended();
       await sources.stop();
       impatience.abort();
       await limit;
     },
   };
 }
-
-const aTurnLater = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -172,7 +172,7 @@ function createGauges(meters: Meters): { set(status: Status, now: Instant): void
     state('queued', 'held', 'delivered', 'failed', 'dropped', 'dead'),
   );
   const queue = meters.gauge('queue_deliveries', 'What waits.', {
-    part: 'active (being attempted), deferred (due, or waiting for its next attempt), held (for somebody to come)',
+    part: 'active (being attempted, or in memory for its turn), deferred (in the store until it is due), held (for somebody to come)',
   });
   const oldest = meters.gauge('queue_oldest_age_seconds', 'Age of the oldest delivery that is queued; 0 when none is.');
   const hopState = meters.gauge('next_hop_state', '1 for the state of the circuit breaker of a next hop.', {
@@ -210,9 +210,10 @@ function createGauges(meters: Meters): { set(status: Status, now: Instant): void
       level.set({ next_hop: hop.name }, hop.level);
       under.set({ next_hop: hop.name }, hop.under);
     }
-    queue.set({ part: 'active' }, relay.inHand);
+    const active = relay.inHand + relay.waiting;
+    queue.set({ part: 'active' }, active);
     if (counts === null) return;
-    queue.set({ part: 'deferred' }, Math.max(0, counts.deliveries.queued - relay.inHand));
+    queue.set({ part: 'deferred' }, Math.max(0, counts.deliveries.queued - active));
     queue.set({ part: 'held' }, counts.deliveries.held);
   }
 

@@ -65,8 +65,9 @@ export const faultKinds = {
     severity: 'error',
     subject: 'the message',
     meaning: 'A mail could not be delivered, and a report is forbidden (null reverse-path, or NOTIFY=NEVER).',
-    action: 'Read it with "pointsman track show", decide whom to tell, then ack the fault.',
-    clears: 'by an operator: ack',
+    action:
+      'Read it with "pointsman queue show" and decide: "pointsman queue requeue-to" sends it on, "pointsman queue drop" ends it, ack says that it was seen to.',
+    clears: 'when it was dropped or sent on, or by an operator: ack',
     byHand: true,
   },
   'xmpp-link-down': {
@@ -160,8 +161,24 @@ export const faultKinds = {
     severity: 'warning',
     subject: 'the certificate',
     meaning: `A certificate that the configuration names ends within ${thresholds.certificateDays} days.`,
-    action: 'Renew it, then restart Pointsman.',
+    action: 'Renew it. That of tls.certFile is taken up by itself, others at a restart.',
     clears: 'when a longer one is there',
+  },
+  'certificate-rejected': {
+    severity: 'error',
+    subject: 'the certificate',
+    meaning: 'The files of tls.certFile and tls.keyFile were changed and cannot be used; the former pair stays in use.',
+    action:
+      'Look what is wrong with them: the text says it. They are read again every minute, and by "pointsman reload".',
+    clears: 'when the files can be used',
+  },
+  'mail-refused': {
+    severity: 'critical',
+    subject: 'the queue',
+    meaning: 'No mail is taken (452): the disk under the state folder is full, or the queue is.',
+    action:
+      'Make room, or see to the next hop that the queue waits for ("pointsman queue counts"); limits.freeSpace and limits.waiting are the bounds.',
+    clears: 'when there is room again',
   },
 } as const satisfies Readonly<Record<string, FaultKind>>;
 

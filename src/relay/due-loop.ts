@@ -7,12 +7,6 @@ import type { Due, DueKind, Store } from '../store/store.ts';
 
 export interface DueLoop {
   wake(): void;
-  /** How many things are in hand. */
-  inHand(): number;
-  /** How many more things it would take in hand now; none once it was stopped. */
-  room(): number;
-  /** Work that was leased elsewhere, for as long as `leaseFor`. The caller has seen that there is room. */
-  take(work: Promise<void>): void;
   /** Takes nothing new; resolves when what is in hand is done. */
   stop(): Promise<void>;
 }
@@ -23,8 +17,6 @@ export interface DueLoopOptions {
   readonly log: Log;
   readonly kinds: readonly DueKind[];
   readonly atOnce: number;
-  /** Of what is in hand, so much hangs: it holds no room of the rest. */
-  readonly aside?: () => number;
   /** Longer than any handling can take: when it runs out the work is done again. */
   readonly leaseFor: Duration;
   /** The clock was set back: what it put off while it was ahead may be far away. */
@@ -34,12 +26,10 @@ export interface DueLoopOptions {
 }
 
 export function startDueLoop(options: DueLoopOptions): DueLoop {
-  const { store, clock, log, kinds, atOnce, leaseFor, handle, aside = () => 0 } = options;
+  const { store, clock, log, kinds, atOnce, leaseFor, handle } = options;
   const inHand = new Set<Promise<void>>();
   let stopped = false;
   let calls = 0;
-  /** It slept for want of room. */
-  let full = false;
   let sleeping: AbortController | null = null;
 
   function wake(): void {
@@ -54,13 +44,13 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
     sleeping = null;
   }
 
-  function take(work: Promise<void>, claimed: boolean): void {
+  function take(work: Promise<void>): void {
     const done: Promise<void> = work
       .catch((error: unknown) => log.error({ err: error }, 'work on a due item failed; its lease will bring it back'))
       .finally(() => {
         inHand.delete(done);
         // Room for more, and what was claimed may have made something due.
-        if (claimed || full) wake();
+        wake();
       });
     inHand.add(done);
   }
@@ -73,16 +63,15 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
         const back = clock.now() < lookedAt - second;
         lookedAt = clock.now();
         if (back) await options.setBack?.();
-        const room = Math.min(atOnce, atOnce - inHand.size + aside());
+        const room = atOnce - inHand.size;
         const due = room > 0 ? await store.claimDue({ kinds, now: clock.now(), limit: room, leaseFor }) : [];
         if (due.length > 0) {
-          for (const work of handle(due)) take(work, true);
+          for (const work of handle(due)) take(work);
           continue;
         }
-        full = room <= 0;
-        // Without room: until something in hand ends, or is seen to hang. Nor for very long: what is far off (retiring
-        // content) is put into the queue without a call.
-        const next = full ? clock.now() + 5 * second : await store.nextDueAt(kinds);
+        // Without room: until something in hand ends. Nor for very long: what is far off (retiring content) is put into
+        // the queue without a call.
+        const next = room <= 0 ? null : await store.nextDueAt(kinds);
         lookedAt = clock.now();
         await sleep(Math.min(next ?? Number.POSITIVE_INFINITY, clock.now() + 10 * minute), callsSeen);
       } catch (error) {
@@ -95,9 +84,6 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
   const running = run();
   return {
     wake,
-    inHand: () => inHand.size,
-    room: () => (stopped ? 0 : Math.min(atOnce, atOnce - inHand.size + aside())),
-    take: (work) => take(work, false),
     async stop() {
       stopped = true;
       wake();

@@ -1,6 +1,5 @@
 // Forward: claim what is due, choose, ship, settle. The intent is stored before the effect, so that a crash delays
 // rather than repeats; what the next hop said decides what follows.
-import { type Duration, minute } from '../clock.ts';
 import type { Content } from '../mail/content.ts';
 import type { ForwardPath } from '../mail/envelope.ts';
 import { loopMark } from '../mail/loop-mark.ts';
@@ -14,14 +13,12 @@ import type { NextHop, Outcome, Shipment } from '../transport.ts';
 import { type Asked, askFor } from './asking.ts';
 import { chooseFor, type Target, type Work } from './choosing.ts';
 import { type Following, followFailure, followForward, followRefusal, followUndeliverable } from './following.ts';
-import { type Gate, sessionFailure } from './hops.ts';
+import { sessionFailure } from './hops.ts';
 import { judge } from './judging.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
+import { catchUp, putBack } from './putting-back.ts';
 import { lookAgain, replanned } from './replanning.ts';
 import { type Notice, notifyOnward, reportsFor } from './reporting.ts';
-
-/** What is put back comes again after this at the latest. */
-const longestWait: Duration = 30 * minute;
 
 interface Load {
   readonly work: Work;
@@ -32,13 +29,17 @@ interface Load {
   readonly hop: NextHop;
 }
 
+export interface Around {
+  /** Transactions are cut off. */
+  readonly signal: AbortSignal;
+  /** Called when next hops have nothing more to do with it. */
+  readonly left: () => void;
+  /** Somebody else may have it from now on. */
+  readonly letGo: (work: Work) => void;
+}
+
 /** All claimed deliveries of one message. `fresh`: its content, when it was leased at acceptance, a moment ago. */
-export async function dispatch(
-  stage: Stage,
-  claimed: readonly Work[],
-  signal: AbortSignal,
-  { fresh, letGo }: { fresh: Content | undefined; letGo: (work: Work) => void },
-): Promise<void> {
+export async function dispatch(stage: Stage, claimed: readonly Work[], around: Around, fresh?: Content): Promise<void> {
   stage.reach('claimed');
   const { version } = stage.rules.current();
   const works = await Promise.all(claimed.map((work) => replanned(stage, work)));
@@ -50,7 +51,7 @@ export async function dispatch(
     const target = await chooseFor(stage, work);
     if (!target) {
       // It is held, and may be woken while others of its message are still on their way.
-      letGo(claimed[index] ?? work);
+      around.letGo(claimed[index] ?? work);
       continue;
     }
     if (target.refusal) {
@@ -63,7 +64,13 @@ export async function dispatch(
   // What was held just now under rules that were changed meanwhile was not there to be woken.
   if (stage.rules.current().version !== version) await lookAgain(stage);
   stage.reach('chosen');
-  await Promise.all(together(loads).map((each) => ship(stage, each, signal, fresh)));
+  const shipments = together(loads);
+  let under = shipments.length;
+  const left = (): void => {
+    under -= 1;
+    if (under === 0) around.left();
+  };
+  await Promise.all(shipments.map((each) => ship(stage, each, { ...around, left }, fresh)));
 }
 
 /** One Message-ID to one member too often: it ends here, as a loop, whoever else could be chosen. */
@@ -181,7 +188,7 @@ function together(loads: readonly Load[]): readonly (readonly Load[])[] {
   return [...shipments.values()];
 }
 
-async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal, fresh?: Content): Promise<void> {
+async function ship(stage: Stage, loads: readonly Load[], { signal, left }: Around, fresh?: Content): Promise<void> {
   const [first] = loads;
   if (!first) return;
   const { hop } = first;
@@ -204,6 +211,7 @@ async function ship(stage: Stage, loads: readonly Load[], signal: AbortSignal, f
     }
   } finally {
     catchUp(stage, hop.name, stage.hops.left(hop.name, outcomes, stage.clock.now()).hasten);
+    left();
   }
   if (outcomes) await settle(stage, loads, outcomes, hop);
 }
@@ -265,74 +273,6 @@ async function transact(
     return null;
   }
   return outcomes;
-}
-
-/** No attempt: the next hop gets nothing just now. Told once for each delivery, or the story would be full of it. */
-async function putBack(stage: Stage, loads: readonly Load[], gate: Gate & { kind: 'wait' }): Promise<void> {
-  const now = stage.clock.now();
-  const settlements: Settlement[] = [];
-  const events: StoryEvent[] = [];
-  for (const { work, target, hop } of loads) {
-    const { queueId, seq, lastHop } = work.delivery;
-    const { firstRetry } = stage.config.queue;
-    // What has waited long may wait a little longer: a long queue must not be turned over every minute.
-    const patience = Math.min(
-      longestWait,
-      Math.max(gate.until - now, Math.min(firstRetry, 5_000), (now - work.message.acceptedAt) / 4),
-    );
-    const nextAttemptAt = now + Math.round(patience * (0.8 + 0.4 * stage.random()));
-    const reply = lastHop === null ? gate.because : null;
-    settlements.push({
-      queueId,
-      seq,
-      to: 'queued',
-      reply,
-      nextHop: hop.name,
-      nextAttemptAt,
-      counts: false,
-      waitsFor: hop.name,
-    });
-    if (reply !== null) {
-      events.push({
-        event: 'deferred',
-        at: now,
-        queueId,
-        seq,
-        to: target.mailbox,
-        nextHop: hop.name,
-        reply,
-        nextAttemptAt,
-      });
-    }
-  }
-  if ((await stage.store.settle(settlements, { events })) === 'done') tellAll(stage, events);
-  stage.wake();
-}
-
-/** No retry is further off than this, but one that was set by a clock that was ahead. */
-export async function hastenPutOff(stage: Stage): Promise<void> {
-  const now = stage.clock.now();
-  const furthest = now + 2 * Math.max(longestWait, stage.config.queue.longestRetry);
-  const hastened = await stage.store.hastenBeyond(furthest, now);
-  if (hastened === 0) return;
-  stage.log.warn(
-    { deliveries: hastened },
-    'the clock was set back: what it had put off while it was ahead is tried now',
-  );
-  stage.wake();
-}
-
-/** In the background: whoever was just delivered must not wait for it. */
-function catchUp(stage: Stage, hop: string, count: number): void {
-  if (count === 0) return;
-  const now = stage.clock.now();
-  stage.store.hastenHop(hop, now, count).then(
-    (hastened) => {
-      if (hastened === 0) stage.hops.caughtUp(hop, now);
-      else stage.wake();
-    },
-    (error: unknown) => stage.log.warn({ err: error, nextHop: hop }, 'what waits for a next hop could not be hastened'),
-  );
 }
 
 /** What each outcome means, written in one transaction with all that follows from it. */

@@ -2,10 +2,12 @@
 // it. In memory: after a start every next hop is given the benefit of the doubt.
 // - Circuit breaker: after several sessions in a row that failed, nothing is sent but one probe at a time, at growing
 //   intervals. What is due meanwhile is put back without an attempt.
-// - Level: how many transactions go on at once. It halves when a session fails, and grows by one with each that ends
-//   well (as TCP finds its rate), up to `most`.
-// - Stalled: transactions go on and none has ended for a while. It gets no more, and what it has does not count against
-//   the others' room.
+// - Level: how many transactions go on at once. It halves when a session fails or the next hop says that it is too busy,
+//   and grows with each that ends well, as TCP finds its rate (RFC 5681 §3.1): by one up to half of where it last failed,
+//   from there on by one in as many as go on at once.
+// - Stalled: transactions go on and none has ended for a while. It gets no more.
+// - Crowded: more is waiting for it than there is room in memory. What is put back gets a turn of its own, as far apart
+//   as the next hop has taken mail lately, so that a long queue is turned over once and not all the time.
 // - Backlog: mail was deferred for it. As soon as it answers again that mail becomes due, a portion with each success.
 import { type Duration, type Instant, minute, type Random, second } from '../clock.ts';
 import type { HopState } from '../operations.ts';
@@ -13,8 +15,8 @@ import type { Outcome } from '../transport.ts';
 
 export type Gate =
   | { readonly kind: 'go' }
-  /** Not before `until`; `because` is for people. */
-  | { readonly kind: 'wait'; readonly until: Instant; readonly because: string };
+  /** Not before `until`; `because` is for people. `turn`: at `until`, as nobody else. */
+  | { readonly kind: 'wait'; readonly until: Instant; readonly because: string; readonly turn?: true };
 
 export interface Left {
   /** So many of what waits for it should become due now; 0: none. */
@@ -25,11 +27,21 @@ const failuresToOpen = 5;
 const shortestPause: Duration = 30 * second;
 const longestPause: Duration = 5 * minute;
 const stalledAfter: Duration = 20 * second;
-const crowded: Duration = 5 * second;
+const soonest: Duration = 5 * second;
+/** Of the pace, that a transaction just ended has. */
+const weight = 0.1;
 const portion = 100;
+/** Until it is known better. */
+const usualPace: Duration = 50;
 
 interface Hop {
   level: number;
+  /** Up to here the level grows quickly. */
+  threshold: number;
+  /** Between the ends of two transactions; null: not known. */
+  pace: Duration | null;
+  /** The turn given out last. */
+  lastTurn: Instant;
   under: number;
   failures: number;
   cause: string;
@@ -68,17 +80,38 @@ export class Hops {
     } else if (hop.under >= hop.level) {
       hop.backlog = true;
       const because = `next hop ${name} takes ${Math.floor(hop.level)} at a time for now`;
-      return { kind: 'wait', until: now + crowded, because };
+      return { kind: 'wait', until: now + soonest, because };
     }
     if (hop.under === 0) hop.quietSince = now;
     hop.under += 1;
     return { kind: 'go' };
   }
 
+  /**
+   * How many it may have, for whoever gives out turns; none for one that has taken what it has and says nothing. One that
+   * is down is given as many as ever: they are put back.
+   */
+  most(name: string, now: Instant): number {
+    const hop = this.#hops.get(name);
+    if (!hop || hop.openUntil !== null) return this.#most;
+    return this.#isStalled(hop, now) ? 0 : Math.floor(hop.level);
+  }
+
+  /** There is no room for it to wait in memory: its turn comes at `until`, or earlier when there is room again. */
+  crowded(name: string, now: Instant): Gate & { kind: 'wait' } {
+    const hop = this.#hop(name, now);
+    hop.backlog = true;
+    hop.lastTurn = Math.max(now + soonest, hop.lastTurn + (hop.pace ?? usualPace));
+    return { kind: 'wait', until: hop.lastTurn, because: `much mail waits for next hop ${name}`, turn: true };
+  }
+
   /** @param outcomes of the one transaction; null when we broke it off ourselves */
   left(name: string, outcomes: readonly Outcome[] | null, now: Instant): Left {
     const hop = this.#hop(name, now);
     hop.under -= 1;
+    // Of the time between, only what it was busy: idle hours say nothing.
+    const took = Math.min(now - hop.quietSince, minute);
+    hop.pace = hop.pace === null ? took : hop.pace + weight * (took - hop.pace);
     hop.quietSince = now;
     const probed = hop.probing;
     hop.probing = false;
@@ -87,7 +120,7 @@ export class Hops {
     if (failure !== null) {
       hop.failures += 1;
       hop.cause = failure;
-      hop.level = Math.max(1, hop.level / 2);
+      fall(hop);
       if (probed || (hop.failures >= failuresToOpen && hop.openUntil === null)) {
         hop.pause = probed ? Math.min(longestPause, hop.pause * 2) : shortestPause;
         hop.openUntil = now + Math.round(hop.pause * (0.8 + 0.4 * this.#random()));
@@ -96,8 +129,10 @@ export class Hops {
     }
     hop.failures = 0;
     hop.openUntil = null;
-    hop.level = Math.min(this.#most, hop.level + 1);
-    return { hasten: hop.backlog ? portion : 0 };
+    if (isBusy(outcomes)) fall(hop);
+    else hop.level = Math.min(this.#most, hop.level + (hop.level < hop.threshold ? 1 : 1 / hop.level));
+    // As many as it takes now: what is made due and finds no room would only be put back.
+    return { hasten: hop.backlog ? Math.max(1, Math.min(portion, Math.floor(hop.level) - hop.under)) : 0 };
   }
 
   /** Nothing waits for it any more. */
@@ -108,13 +143,6 @@ export class Hops {
   /** Mail was deferred: when this next hop answers again, it is due. */
   deferred(name: string, now: Instant): void {
     this.#hop(name, now).backlog = true;
-  }
-
-  /** Transactions that hang: they hold no room of others. */
-  stalled(now: Instant): number {
-    let sum = 0;
-    for (const hop of this.#hops.values()) if (this.#isStalled(hop, now)) sum += hop.under;
-    return sum;
   }
 
   /** For metrics and people. */
@@ -134,6 +162,9 @@ export class Hops {
     if (known) return known;
     const fresh: Hop = {
       level: this.#most,
+      threshold: this.#most,
+      pace: null,
+      lastTurn: now,
       under: 0,
       failures: 0,
       cause: '',
@@ -147,6 +178,23 @@ export class Hops {
     this.#hops.set(name, fresh);
     return fresh;
   }
+}
+
+function fall(hop: Hop): void {
+  hop.threshold = Math.max(1, hop.level / 2);
+  hop.level = hop.threshold;
+}
+
+/**
+ * RFC 3463 §3.4 and §3.5: X.3.x and X.4.x are about the system and the way to it. 450 without such a code is about a
+ * mailbox, as greylisting is about a sender: no reason to send less of the rest.
+ */
+function isBusy(outcomes: readonly Outcome[]): boolean {
+  return outcomes.every((outcome) => {
+    if (outcome.kind !== 'temporary' || outcome.reply === undefined) return false;
+    const { code, enhanced } = outcome.reply;
+    return enhanced === undefined ? code === 451 || code === 452 : /^4\.[34]\./.test(enhanced);
+  });
 }
 
 /** RFC 5321 §3.8: 421 ends a session; a lost connection gives no reply. Neither is about the message. */

@@ -121,7 +121,8 @@ export class Room {
     return this.#full === null ? undefined : replies.storeFull;
   }
 
-  async look(): Promise<void> {
+  /** Answers what is full. */
+  async look(): Promise<string | null> {
     const { freeSpace, leastFree, store, most, log } = this.#options;
     try {
       const [free, { deliveries }] = await Promise.all([freeSpace(), store.counts()]);
@@ -139,5 +140,6 @@ export class Room {
       // The store says itself what is wrong with it, to whoever wants to write.
       log.warn({ err: error }, 'how much room there is could not be found out');
     }
+    return this.#full;
   }
 }

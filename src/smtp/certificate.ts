@@ -13,7 +13,11 @@ export interface Certificate {
   /** For the next connection. */
   context(): SecureContext;
   readonly expiresAt: Instant;
-  /** What somebody should see to; null: all is well. */
+  /** That it ends soon, or has ended; null: it does not. */
+  ending(): string | null;
+  /** What is wrong with the files on disk, so that they are not in use; null: they are. */
+  rejected(): string | null;
+  /** Either; null: all is well. */
   problem(): string | null;
   /** Reads the files; answers what is wrong with them, and null when they are in use. */
   renew(): string | null;
@@ -59,17 +63,21 @@ export function openCertificate(read: () => Pair, { clock, log }: { clock: Clock
     return wrong;
   }
 
+  const rejected = (): string | null => (wrong === null ? null : `the certificate on disk is not in use: ${wrong}`);
+  function ending(): string | null {
+    const left = inUse.expiresAt - clock.now();
+    if (left <= 0) return `our certificate expired on ${shown(inUse.expiresAt)}`;
+    return left < warnBefore ? `our certificate expires in ${formatDuration(left)}` : null;
+  }
+
   return {
     context: () => inUse.context,
     get expiresAt() {
       return inUse.expiresAt;
     },
-    problem() {
-      if (wrong !== null) return `the certificate on disk is not in use: ${wrong}`;
-      const left = inUse.expiresAt - clock.now();
-      if (left <= 0) return `our certificate expired on ${shown(inUse.expiresAt)}`;
-      return left < warnBefore ? `our certificate expires in ${formatDuration(left)}` : null;
-    },
+    ending,
+    rejected,
+    problem: () => rejected() ?? ending(),
     renew,
     async watch(signal) {
       for (;;) {

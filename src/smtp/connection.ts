@@ -152,10 +152,19 @@ export class Connection {
     const socket = this.#socket;
     const parser = this.#parser;
     let waiting = false;
+    let heardAll = false;
+    // The peer has said its last word, and may still listen: all it has asked for is answered before we close. Exim
+    // half-closes behind the final dot and QUIT, and without the 250 would send its message once more.
+    const answeredAll = (): void =>
+      this.whenRead(() => {
+        this.#flush();
+        this.#socket.end();
+      });
     const done = (): void => {
       if (!waiting) return;
       waiting = false;
-      socket.resume();
+      if (heardAll) answeredAll();
+      else socket.resume();
     };
     socket.on('data', (chunk: Buffer) => {
       if (this.#ending) return;
@@ -167,13 +176,11 @@ export class Connection {
       // Many close without waiting for our last word.
       if (!this.#ending) this.#speaker.onFailure(describeError(error));
     });
-    // The peer has said its last word; what it had asked for is still answered.
-    socket.on('end', () =>
-      this.whenRead(() => {
-        this.#flush();
-        this.#socket.end();
-      }),
-    );
+    // Comes also while the socket is paused, when nothing is left to be read.
+    socket.on('end', () => {
+      heardAll = true;
+      if (!waiting) answeredAll();
+    });
     socket.on('close', () => this.#close());
     // Not as setTimeout's own listener, which hears of it only once.
     socket.on('timeout', () => this.#speaker.onIdle());

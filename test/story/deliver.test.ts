@@ -101,6 +101,15 @@ describe('a refusal', () => {
     await story.quiet();
     expect(story.shipped).toHaveLength(1);
     story.expectErrors(/dead letter/);
+    // It stays open until somebody has seen to it: dropped it here, as requeue-to would.
+    const open = async () => (await story.store.faults('open')).map(({ kind, subject }) => `${kind} ${subject}`);
+    await story.clock.advance(minute);
+    await story.quiet();
+    expect(await open()).toContain(`dead-letter ${queueId}`);
+    await story.store.intervene(queueId, { action: 'drop', at: story.clock.now(), by: 'eve', says: 'dropped' });
+    await story.clock.advance(minute);
+    await story.quiet();
+    expect(await open()).not.toContain(`dead-letter ${queueId}`);
   });
 
   it('by a rule of every recipient is said before the 250', async () => {

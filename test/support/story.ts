@@ -69,6 +69,9 @@ export class Story {
   markKeys: readonly MarkKey[] = [{ id: 'k1', secret: Buffer.from('a secret of the test') }];
   /** Transactions with a next hop of this name end only when the promise does. */
   readonly hanging = new Map<string, Promise<void>>();
+  /** Next hops that take their time: so many connections, so long for each transaction. */
+  readonly paced = new Map<string, { readonly connections: number; readonly takes: number }>();
+  readonly #lines = new Map<string, { free: number; readonly waiting: (() => void)[] }>();
   freeSpace = 1_000_000;
   /** For the stories that begin after. */
   static limits: Partial<Config['limits']> = {};
@@ -335,6 +338,7 @@ export class Story {
     return {
       ship: async (hop, shipment, { onFinalDot }) => {
         await this.hanging.get(hop.name);
+        await this.#served(hop.name);
         const outcomes = shipment.recipients.map(({ mailbox }) => {
           const script = this.outcomes.get(mailbox) ?? [];
           return (script.length > 1 ? script.shift() : script[0]) ?? accepted;
@@ -352,6 +356,20 @@ export class Story {
       },
       close: async () => undefined,
     };
+  }
+
+  /** First come, first served, as a pool of connections does. */
+  async #served(hop: string): Promise<void> {
+    const pace = this.paced.get(hop);
+    if (!pace) return;
+    const line = this.#lines.get(hop) ?? { free: pace.connections, waiting: [] };
+    this.#lines.set(hop, line);
+    if (line.free === 0) await new Promise<void>((resolve) => line.waiting.push(resolve));
+    else line.free -= 1;
+    await this.clock.sleepUntil(this.clock.now() + pace.takes);
+    const next = line.waiting.shift();
+    if (next) next();
+    else line.free += 1;
   }
 
   #log(): Log {

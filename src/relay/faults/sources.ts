@@ -2,6 +2,7 @@
 // itself: the queue, the link, the disk, the clock, the certificates.
 import { type Duration, formatDuration, type Instant, minute, second } from '../../clock.ts';
 import { describeError } from '../../mail/error.ts';
+import { isQueueId } from '../../mail/queue-id.ts';
 import { isFaultId, thresholds } from '../../notify/faults.ts';
 import type { StoryEvent } from '../../tracking/event.ts';
 import type { Stage } from '../parts.ts';
@@ -18,7 +19,8 @@ export interface Sources {
   look(): Promise<void>;
 }
 
-export function createSources(stage: Stage, desk: Desk): Sources {
+/** `full`: why no mail is taken; null: it is. */
+export function createSources(stage: Stage, desk: Desk, full: () => Promise<string | null>): Sources {
   const stopping = new AbortController();
   /** Deferrals in a row, by next hop. */
   const failures = new Map<string, number>();
@@ -129,10 +131,22 @@ export function createSources(stage: Stage, desk: Desk): Sources {
     for (const { kind, subject, wrong } of (await stage.probe?.()) ?? []) {
       await judge(desk, kind, subject, wrong !== null, wrong ?? '');
     }
+    const why = await full();
+    await judge(desk, 'mail-refused', 'queue', why !== null, `No mail is taken: ${why}.`);
+    await forgetHandled();
     if (jumpedAt !== null && now - jumpedAt >= thresholds.quietFor) jumpedAt = null;
     if (jumpedAt === null) await desk.clear('clock-jumped', 'clock');
     await desk.tend();
     await sayHowItGoes(stage, counts, now);
+  }
+
+  /** Dead letters that an operator has dropped or sent on. */
+  async function forgetHandled(): Promise<void> {
+    for (const { kind, subject } of await stage.store.faults('open')) {
+      if (kind !== 'dead-letter' || !isQueueId(subject)) continue;
+      const found = await stage.store.message(subject);
+      if (!found?.deliveries.some(({ state }) => state === 'dead')) await desk.clear('dead-letter', subject);
+    }
   }
 
   async function run(): Promise<void> {

@@ -196,6 +196,26 @@ const causes: Readonly<Record<FaultId, Cause>> = {
   ...presenceFault('xmpp-domain-silent', 'far.example'),
   ...presenceFault('duty-room-hides-jids', 'secret@rooms.example.org'),
   ...presenceFault('duty-room-not-entered', 'closed@rooms.example.org'),
+  'certificate-rejected': {
+    async provoke() {
+      finding('certificate-rejected', 'the certificate on disk is not in use: it is another key’s.');
+      await look();
+    },
+    async mend() {
+      finding('certificate-rejected', null);
+      await look();
+    },
+  },
+  'mail-refused': {
+    async provoke() {
+      site.freeSpace = 0;
+      await look();
+    },
+    async mend() {
+      site.freeSpace = 1_000_000_000;
+      await look();
+    },
+  },
   'certificate-expiring': {
     async provoke() {
       finding('certificate-expiring', 'The certificate of CN=x ends in 3 days.');

@@ -56,6 +56,7 @@ export class ImSite implements AsyncDisposable {
   readonly findings = new Map<string, Finding>();
   readonly webhooks: unknown[] = [];
   store!: Store;
+  freeSpace = 1_000_000_000;
   relay!: Relay;
   xmpp!: Xmpp;
   desk!: PresenceDesk;
@@ -156,9 +157,9 @@ export class ImSite implements AsyncDisposable {
         },
         reports: { languages: [] },
         postmaster: null,
-        limits: { messages: null, recipients: null, most: 100_000, leastFree: 0 },
+        limits: { messages: null, recipients: null, most: 100_000, leastFree: 1 },
       },
-      freeSpace: async () => 1_000_000_000,
+      freeSpace: async () => this.freeSpace,
       clock: this.clock,
       random: () => {
         this.#random = (this.#random * 48_271) % 2_147_483_647;

@@ -106,6 +106,7 @@ describe('by stage', () => {
           { ...hop, name: 'far', state: 'open', under: 0 },
         ],
         inHand: 1,
+        waiting: 0,
         full: 'the disk',
       },
     };

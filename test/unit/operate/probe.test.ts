@@ -35,6 +35,13 @@ const wrongOf = async (kind: string, found: ReturnType<typeof probe>) =>
   (await found).find((each) => each.kind === kind)?.wrong;
 
 describe('the probe', () => {
+  it('tells of our own certificate: that it ends, or that a new one cannot be used', async () => {
+    const certificate = { ending: () => 'it expires in 3d', rejected: () => 'not in use' };
+    expect(await wrongOf('certificate-expiring', probe({ certificate }))).toBe('it expires in 3d');
+    expect(await wrongOf('certificate-rejected', probe({ certificate }))).toBe('not in use');
+    expect(await wrongOf('certificate-rejected', probe({ certificate: null }))).toBeUndefined();
+  });
+
   it('finds nothing wrong where nothing is', async () => {
     expect((await probe({})).map(({ wrong }) => wrong)).toEqual([null, null]);
   });

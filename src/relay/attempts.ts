@@ -1,0 +1,128 @@
+// 3 Choose, 4 Forward: when. Mail that has just been accepted is attempted from memory, what was stored is claimed; both
+// wait for their turn in the same place. What belongs to one message and was claimed together goes together.
+import type { Client } from '../intake.ts';
+import type { Content } from '../mail/content.ts';
+import type { Envelope } from '../mail/envelope.ts';
+import type { Work } from './choosing.ts';
+import { dispatch, hopFor } from './forwarding.ts';
+import type { Stage } from './parts.ts';
+import { turnAway } from './putting-back.ts';
+import { type Place, Shares, senderOf, Turns } from './turns.ts';
+
+/** Messages being attempted at one time; the most that wait for it in memory, with their content. */
+export const attemptsAtOnce = 200;
+const waitingMost = 1_000;
+const waitingOctets = 32 * 1_048_576;
+/** Deliveries claimed from the store at one time, waiting for their turn or having it. */
+export const claimedAtOnce = 200;
+
+export interface Attempts {
+  /** For a message that is about to be made durable; null: there is no room, it is to be claimed later. */
+  reserve(envelope: Envelope, client: Client, octets: number): Reserved | null;
+  /** What was claimed. */
+  forward(claimed: readonly Work[]): Promise<void>[];
+  state(): { readonly inHand: number; readonly waiting: number };
+  /** When all that was reserved has been sent. */
+  ended(): Promise<void>;
+}
+
+interface Reserved {
+  /** It was not accepted. */
+  giveBack(): void;
+  /** It is durable. The peer hears so first: this begins a turn of the event loop later. */
+  send(works: readonly Work[], content: Content): void;
+}
+
+/** `signal`: transactions are cut off. */
+export function createAttempts(stage: Stage, signal: AbortSignal): Attempts {
+  const { nextHops } = stage.config;
+  const connections = new Map(
+    [...nextHops.byDomain.values(), nextHops.default].map(({ name, maxConnections }) => [name, maxConnections]),
+  );
+  const turns = new Turns({
+    slots: attemptsAtOnce,
+    waiting: waitingMost,
+    octets: waitingOctets,
+    // One more for each connection: it goes as soon as the one before it has ended.
+    most: (hop) => Math.min(stage.hops.most(hop, stage.clock.now()), 2 * (connections.get(hop) ?? 1)),
+  });
+  const shares = new Shares(claimedAtOnce);
+  const inHand = new Set<string>();
+  const fresh = new Set<Promise<void>>();
+
+  /** When its turn has come. `content`: when it is in memory still. */
+  async function send(works: readonly Work[], place: Place, content?: Content): Promise<void> {
+    const mine = new Set(works);
+    for (const each of mine) inHand.add(keyOf(each));
+    const letGo = (work: Work) => {
+      // Once: by the end somebody else may have it in hand.
+      if (mine.delete(work)) inHand.delete(keyOf(work));
+    };
+    try {
+      await turns.take(place, (left) => dispatch(stage, works, { signal, left, letGo }, content));
+    } finally {
+      for (const each of [...mine]) letGo(each);
+    }
+  }
+
+  /** With what goes to the same next hop, and comes from the same sender. */
+  function placeOf(
+    { reversePath, forwardPaths }: Pick<Envelope, 'reversePath' | 'forwardPaths'>,
+    { address, forwardedFor }: Pick<Client, 'address' | 'forwardedFor'>,
+    octets: number,
+  ): Place {
+    const [first] = forwardPaths;
+    const hop = first ? hopFor(nextHops, first.mailbox).name : '';
+    return { hop, sender: senderOf(reversePath, forwardedFor ?? address), urgent: false, octets };
+  }
+
+  function placeOfClaimed(works: readonly Work[]): Place {
+    const [first] = works;
+    if (!first) return { hop: '', sender: '', urgent: false, octets: 0 };
+    const { message, delivery } = first;
+    const { mailbox } = delivery.chosen ?? delivery.path;
+    const urgent = works.some((each) => each.delivery.forwardOf !== null);
+    const envelope = { ...message.envelope, forwardPaths: [{ mailbox }] };
+    return { ...placeOf(envelope, { address: message.facts.peer }, 0), urgent };
+  }
+
+  return {
+    reserve(envelope, client, octets) {
+      const place = placeOf(envelope, client, octets);
+      if (!turns.reserve(place)) return null;
+      return {
+        giveBack: () => turns.giveBack(place),
+        send(works, content) {
+          const sent = aTurnLater()
+            .then(() => send(works, place, content))
+            .catch((error: unknown) =>
+              stage.log.error({ err: error }, 'an attempt failed; its lease will bring the work back'),
+            )
+            .finally(() => fresh.delete(sent));
+          fresh.add(sent);
+        },
+      };
+    },
+    forward(claimed) {
+      // A clock that jumps ends leases early: what is on its way already must not be sent a second time.
+      const anew = claimed.filter((each) => !inHand.has(keyOf(each)));
+      return [...Map.groupBy(anew, ({ message }) => message.queueId).values()].map((works) => {
+        const place = placeOfClaimed(works);
+        if (!shares.enter(place.hop, place.urgent)) return turnAway(stage, works, place.hop);
+        if (!turns.reserve(place)) {
+          shares.leave(place.hop);
+          return turnAway(stage, works, place.hop);
+        }
+        return send(works, place).finally(() => shares.leave(place.hop));
+      });
+    },
+    state: () => ({ inHand: turns.running, waiting: turns.waiting }),
+    async ended() {
+      while (fresh.size > 0) await Promise.all(fresh);
+    },
+  };
+}
+
+const keyOf = ({ delivery }: Work): string => `${delivery.queueId} ${delivery.seq}`;
+
+const aTurnLater = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
