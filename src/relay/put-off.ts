@@ -2,10 +2,9 @@
 // often it comes again. An MTA gives us no name for the mail that lasts from one try to the next, so it is known by its
 // Message-ID (or, without one, by author, date and subject), its sender, and the group. Kept in the store: a restart
 // starts no hold anew.
-import { createHash } from 'node:crypto';
 import { type Duration, day, type Instant } from '../clock.ts';
 import type { Log } from '../log.ts';
-import type { MailFacts } from '../mail/facts.ts';
+import { type Known, knownBy } from '../mail/known-by.ts';
 import type { GroupName } from '../routing/rules.ts';
 import type { Store } from '../store/store.ts';
 
@@ -14,8 +13,6 @@ const forgottenAfter: Duration = 14 * day;
 /** Of so many; the oldest are forgotten, and their holds begin anew. */
 const most = 50_000;
 const prefix = 'put off ';
-
-type Known = Pick<MailFacts, 'messageId' | 'reversePath' | 'from' | 'subject' | 'headers'>;
 
 export class PutOff {
   readonly #store: Pick<Store, 'remember' | 'forget'>;
@@ -43,11 +40,11 @@ export class PutOff {
 
   /** When this mail came first; null when it was not put off. */
   since(facts: Known, group: GroupName): Instant | null {
-    return this.#since.size === 0 ? null : (this.#since.get(keyOf(facts, group)) ?? null);
+    return this.#since.size === 0 ? null : (this.#since.get(prefix + knownBy(facts, group)) ?? null);
   }
 
   add(facts: Known, group: GroupName, now: Instant): void {
-    const key = keyOf(facts, group);
+    const key = prefix + knownBy(facts, group);
     if (this.#since.has(key)) return;
     this.#since.set(key, now);
     this.#written(this.#store.remember(key, String(now)));
@@ -58,7 +55,7 @@ export class PutOff {
 
   /** It has gone on. */
   forget(facts: Known, group: GroupName): void {
-    if (this.#since.size > 0) this.#drop(keyOf(facts, group));
+    if (this.#since.size > 0) this.#drop(prefix + knownBy(facts, group));
   }
 
   #drop(key: string): void {
@@ -74,14 +71,4 @@ export class PutOff {
       ),
     );
   }
-}
-
-function keyOf({ messageId, reversePath, from, subject, headers }: Known, group: GroupName): string {
-  const name = messageId ?? [from, subject, headers.find(([each]) => each === 'date')?.[1]];
-  return (
-    prefix +
-    createHash('sha256')
-      .update(JSON.stringify([name, reversePath, group]))
-      .digest('base64url')
-  );
 }
