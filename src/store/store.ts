@@ -17,6 +17,7 @@ import type { StoryEvent } from '../tracking/event.ts';
 import type { Evidence } from '../tracking/evidence.ts';
 import type { Tracked, TrackState } from '../tracking/tracked.ts';
 import type { Fault, NewFault } from './fault.ts';
+import type { LookBack } from './look-back.ts';
 import type { Recorded } from './recorded.ts';
 
 export type { Fault, NewFault } from './fault.ts';
@@ -207,7 +208,7 @@ export interface History {
   })[];
 }
 
-export interface Store {
+export interface Store extends LookBack {
   // Accept
   /** @throws ShortIdTaken */
   accept(acceptance: Acceptance): Promise<void>;
@@ -257,6 +258,8 @@ export interface Store {
   advance(tracked: Tracked, also: Consequences): Promise<Written>;
   /** Evidence and events that change no state. */
   record(also: Consequences): Promise<Written>;
+  /** What waits to be said and is not being said right now becomes due at `at`, unless it is due before; how many. */
+  hastenNudges(at: Instant): Promise<number>;
   settleNudge(
     id: string,
     outcome: { to: 'sent'; at: Instant } | { to: 'pending'; dueAt: Instant } | { to: 'stale' },

@@ -8,6 +8,7 @@ import { day, hour, type Instant, minute } from '../../src/clock.ts';
 import type { Config } from '../../src/config.ts';
 import { noFaults } from '../../src/fault-point.ts';
 import type { Client } from '../../src/intake.ts';
+import { turnByTurn } from '../../src/leisure.ts';
 import type { Fields, Log } from '../../src/log.ts';
 import { headOf } from '../../src/mail/content.ts';
 import type { Envelope, ForwardPath } from '../../src/mail/envelope.ts';
@@ -79,10 +80,14 @@ export class Story {
   link: LinkStatus = { state: 'up', since: 0 };
   /** While set, instant messages fail. */
   mute = false;
+  /** While set, they go, and word of it is lost. */
+  wordLost = false;
   readonly ours = ourAddresses(Buffer.alloc(32, 1), 'track.example.org');
   readonly #presence = new Map<BareJid, Presence>();
   readonly #changes: ((change: PresenceChange) => void)[] = [];
   readonly #hearers: ((message: IncomingMessage) => void)[] = [];
+  readonly #receipts: Parameters<Notifier['onReceipt']>[0][] = [];
+  readonly #openings: ((room: BareJid | null) => void)[] = [];
   readonly #waiting: { fits: () => unknown; done: (value: unknown) => void }[] = [];
   #random = 1;
   #markKey: string | undefined;
@@ -110,6 +115,8 @@ export class Story {
     await this.store.releaseLeases();
     this.#changes.length = 0;
     this.#hearers.length = 0;
+    this.#receipts.length = 0;
+    this.#openings.length = 0;
     this.relay = await createRelay({
       config: {
         hostname: 'mx.example.org',
@@ -130,6 +137,7 @@ export class Story {
         limits: { messages: 60_000, recipients: null, most: 100_000, leastFree: 1_000, ...Story.limits },
       },
       clock: this.clock,
+      leisure: turnByTurn,
       random: () => {
         // Park and Miller's minimal generator: repeatable chance.
         this.#random = (this.#random * 48_271) % 2_147_483_647;
@@ -229,6 +237,17 @@ export class Story {
     await settle();
   }
 
+  /** Their client has it. */
+  received(who: string, id: string): void {
+    for (const listener of this.#receipts)
+      listener({ from: expectBareJid(`${who}@example.org`), id, kind: 'received', at: this.clock.now() });
+  }
+
+  /** Messages go again. */
+  reopened(room: string | null = null): void {
+    for (const listener of this.#openings) listener(room === null ? null : expectBareJid(room));
+  }
+
   // Mail
 
   async mail(
@@ -324,13 +343,15 @@ export class Story {
   #notifier(): Notifier {
     return {
       send: async (target: NotifyTarget, text, id) => {
-        if (this.mute) throw new Error('the link is down');
+        if (this.mute) throw Object.assign(new Error('the link is down'), { unsent: true });
         this.said.push({ to: target.kind === 'room' ? target.room : target.jid, text, id });
         this.#look();
+        if (this.wordLost) throw new Error('not acknowledged within 30 s');
       },
       join: () => undefined,
       onMessage: (listener) => void this.#hearers.push(listener),
-      onReceipt: () => undefined,
+      onReceipt: (listener) => void this.#receipts.push(listener),
+      onOpen: (listener) => void this.#openings.push(listener),
     };
   }
 
