@@ -4,7 +4,7 @@ import { type Clock, type Duration, formatDuration, type Instant, minute, second
 import type { Advisor } from './intake.ts';
 import { type Mailbox, parseMailbox } from './mail/path.ts';
 import { isQueueId, type QueueId } from './mail/queue-id.ts';
-import { formatReply } from './mail/reply.ts';
+import { routeAnswers } from './operate/route-answers.ts';
 import {
   type AckOutcome,
   type GroupView,
@@ -13,8 +13,6 @@ import {
   type QueueCounts,
   RefusedError,
   type RelayState,
-  type RouteAnswer,
-  type RouteQuestion,
   type Status,
   type Story,
 } from './operations.ts';
@@ -69,43 +67,6 @@ export interface OperateOptions {
 // Who asks whether we are ready must not hang with the store.
 const storeAnswersWithin: Duration = 2 * second;
 
-function routeAnswers(
-  advisor: Pick<Advisor, 'plan' | 'preview'>,
-  { from, to, header }: RouteQuestion,
-  rulesVersion: string,
-): readonly RouteAnswer[] {
-  const client = { address: '127.0.0.1', port: 0, helo: 'api', tls: false, carriesMembers: false };
-  const envelope = {
-    reversePath: from,
-    forwardPaths: to.map((mailbox) => ({ mailbox })),
-    body: '8BITMIME',
-    smtputf8: true,
-  } as const;
-  const planned = advisor.plan(client, envelope, Buffer.from(header));
-  const nothing = { decision: 'pass', because: ['no rule concerns it'], considered: [], rulesVersion } as const;
-  if (planned === null) return to.map((mailbox) => ({ ...nothing, to: mailbox, mailbox }));
-  return advisor.preview(planned).map(({ plan, choice, headers }): RouteAnswer => {
-    const common = {
-      to: plan.address,
-      rulesVersion: plan.rulesVersion,
-      considered: choice?.considered ?? [],
-      because: [...plan.because, ...(choice?.because ?? [])],
-      ...(headers.length > 0 ? { addHeaders: headers.map(([name, value]) => ({ name, value })) } : {}),
-    };
-    if (plan.kind === 'reject') return { ...common, decision: 'reject', reply: formatReply(plan.reply) };
-    if (plan.kind === 'pass' || choice === null) return { ...common, decision: 'pass', mailbox: plan.address };
-    const { group } = plan;
-    if (plan.mode === 'observe') return { ...common, decision: 'pass', group, mailbox: plan.address };
-    if (choice.kind === 'hold') return { ...common, decision: 'hold', group, until: choice.until };
-    if (choice.kind === 'fallback' && choice.refusal)
-      return { ...common, decision: 'reject', group, reply: formatReply(choice.refusal) };
-    const person = choice.person === undefined ? {} : { person: choice.person };
-    const also = choice.also ? { also: choice.also.map(({ mailbox }) => mailbox) } : {};
-    return { ...common, ...person, ...also, decision: choice.kind, group, mailbox: choice.mailbox };
-  });
-}
-
-/** What concerns the mail and the people; the rest is operate/overseeing.ts. */
 export function createOperations(options: OperateOptions): Omit<Operations, keyof Oversight> {
   const { store, watcher, rules, relay, clock } = options;
   const startedAt = clock.now();

@@ -18,9 +18,11 @@ import type { Evidence } from '../tracking/evidence.ts';
 import type { Tracked, TrackState } from '../tracking/tracked.ts';
 import type { Fault, NewFault } from './fault.ts';
 import type { LookBack } from './look-back.ts';
+import type { Intervened, Intervention, QueueFilter, QueueRow } from './queue.ts';
 import type { Recorded } from './recorded.ts';
 
 export type { Fault, NewFault } from './fault.ts';
+export type { Intervened, Intervention, QueueFilter, QueueRow, Replacement } from './queue.ts';
 export type { Recorded } from './recorded.ts';
 export { ShortIdTaken } from './short-id-taken.ts';
 
@@ -356,48 +358,4 @@ export interface Store extends LookBack {
   forget(keys: readonly string[]): Promise<void>;
 
   close(): Promise<void>;
-}
-
-export interface QueueFilter {
-  readonly states?: readonly DeliveryState[];
-  readonly limit: number;
-  /** Part of the recipient or of the chosen mailbox, and of the reverse-path; case does not matter. */
-  readonly to?: string;
-  readonly from?: string;
-  /** Name of the next hop of the last attempt. */
-  readonly hop?: string;
-  readonly group?: GroupName;
-  /** Accepted before this. */
-  readonly acceptedBefore?: Instant;
-  /** Only what an operator keeps on hold. */
-  readonly onHold?: boolean;
-}
-
-/** A delivery that stands in for those it replaces; `seq` is given by the store. */
-export interface Replacement {
-  readonly delivery: Omit<NewDelivery, 'seq' | 'firstAttemptAt'>;
-  readonly tracked: Omit<Tracked, 'seq'> | null;
-}
-
-export type Intervention = {
-  readonly at: Instant;
-  readonly by: string;
-  /** For the record: `put on hold`. */
-  readonly says: string;
-} & (
-  | { readonly action: 'hold' | 'release' | 'drop' }
-  | { readonly action: 'requeue'; readonly replacement: Replacement }
-);
-
-export interface Intervened {
-  /** `seq` of those it was done to. */
-  readonly done: readonly number[];
-  /** Left alone because they are being attempted. */
-  readonly busy: readonly number[];
-}
-
-export interface QueueRow extends Delivery {
-  readonly acceptedAt: Instant;
-  readonly reversePath: string;
-  readonly size: number;
 }
