@@ -40,7 +40,7 @@ import { checkContent, RateLimits, Room } from './relay/limits.ts';
 import { createLookup, type LookedUp } from './relay/looking-up.ts';
 import { weighHeader, weighMail } from './relay/mail-evidence.ts';
 import { watchMailboxes } from './relay/mailbox-evidence.ts';
-import { refOfNudgeId } from './relay/nudging.ts';
+import { jidOf, refOfNudgeId } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
 import { PutOff } from './relay/put-off.ts';
 import { hastenPutOff } from './relay/putting-back.ts';
@@ -50,8 +50,8 @@ import { lookAgain } from './relay/replanning.ts';
 import { requeue } from './relay/requeueing.ts';
 import { hearReturned } from './relay/returning.ts';
 import { createSending } from './relay/sending.ts';
+import { namesFor } from './relay/standing-in.ts';
 import type { Choice } from './routing/choose.ts';
-import { allCandidates } from './routing/plan.ts';
 import type { DeliveryRef, Due, Intervened } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
 import type { Trigger } from './tracking/event.ts';
@@ -106,7 +106,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     ...parts,
     newQueueId: queueIds(parts.random),
     absences,
-    ledger: new Ledger(await parts.store.history()),
+    ledger: new Ledger(await parts.store.history(), () => parts.rules.current().people),
     guard: new CircleGuard(),
     hops: new Hops(parts.random, attemptsAtOnce),
     startedAt: parts.clock.now(),
@@ -194,7 +194,9 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   async function watchReceipt(receipt: { id: string; kind: 'received' | 'displayed'; from: string }): Promise<void> {
     const ref = refOfNudgeId(receipt.id);
     const tracked = ref ? await stage.store.tracked(ref) : null;
-    const person = tracked ? allCandidates(tracked.plan).find(({ jid }) => jid === receipt.from)?.person : undefined;
+    const person = tracked
+      ? namesFor(stage, tracked.plan).find((name) => jidOf(stage, name) === receipt.from)
+      : undefined;
     if (!ref || person === undefined) return;
     const grade: Grade = receipt.kind === 'received' ? grades.nudgeReceived : grades.nudgeDisplayed;
     await weigh(

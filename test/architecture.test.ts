@@ -24,13 +24,15 @@ interface Layer {
   readonly builtin?: boolean | readonly string[];
 }
 
-const vocabulary = ['clock', 'printable', 'mail'];
+const vocabulary = ['clock', 'zone', 'printable', 'mail'];
 const pure = [...vocabulary, 'presence', 'tracking', 'routing', 'notify'];
 const ports = [...pure, 'ports', 'log', 'leisure'];
 
 const layers: readonly Layer[] = [
   { name: 'main', files: /^src\/main\.ts$/, imports: ['*'], packages: ['*'], builtin: true },
   { name: 'clock', files: /^src\/clock\.ts$/, imports: [], builtin: ['node:timers/promises'] },
+  // Wall clocks of time zones: for schedules in presence and in the rules alike.
+  { name: 'zone', files: /^src\/zone\.ts$/, imports: ['clock'] },
   { name: 'leisure', files: /^src\/leisure\.ts$/, imports: [] },
   { name: 'printable', files: /^src\/printable\.ts$/, imports: [] },
   {

@@ -23,6 +23,7 @@ import type { Tracked } from '../tracking/tracked.ts';
 import { surroundingsOf, threadSeenIn, unlessMarked } from './accepting.ts';
 import { type Chosen, storeOnce, withdraw, writeDown } from './advised.ts';
 import { decided, lastHandlerOf } from './choosing.ts';
+import { askWhetherThere, doubtful, noDoubts } from './doubting.ts';
 import { awayNow, type Stage } from './parts.ts';
 import { isUnheard, presenceOf } from './presence-of.ts';
 import type { PutOff } from './put-off.ts';
@@ -94,10 +95,26 @@ export function createAdvisor(stage: Stage, options: AdvisorOptions): Advisor & 
   function advise(planned: Planned, content: Uint8Array | null): Advised | Promise<Advised> {
     const { facts, plans } = planned;
     if (facts.references.length > 0 && isByMember(facts)) options.onReply({ facts });
-    const threads = plans.some((each) => each.kind === 'group' && each.strategy === 'sticky');
-    return threads && facts.references.length > 0
-      ? lastHandlerIn(stage, planned).then((lastHandler) => adviseNow(planned, content, lastHandler))
-      : adviseNow(planned, content, null);
+    const groups = plans.filter((each) => each.kind === 'group');
+    const asks = groups.some(({ askAfter }) => askAfter !== undefined);
+    const threads = facts.references.length > 0 && groups.some(({ strategy }) => strategy === 'sticky');
+    return asks || threads ? afterAsking(planned, content) : adviseNow(planned, content, null);
+  }
+
+  /** Only where a rule asks for it does the MTA wait for the store, or for people to answer. */
+  async function afterAsking(planned: Planned, content: Uint8Array | null): Promise<Advised> {
+    const lastHandler = await lastHandlerIn(stage, planned);
+    for (const [seq, each] of planned.plans.entries()) {
+      if (each.kind !== 'group') continue;
+      const doubts = noDoubts();
+      for (;;) {
+        const { choice, decision } = choiceFor(planned, each, { seq, now: stage.clock.now(), lastHandler });
+        const inDoubt = doubtful(stage, each, choice, decision.snapshot, doubts);
+        if (inDoubt.length === 0) break;
+        await askWhetherThere(stage, inDoubt, doubts);
+      }
+    }
+    return adviseNow(planned, content, lastHandler);
   }
 
   const isByMember = ({ reversePath }: MailFacts): boolean =>
