@@ -51,6 +51,7 @@ import { requeue } from './relay/requeueing.ts';
 import { hearReturned } from './relay/returning.ts';
 import { createSending } from './relay/sending.ts';
 import { namesFor } from './relay/standing-in.ts';
+import { takeStep } from './relay/steering.ts';
 import type { Choice } from './routing/choose.ts';
 import type { DeliveryRef, Due, Intervened } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
@@ -85,6 +86,7 @@ export interface Relay extends Intake {
   candidates(tracked: Tracked): Choice['considered'];
   /** By an operator's hand. @throws RefusedError */
   reassign(ref: DeliveryRef, to: string, by: string): Promise<Tracked>;
+  takeStep(ref: DeliveryRef, step: string | null, by: string, seen?: number | null): Promise<Tracked>;
   snooze(ref: DeliveryRef, lasts: Duration, by: string): Promise<Tracked>;
   load(person: string): { open: number; lastAssignedAt: number | null };
 }
@@ -270,6 +272,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     requeue: (queueId, to, by) => requeue(stage, queueId, to, by),
     candidates: (tracked) => candidatesFor(stage, tracked),
     reassign: (ref, to, by) => reassign(stage, ref, to, by),
+    takeStep: (ref, step, by, seen) => takeStep(stage, ref, step, by, seen),
     snooze: (ref, lasts, by) => snooze(stage, ref, lasts, by),
     nextHopOf: (mailbox) => hopFor(stage.config.nextHops, mailbox).name,
     actOnFault: desk.byHand,

@@ -265,6 +265,7 @@ export function copiesOf(plans: readonly Plan[], first: number, now: Instant): N
 function workOf(message: Message, { seq, path, plan: planned, finalDotAt, firstAttemptAt }: NewDelivery): Work {
   return {
     message,
+    dotStored: finalDotAt !== undefined,
     delivery: {
       queueId: message.queueId,
       seq,
@@ -276,7 +277,7 @@ function workOf(message: Message, { seq, path, plan: planned, finalDotAt, firstA
       chosen: null,
       lastReply: null,
       lastHop: null,
-      finalDotAt: finalDotAt ?? null,
+      finalDotAt: null,
       nextAttemptAt: firstAttemptAt,
       onHoldBy: null,
       delayToldAt: null,

@@ -13,6 +13,7 @@ import type { Delivery, Message, NewDecision, NewDelivery, NewNudge } from '../s
 import { ShortIdTaken } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import { type Evidence, grades } from '../tracking/evidence.ts';
+import { dueAfter } from '../tracking/steps.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { copiesOf, trackedFor } from './accepting.ts';
 import { chosenEvent, copiesFor, peopleOf } from './choosing.ts';
@@ -173,7 +174,7 @@ function recordOf(
       state: 'tracked',
       owner: person,
       ownedSince: person === null ? null : now,
-      nextStepAt: first ? now + first.after : null,
+      nextStepAt: first ? dueAfter(first, now) : null,
     }),
   );
   const work = { message, delivery: finalOf(message, delivery) };

@@ -18,7 +18,10 @@ import { proposalNow, propose, proposedFor, tellProposed } from './proposing.ts'
 
 export interface Work {
   readonly message: Message;
+  /** Its `finalDotAt` tells of an earlier attempt that was cut off. */
   readonly delivery: Delivery;
+  /** Just accepted, and stored with a final dot that has yet to be written. */
+  readonly dotStored?: boolean;
 }
 
 export interface Target {
@@ -198,9 +201,21 @@ async function waitForPick(
   asked: ReturnType<typeof propose> | null,
 ): Promise<boolean> {
   const { queueId, seq } = delivery;
+  const mayHaveArrived = delivery.finalDotAt !== null;
   stage.ledger.release(delivery, plan.group);
   const written = await stage.store.settle(
-    [{ queueId, seq, to: 'queued', reply: null, nextHop: null, nextAttemptAt: choice.until, counts: false }],
+    [
+      {
+        queueId,
+        seq,
+        to: 'queued',
+        reply: null,
+        nextHop: null,
+        nextAttemptAt: choice.until,
+        counts: false,
+        mayHaveArrived,
+      },
+    ],
     asked ? { ...asked, decisions: [decision] } : {},
   );
   if (written === 'stale') return false;
@@ -319,7 +334,8 @@ async function hold(
     : [];
   const moved: Tracked[] =
     tracked?.state === 'waiting' ? [{ ...tracked, state: 'held', revision: tracked.revision + 1 }] : [];
-  const written = await stage.store.settle([{ queueId, seq, to: 'held', until: wakeAt }], {
+  const mayHaveArrived = delivery.finalDotAt !== null;
+  const written = await stage.store.settle([{ queueId, seq, to: 'held', until: wakeAt, mayHaveArrived }], {
     events,
     decisions: first ? [decision] : [],
     tracked: moved,

@@ -18,11 +18,11 @@ import type { Evidence } from '../tracking/evidence.ts';
 import type { Tracked, TrackState } from '../tracking/tracked.ts';
 import type { Fault, NewFault } from './fault.ts';
 import type { LookBack } from './look-back.ts';
-import type { Intervened, Intervention, QueueFilter, QueueRow } from './queue.ts';
+import type { QueueFilter } from './queue-filter.ts';
 import type { Recorded } from './recorded.ts';
 
 export type { Fault, NewFault } from './fault.ts';
-export type { Intervened, Intervention, QueueFilter, QueueRow, Replacement } from './queue.ts';
+export type { QueueFilter } from './queue-filter.ts';
 export type { Recorded } from './recorded.ts';
 export { ShortIdTaken } from './short-id-taken.ts';
 
@@ -175,8 +175,10 @@ export type Settlement = DeliveryRef &
         readonly delayToldAt?: Instant;
         /** The next hop it waits for, and not for its own time: see hastenHop. */
         readonly waitsFor?: string;
+        readonly mayHaveArrived?: boolean;
       }
-    | { readonly to: 'held'; readonly until: Instant }
+    /** `mayHaveArrived`: a final dot was recorded, of an attempt of which nothing is known: that stays so. */
+    | { readonly to: 'held'; readonly until: Instant; readonly mayHaveArrived?: boolean }
     | {
         readonly to: 'failed' | 'dead' | 'dropped';
         readonly at: Instant;
@@ -358,4 +360,33 @@ export interface Store extends LookBack {
   forget(keys: readonly string[]): Promise<void>;
 
   close(): Promise<void>;
+}
+
+/** A delivery that stands in for those it replaces; `seq` is given by the store. */
+export interface Replacement {
+  readonly delivery: Omit<NewDelivery, 'seq' | 'firstAttemptAt'>;
+  readonly tracked: Omit<Tracked, 'seq'> | null;
+}
+
+export type Intervention = {
+  readonly at: Instant;
+  readonly by: string;
+  /** For the record: `put on hold`. */
+  readonly says: string;
+} & (
+  | { readonly action: 'hold' | 'release' | 'drop' }
+  | { readonly action: 'requeue'; readonly replacement: Replacement }
+);
+
+export interface Intervened {
+  /** `seq` of those it was done to. */
+  readonly done: readonly number[];
+  /** Left alone because they are being attempted. */
+  readonly busy: readonly number[];
+}
+
+export interface QueueRow extends Delivery {
+  readonly acceptedAt: Instant;
+  readonly reversePath: string;
+  readonly size: number;
 }
