@@ -130,7 +130,11 @@ function readsOf(routes: readonly Route[], groups: ReadonlyMap<string, Group>): 
   };
   for (const { match } of routes) visit(match);
   for (const { exclude = [] } of groups.values()) for (const { when } of exclude) visit(when);
-  return Object.freeze({ attachments: kinds.has('attachment'), thread: kinds.has('thread') });
+  return Object.freeze({
+    attachments: kinds.has('attachment'),
+    thread: kinds.has('thread'),
+    size: kinds.has('size'),
+  });
 }
 
 function buildPolicy(

@@ -302,6 +302,7 @@ export interface Route extends Additions {
 export interface Reads {
   readonly attachments: boolean;
   readonly thread: boolean;
+  readonly size: boolean;
 }
 
 export interface Rules {
