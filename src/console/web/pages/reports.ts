@@ -1,8 +1,8 @@
 // Reports: how fast mail for groups is read and taken, how much of it moves on, and who has how much at which hour.
 // Every chart has its table, and every table its file.
 import type { Duration } from '../../../clock.ts';
-import { formatDate, wallTimeAt } from '../../../zone.ts';
 import { percents, type Report } from '../../../tracking/report.ts';
+import { formatDate, wallTimeAt } from '../../../zone.ts';
 import { table } from '../bits.ts';
 import { hourGrid, shareBars, timeBars } from '../charts.ts';
 import { dateAndTime, type Html, html, length, raw, safe, type View } from '../view.ts';
