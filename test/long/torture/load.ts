@@ -70,7 +70,7 @@ export class Load {
     const kind = this.#chance();
     const ok = (letter: string) => `b${letter}-${number}@sink.test`;
     const refused = `refused-${number}@sink.test`;
-    const size = this.#chance() < 0.03 ? 300_000 : oneOf(this.#chance, [400, 2_000, 12_000]);
+    const size = this.#chance() < 0.05 ? 300_000 : oneOf(this.#chance, [400, 2_000, 12_000]);
     const envid = this.#chance() < 0.6 ? { envid: `torture+${number}` } : {};
     const base = { number, from: sender, never: false, size, ...envid };
     if (kind < 0.03) return { ...base, recipients: [groupAddress, ok('a')] };
