@@ -355,6 +355,9 @@ export interface Store extends LookBack {
   /** Small facts of ours that outlive a restart: whom we greeted, keys. */
   remember(key: string, value: string): Promise<void>;
   recall(key: string): Promise<string | null>;
+  /** Those whose key begins so. */
+  recallAll(prefix: string): Promise<readonly (readonly [key: string, value: string])[]>;
+  forget(keys: readonly string[]): Promise<void>;
 
   close(): Promise<void>;
 }

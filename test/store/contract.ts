@@ -873,6 +873,15 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
         expect(await store.recall('greeted alice')).toBeNull();
         await store.remember('greeted alice', 'yes');
         await store.remember('greeted alice', 'twice');
+        await store.remember('greeted bob', 'once');
+        await store.remember('Greeted carl', 'never');
+        expect(await store.recallAll('greeted ')).toEqual([
+          ['greeted alice', 'twice'],
+          ['greeted bob', 'once'],
+        ]);
+        await store.forget(['greeted bob', 'greeted nobody']);
+        expect(await store.recall('greeted bob')).toBeNull();
+        expect(await store.recallAll('%')).toEqual([]);
         expect(await store.recall('greeted alice')).toBe('twice');
       });
     });
