@@ -278,6 +278,8 @@ class Torture implements AsyncDisposable {
       }
       await site.stop();
       stored.push(...site.storedEvents());
+      const stray = site.strayFiles();
+      if (stray.length > 0) throw new Error(`${stray.length} files of content belong to no message`);
     }
     this.#ahead.clear();
     const result = settleAccounts({

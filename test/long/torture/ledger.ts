@@ -53,6 +53,7 @@ export interface Account {
   readonly announced: number;
 }
 
+const chief = 'chief@torture.test';
 const members = new Set(['anna@torture.test', 'bert@torture.test', 'duty@torture.test']);
 
 export function settleAccounts(ledger: Ledger): Account {
@@ -182,6 +183,9 @@ class Books {
     if (ends.length === 0 && (wasRefused || mail.life <= expiredIn) && this.#deadReports.has(queueId))
       ends.push('dead');
     const name = `${recipient} of ${queueId} (life ${mail.life})`;
+    // Nobody takes it, so it goes on, whatever dies meanwhile; unless it could not.
+    const wentOn = this.#copies.has(`${queueId} ${chief}`) || refused.has(`${queueId} ${chief}`);
+    if (isGroup && ends.includes('delivered') && !wentOn) wrong.push(`did not go on to ${chief}: ${name}`);
     if (ends.length === 0) wrong.push(`lost: ${name}`);
     // Taken by a next hop that did not say so, and refused when it came again: nobody can know better.
     const unsure = this.#excuses.has(`${queueId} ${recipient}`);

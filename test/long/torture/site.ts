@@ -1,4 +1,5 @@
 // Pointsman under torture: one state folder through all of its lives, on a disk of its own where the disk is to be full.
+import { readdirSync } from 'node:fs';
 import { mkdir, rename, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -133,6 +134,20 @@ export class TorturedSite implements AsyncDisposable {
         .prepare(`SELECT event FROM events WHERE event LIKE '%possible duplicate%' OR event LIKE '%"reported"%'`)
         .all() as { event: string }[];
       return rows.map(({ event }) => JSON.parse(event) as Told);
+    } finally {
+      database.close();
+    }
+  }
+
+  /** Files of content that no message has; only while it does not run. */
+  strayFiles(): string[] {
+    const database = new Database(join(this.state, 'pointsman.db'), { readonly: true });
+    try {
+      const rows = database.prepare('SELECT file FROM message_content WHERE file IS NOT NULL').all() as {
+        file: string;
+      }[];
+      const named = new Set(rows.map(({ file }) => file));
+      return readdirSync(join(this.state, 'content')).filter((file) => !named.has(file));
     } finally {
       database.close();
     }
