@@ -42,6 +42,7 @@ import { weighHeader, weighMail } from './relay/mail-evidence.ts';
 import { watchMailboxes } from './relay/mailbox-evidence.ts';
 import { jidOf, refOfNudgeId } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
+import { PutOff } from './relay/put-off.ts';
 import { hastenPutOff } from './relay/putting-back.ts';
 import { queueIds } from './relay/queue-ids.ts';
 import { candidatesFor, reassign, snooze } from './relay/reassigning.ts';
@@ -118,6 +119,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       mailboxes?.heard(event);
     },
   };
+  const putOff = await PutOff.load(parts.store, parts.log, parts.clock.now());
   const mailboxes = parts.mailboxes ? watchMailboxes(stage, parts.mailboxes) : null;
   const peers = peersOf(parts.config);
   const rates = new RateLimits(stage.config.limits);
@@ -245,6 +247,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const advisor = createAdvisor(stage, {
     markKey: parts.markKey ?? null,
     onReply: ({ facts }) => inBackground('a reply', weighHeader(stage, facts, facts.carriesMembers)),
+    putOff,
   });
 
   return {
@@ -329,6 +332,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       const impatience = new AbortController();
       const limit = stage.clock.sleepUntil(stage.clock.now() + 20_000, impatience.signal).then(() => cutOff.abort());
       await stopped;
+      await advisor.drain();
       await attempts.ended();
       await sources.stop();
       impatience.abort();

@@ -239,10 +239,12 @@ async function transact(
     content: fresh ?? (await stage.store.content(message.queueId)),
   };
   // Fresh mail that passes through was stored with its final dot.
-  const dotStored = fresh !== undefined && loads.every(({ work }) => work.delivery.finalDotAt !== null);
-  if (fresh === undefined && first.work.delivery.finalDotAt !== null) {
+  const dotStored = fresh !== undefined && loads.every(({ work }) => work.dotStored);
+  for (const { work, target } of loads) {
+    const { queueId, seq, finalDotAt } = work.delivery;
+    if (finalDotAt === null) continue;
     stage.log.warn(
-      { queueId: message.queueId },
+      { queueId, seq, to: target.mailbox, finalDotAt: new Date(finalDotAt).toISOString() },
       'an earlier attempt was cut off after its final dot: possible duplicate',
     );
   }
@@ -260,16 +262,19 @@ async function transact(
   // Shutting down is not the next hop's doing and no attempt: the lease is given back as it was.
   if (signal.aborted && outcomes.every((outcome) => outcome.kind === 'temporary' && outcome.reply === undefined)) {
     await stage.store.settle(
-      refs.map(
-        (ref): Settlement => ({
-          ...ref,
+      loads.map(({ work: { delivery } }, index): Settlement => {
+        const outcome = outcomes[index];
+        return {
+          queueId: delivery.queueId,
+          seq: delivery.seq,
           to: 'queued',
           reply: null,
           nextHop: null,
           nextAttemptAt: stage.clock.now(),
           counts: false,
-        }),
-      ),
+          mayHaveArrived: delivery.finalDotAt !== null || (outcome !== undefined && !unheard(outcome)),
+        };
+      }),
       {},
     );
     return null;

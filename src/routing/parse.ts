@@ -130,7 +130,11 @@ function readsOf(routes: readonly Route[], groups: ReadonlyMap<string, Group>): 
   };
   for (const { match } of routes) visit(match);
   for (const { exclude = [] } of groups.values()) for (const { when } of exclude) visit(when);
-  return Object.freeze({ attachments: kinds.has('attachment'), thread: kinds.has('thread') });
+  return Object.freeze({
+    attachments: kinds.has('attachment'),
+    thread: kinds.has('thread'),
+    size: kinds.has('size'),
+  });
 }
 
 function buildPolicy(
@@ -211,6 +215,10 @@ function stepTarget(
 ): StepTarget | undefined {
   if ('word' in to) return Object.freeze({ kind: to.word });
   if ('room' in to) return Object.freeze({ kind: 'room', room: to.room.value });
+  if ('group' in to) {
+    const group = names.known('group', to.group);
+    return group === undefined ? undefined : Object.freeze({ kind: 'group', group });
+  }
   if ('mailbox' in to) return Object.freeze({ kind: 'mailbox', mailbox: to.mailbox.value });
   const person = names.known('person', to.person);
   const mailbox = person === undefined ? undefined : people.get(person)?.mail;

@@ -183,6 +183,8 @@ export type StepTarget =
   | { readonly kind: 'owner' }
   /** Every eligible member who has not had it gets it and is asked; whoever takes it has it. */
   | { readonly kind: 'everyone' }
+  /** One of another group, chosen by its strategy at the step's instant. */
+  | { readonly kind: 'group'; readonly group: GroupName }
   | { readonly kind: 'room'; readonly room: BareJid }
   | { readonly kind: 'person'; readonly person: PersonName; readonly mailbox: Mailbox }
   | { readonly kind: 'mailbox'; readonly mailbox: Mailbox };
@@ -302,6 +304,7 @@ export interface Route extends Additions {
 export interface Reads {
   readonly attachments: boolean;
   readonly thread: boolean;
+  readonly size: boolean;
 }
 
 export interface Rules {
