@@ -97,8 +97,8 @@ describe('rules at the milter door', () => {
     expect((await told(mta, answer('<m4@example.net>')))[0]).toMatch(/^2 <ben@/);
   });
 
-  test('a chain: the next group, a hold that is told as "later", and a refusal', async () => {
-    const chain = 'fallback: [{ group: second }, { hold: 10m }, { reject: Closed for today }]\npolicy: none';
+  test('a chain: the next group, then a hold that is told as "later", then a mailbox', async () => {
+    const chain = 'fallback: [{ group: second }, { hold: 10m }, { mailbox: chief@example.org }]\npolicy: none';
     const { story, mta } = await begin(rules(chain), { hold: 'tempfail' });
     for (const person of ['ann', 'ben']) story.presence(person, 'offline');
     expect((await told(mta, mail))[0]).toBe(`2 <eve@example.org> ${orcpt}`);
@@ -106,7 +106,15 @@ describe('rules at the milter door', () => {
     const later: Mail = { ...mail, headers: [['Message-ID', '<m2@example.net>']] };
     expect(await told(mta, later)).toEqual([expect.stringMatching(/^y 451 4\.7\.1 /)]);
     await story.clock.advance(10 * 60_000);
-    expect(await told(mta, later)).toEqual([expect.stringMatching(/^y [45]\d\d .*Closed for today/)]);
+    expect((await told(mta, later))[0]).toBe(`2 <chief@example.org> ${orcpt}`);
+  });
+
+  test('a chain that refuses says so to the sender', async () => {
+    const { story, mta } = await begin(
+      rules('fallback: [{ group: second }, { reject: Closed for today }]\npolicy: none'),
+    );
+    for (const person of ['ann', 'ben', 'eve']) story.presence(person, 'offline');
+    expect(await told(mta, mail)).toEqual([expect.stringMatching(/^y 550 5\.7\.1 Closed for today/)]);
   });
 
   test('observe: nothing changes, and what would have been is written down', async () => {
