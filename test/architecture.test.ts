@@ -24,19 +24,21 @@ interface Layer {
   readonly builtin?: boolean | readonly string[];
 }
 
-const vocabulary = ['clock', 'printable', 'mail'];
+const vocabulary = ['clock', 'zone', 'printable', 'mail'];
 const pure = [...vocabulary, 'presence', 'tracking', 'routing', 'notify'];
 const ports = [...pure, 'ports', 'log', 'leisure'];
 
 const layers: readonly Layer[] = [
   { name: 'main', files: /^src\/main\.ts$/, imports: ['*'], packages: ['*'], builtin: true },
   { name: 'clock', files: /^src\/clock\.ts$/, imports: [], builtin: ['node:timers/promises'] },
+  // Wall clocks of time zones: for schedules in presence and in the rules alike.
+  { name: 'zone', files: /^src\/zone\.ts$/, imports: ['clock'] },
   { name: 'leisure', files: /^src\/leisure\.ts$/, imports: [] },
   { name: 'printable', files: /^src\/printable\.ts$/, imports: [] },
   {
     name: 'ports',
     files:
-      /^src\/(intake|transport|mailboxes|operations|oversight|fault-point|store\/(store|fault|look-back|recorded|short-id-taken)|presence\/watcher|notify\/notifier)\.ts$/,
+      /^src\/(intake|transport|mailboxes|operations|oversight|fault-point|store\/(store|fault|look-back|recorded|queue-filter|short-id-taken)|presence\/watcher|notify\/notifier)\.ts$/,
     imports: pure,
   },
   // Parsing the configuration is pure; reading it from the disk is an edge.

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { day, hour, type Instant, minute } from '../../src/clock.ts';
 import type { Config } from '../../src/config.ts';
-import { noFaults } from '../../src/fault-point.ts';
+import { type FaultPoint, noFaults } from '../../src/fault-point.ts';
 import type { Client } from '../../src/intake.ts';
 import { turnByTurn } from '../../src/leisure.ts';
 import type { Fields, Log } from '../../src/log.ts';
@@ -78,6 +78,9 @@ export class Story {
   static limits: Partial<Config['limits']> = {};
   static queue: Partial<Config['queue']> = {};
   link: LinkStatus = { state: 'up', since: 0 };
+  /** What their clients answer when they are asked whether anybody is there; who is not named cannot be asked. */
+  readonly there = new Map<string, boolean>();
+  readonly asked: string[] = [];
   /** While set, instant messages fail. */
   mute = false;
   /** While set, they go, and word of it is lost. */
@@ -89,6 +92,8 @@ export class Story {
   readonly #receipts: Parameters<Notifier['onReceipt']>[0][] = [];
   readonly #openings: ((room: BareJid | null) => void)[] = [];
   readonly #waiting: { fits: () => unknown; done: (value: unknown) => void }[] = [];
+  /** Called in the windows between two durable steps; one that throws there ends what is being done, as a crash does. */
+  reach: FaultPoint = noFaults;
   #random = 1;
   #markKey: string | undefined;
 
@@ -157,7 +162,7 @@ export class Story {
         this.events.push(event);
         this.#look();
       },
-      reach: noFaults,
+      reach: (window) => this.reach(window),
       ...(this.#markKey === undefined ? {} : { markKey: this.#markKey }),
     });
     this.relay.start();
@@ -211,7 +216,12 @@ export class Story {
 
   // People
 
-  presence(person: string, state: State, at: Instant = this.clock.now()): void {
+  presence(
+    person: string,
+    state: State,
+    at: Instant = this.clock.now(),
+    more: Pick<Presence, 'substitute' | 'source'> = {},
+  ): void {
     const jid = expectBareJid(`${person}@example.org`);
     const before = this.#presence.get(jid) ?? neverSeen;
     const presence: Presence = {
@@ -219,6 +229,7 @@ export class Story {
       since: at,
       asOf: at,
       ...(state === 'unknown' ? { reason: 'link-down' as const } : {}),
+      ...more,
     };
     this.#presence.set(jid, presence);
     for (const listener of this.#changes) listener({ jid, at, before: before.state, presence });
@@ -337,6 +348,15 @@ export class Story {
       onChange: (listener) => void this.#changes.push(listener),
       watch: () => undefined,
       link: () => this.link,
+      verify: async (jid) => {
+        const person = jid.split('@')[0] ?? '';
+        this.asked.push(person);
+        const here = this.there.get(person) ?? null;
+        const known = this.#presence.get(jid);
+        if (here === true && known) this.#presence.set(jid, { ...known, asOf: this.clock.now() });
+        if (here === false) this.#presence.set(jid, { ...neverSeen, reason: 'no-answer' });
+        return here;
+      },
     };
   }
 
