@@ -58,6 +58,8 @@ export interface Config {
     readonly delayNotice: Duration | null;
     /** Content of a finished message is deleted after this. */
     readonly keepContent: Duration;
+    /** What was noted of a finished message is deleted after this. */
+    readonly keepHistory: Duration;
     /** What becomes of mail that waits when other rules come into force; absent: it ends as it was planned. */
     readonly onReload?: 'finish' | 'replan';
   };

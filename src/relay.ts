@@ -47,6 +47,7 @@ import { queueIds } from './relay/queue-ids.ts';
 import { candidatesFor, reassign, snooze } from './relay/reassigning.ts';
 import { lookAgain } from './relay/replanning.ts';
 import { requeue } from './relay/requeueing.ts';
+import { forgetWhatIsOver } from './relay/retention.ts';
 import { hearReturned } from './relay/returning.ts';
 import { createSending } from './relay/sending.ts';
 import type { Choice } from './routing/choose.ts';
@@ -282,6 +283,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       stage.notifier?.onReceipt((receipt) => inBackground('a receipt', watchReceipt(receipt)));
       mailboxes?.start(stopping.signal);
       const loop = { store: stage.store, clock: stage.clock, log: stage.log };
+      inBackground('what has ended', forgetWhatIsOver(stage, stopping.signal));
       inBackground('what a wrong clock has put off', hastenPutOff(stage));
       loops.push(
         startDueLoop({

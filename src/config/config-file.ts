@@ -336,6 +336,7 @@ export const configFileSchema = fields('the configuration', {
         reportLifetime: optional(duration(minute, 30 * day)),
         delayNotice: optional(durationOrNone),
         keepContent: optional(duration(second, 3650 * day)),
+        keepHistory: optional(duration(minute, 3650 * day)),
         onReload: optional(oneOf(['finish', 'replan'])),
       }),
     ),

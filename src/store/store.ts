@@ -218,7 +218,7 @@ export interface Store {
   dropContent(content: ContentFile): Promise<void>;
 
   // The timer queue
-  /** Leases what is due, oldest first. What another lease covers is left alone until it runs out. */
+  /** Leases what is due: what escalations forward, then the oldest. What another lease covers is left alone until it runs out. */
   claimDue(request: {
     kinds: readonly DueKind[];
     now: Instant;
@@ -282,7 +282,7 @@ export interface Store {
   }): Promise<readonly { jid: BareJid; at: Instant; presence: Presence }[]>;
   /** What was known of everybody at a moment: the last change of each up to and including it. */
   presenceAt(at: Instant): Promise<readonly { jid: BareJid; at: Instant; presence: Presence }[]>;
-  /** Changes before `before` go, but for the last of each: it still held then. Answers how many went. */
+  /** Changes before `before` go, some at a time, but for the last of each: it still held then. Answers how many went. */
   forgetPresence(before: Instant): Promise<number>;
 
   // Replay
@@ -292,6 +292,16 @@ export interface Store {
   // Retire
   /** Content goes; envelope, events and decisions stay. */
   retireContent(queueId: QueueId): Promise<void>;
+
+  /**
+   * Forgets, by queue id and a portion at a time, what was accepted and has ended before `before`, with all that was
+   * noted of it; not what still has content, and no dead letters. `next`: where to go on, null at the end.
+   */
+  prune(request: {
+    before: Instant;
+    after: QueueId | null;
+    limit: number;
+  }): Promise<{ readonly pruned: number; readonly next: QueueId | null }>;
 
   // Operate
   /** queued or held → due now; null when there is no such delivery or it is final. */

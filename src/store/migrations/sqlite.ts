@@ -5,6 +5,7 @@ import { contentFiles } from './0003-content-files.ts';
 import { pledge } from './0004-pledge.ts';
 import { faults } from './0005-faults.ts';
 import { passing } from './0006-passing.ts';
+import { retention } from './0007-retention.ts';
 import type { Migration } from './migration.ts';
 
-export const sqliteMigrations: readonly Migration[] = [start, operator, contentFiles, pledge, faults, passing];
+export const sqliteMigrations: readonly Migration[] = [start, operator, contentFiles, pledge, faults, passing, retention];

@@ -9,6 +9,7 @@ import * as look from './look.ts';
 import { accept, content, retireContent } from './messages.ts';
 import { settleNudge } from './nudges.ts';
 import { acceptPassing, type Delivered, type Parcel, settleDelivered, type Told } from './passing.ts';
+import { prune } from './pruning.ts';
 import { replan } from './replan.ts';
 import { claimDue, nextDueAt, releaseLeases } from './timers.ts';
 import {
@@ -86,6 +87,7 @@ export const verbs: Verbs = {
   presenceAt: look.presenceAt,
   forgetPresence: look.forgetPresence,
   retireContent,
+  prune,
   retryNow,
   intervene,
   hastenBeyond,
