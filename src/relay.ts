@@ -42,7 +42,7 @@ import { weighHeader, weighMail } from './relay/mail-evidence.ts';
 import { watchMailboxes } from './relay/mailbox-evidence.ts';
 import { refOfNudgeId } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
-import { hastenPutOff } from './relay/putting-back.ts';
+import { patientStore } from './relay/patience.ts';
 import { queueIds } from './relay/queue-ids.ts';
 import { candidatesFor, reassign, snooze } from './relay/reassigning.ts';
 import { lookAgain } from './relay/replanning.ts';
@@ -50,6 +50,7 @@ import { requeue } from './relay/requeueing.ts';
 import { forgetWhatIsOver } from './relay/retention.ts';
 import { hearReturned } from './relay/returning.ts';
 import { createSending } from './relay/sending.ts';
+import { hastenPutOff } from './relay/set-back.ts';
 import type { Choice } from './routing/choose.ts';
 import { allCandidates } from './routing/plan.ts';
 import type { DeliveryRef, Due, Intervened } from './store/store.ts';
@@ -100,8 +101,10 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   };
   const absences = new Absences(parts.store, parts.watcher);
   await absences.load(parts.rules.current().people.keys());
+  const cutOff = new AbortController();
   const stage: Stage = {
     ...parts,
+    store: patientStore(parts, cutOff.signal),
     newQueueId: queueIds(parts.random),
     absences,
     ledger: new Ledger(await parts.store.history()),
@@ -125,7 +128,6 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const desk = createDesk(stage, announcer);
   const sources = createSources(stage, desk, () => room.look());
   const answering = createAnswering(stage, desk);
-  const cutOff = new AbortController();
   const stopping = new AbortController();
   const attempts = createAttempts(stage, cutOff.signal);
 

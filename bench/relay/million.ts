@@ -38,7 +38,9 @@ const say = (text: string) => process.stdout.write(`${text}\n`);
 
 function waiting(kind: Kind, now: number, index: number): Verb[] {
   const acceptedAt = now - 2 * hour + Math.floor(index / 1_000);
-  const queueId = newQueueId(acceptedAt, () => (index % 1_000) / 1_000 + Math.random() / 1_000);
+  // The last two characters differ for each of one millisecond.
+  const counted = [0, 0, (index % 1_000) / 1_024, (index % 32) / 32];
+  const queueId = newQueueId(acceptedAt, () => counted.shift() ?? 0);
   const { message } = make.acceptance(queueId);
   const firstAttemptAt = kind === 'due' ? acceptedAt : now + hour + ((index * 17) % (3 * hour));
   const deliveries = [make.delivery(0, { path: { mailbox: recipient }, firstAttemptAt })];
@@ -88,12 +90,11 @@ function fill(kind: Kind, folder: string, messages: number): void {
   database.pragma('synchronous = OFF');
   const now = Date.now();
   const portion = 1_000;
-  let id = 0;
   for (let index = 0; index < messages; index += portion) {
     const verbs = Array.from({ length: Math.min(portion, messages - index) }, (_, more) =>
       kind === 'ended' ? over(now, index + more) : waiting(kind, now, index + more),
     ).flat();
-    const { answers } = runner.run(verbs.map((verb) => ({ ...verb, id: (id += 1) }) as VerbRequest));
+    const { answers } = runner.run(verbs.map((verb, id) => ({ ...verb, id })));
     const wrong = answers.find((answer) => !answer.ok);
     if (wrong) throw new Error(JSON.stringify(wrong));
     database.pragma('synchronous = OFF');

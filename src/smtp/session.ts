@@ -67,9 +67,15 @@ export class Session implements Speaker {
     else this.#wire.say(`220 ${this.#hall.hostname} ESMTP Pointsman`);
   }
 
-  onLine(line: Buffer, next: Done): void {
+  onLine(line: Buffer, next: Done, bare: boolean): void {
     this.#lastCommandAt = this.#hall.clock.now();
     const resume = (): void => this.#wire.whenRead(next);
+    // RFC 5321 §2.3.8: as in content, a line end that others may read otherwise is none.
+    if (bare && !this.#hall.normalizes(this.address)) {
+      this.#refuse(replies.bareCommand);
+      resume();
+      return;
+    }
     try {
       this.#command(line, resume);
     } catch (error) {

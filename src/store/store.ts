@@ -311,7 +311,7 @@ export interface Store {
   intervene(queueId: QueueId, intervention: Intervention): Promise<Intervened>;
   /** Those that wait for this next hop (by its name), at most so many, become due at `at`; answers how many. */
   hastenHop(hop: string, at: Instant, limit: number): Promise<number>;
-  /** Queued ones due after `latest`, as no retry is but by a clock that was ahead, become due at `at`; how many. */
+  /** Queued ones due after `latest`, as no retry is but by a clock that was ahead, become due at `at`, some of them at a time; how many. */
   hastenBeyond(latest: Instant, at: Instant): Promise<number>;
 
   // Look

@@ -8,4 +8,12 @@ import { passing } from './0006-passing.ts';
 import { retention } from './0007-retention.ts';
 import type { Migration } from './migration.ts';
 
-export const sqliteMigrations: readonly Migration[] = [start, operator, contentFiles, pledge, faults, passing, retention];
+export const sqliteMigrations: readonly Migration[] = [
+  start,
+  operator,
+  contentFiles,
+  pledge,
+  faults,
+  passing,
+  retention,
+];
