@@ -23,16 +23,18 @@ import type { Play } from './console/web/play.ts';
 import { openDoors } from './doors.ts';
 import { type FaultPoint, faultPointFrom, noFaults } from './fault-point.ts';
 import { createMailboxes } from './imap/adapter.ts';
+import { leisure } from './leisure.ts';
 import { createLog, type Log, storyTeller } from './log.ts';
 import { describeError } from './mail/error.ts';
 import { ourAddresses } from './mail/our-address.ts';
-import { createOperations } from './operate.ts';
+import { createWholeOperations } from './operate/whole.ts';
 import type { Operations } from './operations.ts';
 import { ownKey } from './own-key.ts';
 import { nobodyWatches, type Watcher } from './presence/watcher.ts';
 import { createPresenceDesk, followRules } from './presence-desk.ts';
 import { createProbe } from './probe.ts';
 import { RefusedToStart } from './refused-to-start.ts';
+import { createRehearsals } from './rehearsing/host.ts';
 import { createRelay } from './relay.ts';
 import { checkDoors } from './routing/doors.ts';
 import { loadSettledRules, watchRules } from './routing/load.ts';
@@ -135,6 +137,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       config,
       clock,
       random,
+      leisure,
       store,
       rules,
       watcher,
@@ -173,13 +176,14 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       const read = await rules.reload();
       return wrong === null ? read : { ...read, problems: [...read.problems, certificateProblem(config, wrong)] };
     };
-    const operations = createOperations({
+    const operations = createWholeOperations({
       store,
       watcher,
       desk: watcher,
       rules,
       relay,
       reload,
+      rehearse: createRehearsals(systemClock),
       copiesAddress: ours?.copies ?? null,
       rotateMarkKey: () => markKeys.rotate(),
       hindrances: () => (draining ? ['it is shutting down'] : []),
@@ -321,13 +325,13 @@ async function openRules(config: Config, options: StartOptions): Promise<RuleBoo
   const load = async () => {
     const loaded = await loadSettledRules(config.rules, options.anyRuleMode ? { anyMode: true } : {});
     const problems = loaded.rules ? checkDoors(loaded.rules, config.milter, config.lookup !== undefined) : [];
-    return problems.length === 0 ? loaded : { problems: [...loaded.problems, ...problems] };
+    return problems.length === 0 ? loaded : { problems: [...loaded.problems, ...problems], files: loaded.files ?? [] };
   };
   const first = await load();
   if (!first.rules) throw new RefusedToStart(first.problems);
   for (const problem of first.problems)
     options.log.warn({ problem: formatProblem(problem) }, 'the rules could be better');
-  return createRuleBook(first.rules, first.problems, load);
+  return createRuleBook(first.rules, first.problems, load, first.files);
 }
 
 async function serve(options: { config: string }, terminal: Terminal): Promise<number> {

@@ -18,6 +18,7 @@ import {
   type Status,
   type Story,
 } from './operations.ts';
+import type { Oversight } from './oversight.ts';
 import type { BareJid } from './presence/jid.ts';
 import { ageOf, neverSeen, type Presence } from './presence/presence.ts';
 import type { Watcher } from './presence/watcher.ts';
@@ -94,7 +95,8 @@ function routeAnswers(
   });
 }
 
-export function createOperations(options: OperateOptions): Operations {
+/** What concerns the mail and the people; the rest is operate/overseeing.ts. */
+export function createOperations(options: OperateOptions): Omit<Operations, keyof Oversight> {
   const { store, watcher, rules, relay, clock } = options;
   const startedAt = clock.now();
 

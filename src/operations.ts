@@ -3,6 +3,7 @@
 import type { Duration, Instant } from './clock.ts';
 import type { Mailbox, ReversePath } from './mail/path.ts';
 import type { QueueId } from './mail/queue-id.ts';
+import type { Oversight } from './oversight.ts';
 import type { PresenceFault } from './presence/fault.ts';
 import type { Override } from './presence/override.ts';
 import type { Presence, Source } from './presence/presence.ts';
@@ -177,7 +178,7 @@ export interface QueueCounts {
   }[];
 }
 
-export interface Operations {
+export interface Operations extends Oversight {
   status(): Promise<Status>;
   listQueue(filter: QueueFilter): Promise<readonly QueueRow[]>;
   /** By queue id, or by short id of a tracked message. Null when unknown. */
@@ -220,6 +221,6 @@ export interface Operations {
   recorded(filter: Parameters<Store['recorded']>[0]): Promise<readonly Recorded[]>;
   presenceHistory(filter: Parameters<Store['presenceHistory']>[0]): ReturnType<Store['presenceHistory']>;
   /** A new key for the mark by which we know our own mail again; answers the key's name. */
-  rotateMarkKey(): Promise<{ readonly key: string }>;
-  reload(): Promise<{ readonly version: string; readonly problems: readonly Problem[] }>;
+  rotateMarkKey(by: string): Promise<{ readonly key: string }>;
+  reload(by: string): Promise<{ readonly version: string; readonly problems: readonly Problem[] }>;
 }

@@ -29,7 +29,7 @@ import { hearPresence, wakeFor } from './relay/coming.ts';
 import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
 import { createAnnouncer } from './relay/faults/announcing.ts';
-import { createDesk } from './relay/faults/desk.ts';
+import { createDesk, type Desk as FaultDesk } from './relay/faults/desk.ts';
 import { createSources } from './relay/faults/sources.ts';
 import { hopFor } from './relay/forwarding.ts';
 import { CircleGuard } from './relay/guard.ts';
@@ -40,7 +40,7 @@ import { checkContent, RateLimits, Room } from './relay/limits.ts';
 import { createLookup, type LookedUp } from './relay/looking-up.ts';
 import { weighHeader, weighMail } from './relay/mail-evidence.ts';
 import { watchMailboxes } from './relay/mailbox-evidence.ts';
-import { refOfNudgeId } from './relay/nudging.ts';
+import { jidOf, refOfNudgeId } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
 import { patientStore } from './relay/patience.ts';
 import { queueIds } from './relay/queue-ids.ts';
@@ -51,8 +51,8 @@ import { forgetWhatIsOver } from './relay/retention.ts';
 import { hearReturned } from './relay/returning.ts';
 import { createSending } from './relay/sending.ts';
 import { hastenPutOff } from './relay/set-back.ts';
+import { namesFor } from './relay/standing-in.ts';
 import type { Choice } from './routing/choose.ts';
-import { allCandidates } from './routing/plan.ts';
 import type { DeliveryRef, Due, Intervened } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
 import type { Trigger } from './tracking/event.ts';
@@ -74,6 +74,8 @@ export interface Relay extends Intake {
   rulesChanged(): void;
   /** Something was made due from outside (an operator's retry). */
   wake(): void;
+  /** An operator's hand on a fault. @throws RefusedError */
+  actOnFault: FaultDesk['byHand'];
   /** For metrics and people. */
   state(): RelayState;
   /** For doors that advise an MTA. */
@@ -107,7 +109,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     store: patientStore(parts, cutOff.signal),
     newQueueId: queueIds(parts.random),
     absences,
-    ledger: new Ledger(await parts.store.history()),
+    ledger: new Ledger(await parts.store.history(), () => parts.rules.current().people),
     guard: new CircleGuard(),
     hops: new Hops(parts.random, attemptsAtOnce),
     startedAt: parts.clock.now(),
@@ -159,7 +161,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       place?.giveBack();
       throw error;
     });
-    // The peer hears first that it is safe: a turn later the next hop gets it.
+    // The peer hears first that it is safe.
     place?.send(accepted.works, content);
     // The mail is safe, and the peer must hear so, even when what it says as a reply cannot be stored just now.
     const trusted = client.carriesMembers || peers.carriesMembers(client.address);
@@ -173,7 +175,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   }
 
   // 5 Nudge.
-  const sending = createSending(stage);
+  const sending = createSending(stage, stopping.signal);
   const nudge = (due: readonly DueOf<'nudge'>[]) => sending.send(due.map((each) => each.nudge));
 
   // 6 Watch: mail to an address of ours is evidence, or the report of a next hop, and goes nowhere else. It is weighed
@@ -193,7 +195,9 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   async function watchReceipt(receipt: { id: string; kind: 'received' | 'displayed'; from: string }): Promise<void> {
     const ref = refOfNudgeId(receipt.id);
     const tracked = ref ? await stage.store.tracked(ref) : null;
-    const person = tracked ? allCandidates(tracked.plan).find(({ jid }) => jid === receipt.from)?.person : undefined;
+    const person = tracked
+      ? namesFor(stage, tracked.plan).find((name) => jidOf(stage, name) === receipt.from)
+      : undefined;
     if (!ref || person === undefined) return;
     const grade: Grade = receipt.kind === 'received' ? grades.nudgeReceived : grades.nudgeDisplayed;
     await weigh(
@@ -268,6 +272,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     reassign: (ref, to, by) => reassign(stage, ref, to, by),
     snooze: (ref, lasts, by) => snooze(stage, ref, lasts, by),
     nextHopOf: (mailbox) => hopFor(stage.config.nextHops, mailbox).name,
+    actOnFault: desk.byHand,
     rulesChanged: () => inBackground('the change of the rules', lookAgain(stage)),
     wake,
     state: () => ({
@@ -280,6 +285,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     start() {
       hearPresence(stage, watchPresence, inBackground);
       stage.notifier?.onMessage((message) => inBackground('an instant message', answering.hear(message)));
+      stage.notifier?.onOpen?.((room) => inBackground('what waits to be said', sending.reopened(room)));
       stage.notifier?.onAsk?.((asked) => answering.ask(asked));
       sources.start();
       stage.notifier?.onReceipt((receipt) => inBackground('a receipt', watchReceipt(receipt)));
@@ -299,15 +305,19 @@ export async function createRelay(parts: Parts): Promise<Relay> {
         }),
         startDueLoop({
           ...loop,
-          kinds: ['step', 'nudge', 'retire'],
+          kinds: ['step', 'retire'],
           atOnce: 50,
           leaseFor: 5 * minute,
-          handle: (due) => [
-            ...nudge(due.filter((each) => each.kind === 'nudge')),
-            ...due.flatMap((each) =>
-              each.kind === 'step' ? [step(each)] : each.kind === 'retire' ? [retire(each)] : [],
-            ),
-          ],
+          handle: (due) =>
+            due.flatMap((each) => (each.kind === 'step' ? [step(each)] : each.kind === 'retire' ? [retire(each)] : [])),
+        }),
+        // By themselves: a chat server that is slow to take them must hold up no step.
+        startDueLoop({
+          ...loop,
+          kinds: ['nudge'],
+          atOnce: 50,
+          leaseFor: 5 * minute,
+          handle: (due) => nudge(due.filter((each) => each.kind === 'nudge')),
         }),
       );
       // They may have been changed while nobody looked.

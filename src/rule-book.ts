@@ -1,10 +1,15 @@
 // The rules in force. A reload takes a new set only when it is whole and without errors; otherwise the last good one
 // stays, and what is wrong with the new one is kept to be shown.
 import type { Log } from './log.ts';
+import type { RuleText } from './routing/parse.ts';
 import { formatProblem } from './routing/problem.ts';
 import type { Problem, RuleSource, Rules } from './routing/rules.ts';
 
-export type RuleLoader = () => Promise<{ rules?: Rules; problems: readonly Problem[] }>;
+export type RuleLoader = () => Promise<{
+  rules?: Rules;
+  problems: readonly Problem[];
+  files?: readonly RuleText[];
+}>;
 
 export interface RuleBook extends RuleSource {
   /** Errors of a rejected reload, or warnings of what is in force. */
@@ -12,10 +17,20 @@ export interface RuleBook extends RuleSource {
   /** True while the newest files are not what is in force. */
   rejected(): boolean;
   reload(): Promise<{ version: string; problems: readonly Problem[] }>;
+  /** The newest, as they were read; and those in force, which differ from them while they are rejected. */
+  files(): readonly RuleText[];
+  filesInForce(): readonly RuleText[];
   onChange(listener: (rules: Rules) => void): void;
 }
 
-export function createRuleBook(first: Rules, warnings: readonly Problem[], load: RuleLoader): RuleBook {
+export function createRuleBook(
+  first: Rules,
+  warnings: readonly Problem[],
+  load: RuleLoader,
+  texts: readonly RuleText[] = [],
+): RuleBook {
+  let newest = texts;
+  let inForce = texts;
   let rules = first;
   let problems = warnings;
   let rejected = false;
@@ -26,6 +41,8 @@ export function createRuleBook(first: Rules, warnings: readonly Problem[], load:
     const loaded = await load();
     problems = loaded.problems;
     rejected = loaded.rules === undefined;
+    newest = loaded.files ?? [];
+    if (loaded.rules) inForce = newest;
     if (loaded.rules && loaded.rules.version !== rules.version) {
       rules = loaded.rules;
       for (const listener of listeners) listener(rules);
@@ -37,6 +54,8 @@ export function createRuleBook(first: Rules, warnings: readonly Problem[], load:
     current: () => rules,
     problems: () => problems,
     rejected: () => rejected,
+    files: () => newest,
+    filesInForce: () => inForce,
     onChange: (listener) => void listeners.push(listener),
     // One after the other: two signals in a row must not let the older files win.
     reload() {

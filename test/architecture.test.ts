@@ -24,18 +24,21 @@ interface Layer {
   readonly builtin?: boolean | readonly string[];
 }
 
-const vocabulary = ['clock', 'printable', 'mail'];
+const vocabulary = ['clock', 'zone', 'printable', 'mail'];
 const pure = [...vocabulary, 'presence', 'tracking', 'routing', 'notify'];
-const ports = [...pure, 'ports', 'log'];
+const ports = [...pure, 'ports', 'log', 'leisure'];
 
 const layers: readonly Layer[] = [
   { name: 'main', files: /^src\/main\.ts$/, imports: ['*'], packages: ['*'], builtin: true },
   { name: 'clock', files: /^src\/clock\.ts$/, imports: [], builtin: ['node:timers/promises'] },
+  // Wall clocks of time zones: for schedules in presence and in the rules alike.
+  { name: 'zone', files: /^src\/zone\.ts$/, imports: ['clock'] },
+  { name: 'leisure', files: /^src\/leisure\.ts$/, imports: [] },
   { name: 'printable', files: /^src\/printable\.ts$/, imports: [] },
   {
     name: 'ports',
     files:
-      /^src\/(intake|transport|mailboxes|operations|fault-point|store\/(store|fault|recorded|short-id-taken)|presence\/watcher|notify\/notifier)\.ts$/,
+      /^src\/(intake|transport|mailboxes|operations|oversight|fault-point|store\/(store|fault|look-back|recorded|queue|short-id-taken)|presence\/watcher|notify\/notifier)\.ts$/,
     imports: pure,
   },
   // Parsing the configuration is pure; reading it from the disk is an edge.
@@ -54,7 +57,7 @@ const layers: readonly Layer[] = [
   },
   // Reads the rules folder: the one file of routing/ that touches the disk.
   { name: 'rule files', files: /^src\/routing\/load\.ts$/, imports: pure, builtin: true },
-  { name: 'log', files: /^src\/log\.ts$/, imports: pure, packages: ['pino', 'pino-pretty'] },
+  { name: 'log', files: /^src\/log\.ts$/, imports: [...pure, 'leisure'], packages: ['pino', 'pino-pretty'] },
   // Pure: no I/O, no clock; the packages compute.
   {
     name: 'mail',
@@ -74,6 +77,13 @@ const layers: readonly Layer[] = [
   { name: 'tracking', files: /^src\/tracking\//, imports: [...vocabulary, 'presence', 'routing'] },
   // Trying rules out: pure, over the very functions that decide.
   { name: 'rehearsal', files: /^src\/rehearsal\//, imports: [...vocabulary, 'presence', 'routing', 'tracking'] },
+  // The same beside the program, on a thread of its own.
+  {
+    name: 'rehearsing',
+    files: /^src\/rehearsing\//,
+    imports: [...ports, 'rehearsal'],
+    builtin: ['node:worker_threads'],
+  },
   { name: 'notify', files: /^src\/notify\//, imports: [...vocabulary, 'presence', 'routing', 'tracking'] },
   // The story, over ports alone.
   { name: 'relay', files: /^src\/(relay|rule-book)\.ts$|^src\/relay\//, imports: [...ports, 'config'] },
@@ -82,7 +92,7 @@ const layers: readonly Layer[] = [
   { name: 'own key', files: /^src\/own-key\.ts$/, imports: ports, builtin: ['node:crypto'] },
   { name: 'refused to start', files: /^src\/refused-to-start\.ts$/, imports: pure },
   { name: 'webhook', files: /^src\/webhook\.ts$/, imports: ports, builtin: true },
-  { name: 'operate', files: /^src\/(operate|presence-desk)\.ts$/, imports: ports },
+  { name: 'operate', files: /^src\/(operate|presence-desk)\.ts$|^src\/operate\//, imports: [...ports, 'rehearsal'] },
   // Adapters know ports and themselves: not one another, not the relay.
   {
     name: 'smtp',
@@ -143,6 +153,10 @@ const timeAllowed: readonly { readonly files: RegExp; readonly because: string }
   {
     files: /^src\/store\/sqlite\/open\.ts$/,
     because: 'how long a delivery waits for company on its way to the disk: no decision hangs on it',
+  },
+  {
+    files: /^src\/leisure\.ts$/,
+    because: 'how long at most work waits that nobody waits for: no decision hangs on it',
   },
   { files: /^src\/sandbox\//, because: 'a simulation beside the program, never in it' },
   { files: /^src\/routing\/load\.ts$/, because: 'an editor that writes a file in steps is waited for' },

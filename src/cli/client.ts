@@ -49,7 +49,7 @@ export interface Client {
   explain(id: string): Promise<Explained>;
   recorded(filter: Span & { readonly after?: string }): Promise<readonly Recorded[]>;
   presenceHistory(filter: Span): ReturnType<Operations['presenceHistory']>;
-  reload(): Promise<Reloaded>;
+  reload(by: string): Promise<Reloaded>;
 }
 
 export interface Span {
@@ -111,8 +111,8 @@ export function createClient(socket: string): Client {
     explain: (one) => get(`/explain/${id(one)}`),
     recorded: (filter) => get(`/recorded?${query(filter)}`),
     presenceHistory: (filter) => get(`/presence-history?${query(filter)}`),
-    async reload() {
-      const { status, body } = await send(socket, 'POST', '/reload', {});
+    async reload(by) {
+      const { status, body } = await send(socket, 'POST', '/reload', { by });
       const answer = parse(body, socket);
       if (status === 200) return { ...(answer as { version: string; problems: Problem[] }), rejected: null };
       const { message, problems } = errorOf(answer);

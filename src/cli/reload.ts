@@ -5,7 +5,7 @@ import { type Context, clientFor, type Target, writeJson } from './context.ts';
 import { exitCodes } from './exit.ts';
 
 export async function reload(context: Context, options: Target & { readonly json?: boolean }): Promise<number> {
-  const { version, problems, rejected } = await (await clientFor(context, options)).reload();
+  const { version, problems, rejected } = await (await clientFor(context, options)).reload(context.by);
   const { terminal } = context;
   if (options.json) writeJson(context, { version, problems, rejected });
   else {

@@ -3,20 +3,16 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Instant } from '../clock.ts';
-import { readAttachments } from '../mail/attachments.ts';
 import { describeError } from '../mail/error.ts';
 import type { MailFacts } from '../mail/facts.ts';
-import { readFacts, readFields } from '../mail/header.ts';
 import { type Mailbox, parseMailbox } from '../mail/path.ts';
-import { newQueueId } from '../mail/queue-id.ts';
 import { printable } from '../printable.ts';
-import type { Outcome } from '../rehearsal/happening.ts';
 import { rehearse } from '../rehearsal/rule-tests.ts';
 import { parseMoment, type Scene, type SceneEntry, sceneOf, sceneSchema } from '../rehearsal/scene.ts';
+import { factsOfMessage, reasonsOf } from '../rehearsal/tasks.ts';
 import { storyLine } from '../rehearsal/words.ts';
-import type { Choice } from '../routing/choose.ts';
 import { loadRules } from '../routing/load.ts';
-import { formatPlace, formatProblem, hasErrors, Report } from '../routing/problem.ts';
+import { formatProblem, hasErrors, Report } from '../routing/problem.ts';
 import type { Problem, Rules } from '../routing/rules.ts';
 import { readYaml } from '../routing/yaml.ts';
 import { type Context, clientFor, findConfig, type Target, writeJson } from './context.ts';
@@ -69,7 +65,7 @@ export async function simulate(context: Context, options: SimulateOptions): Prom
     const clock = new Date(outcome.at).toISOString().slice(0, 19).replace('T', ' ');
     const to = several ? `${outcome.recipient}: ` : '';
     terminal.write(`${clock}  ${printable(`+${storyLine(outcome, at, false).replace(' ', `  ${to}`)}`)}\n`);
-    for (const line of reasons(outcome)) terminal.write(`${' '.repeat(21)}${printable(line)}\n`);
+    for (const line of reasonsOf(outcome)) terminal.write(`${' '.repeat(21)}${printable(line)}\n`);
   }
   return exitCodes.fine;
 }
@@ -84,19 +80,6 @@ async function liveScene(context: Context, options: Target, at: Instant): Promis
       people.flatMap(({ name, lastAssignedAt }) => (lastAssignedAt === null ? [] : [[name, lastAssignedAt]])),
     ),
   };
-}
-
-/** Why, and who was looked at: for the first decision and for each later choice. */
-function reasons({ told, plan }: Outcome): readonly string[] {
-  if (told.kind === 'step') return told.next.choice === null ? [] : considered(told.next.choice);
-  if (told.kind === 'passed' || told.kind === 'rejected') return plan.because;
-  if (told.kind !== 'chosen' && told.kind !== 'held' && told.kind !== 'observed') return [];
-  const rule = plan.rule === null ? [] : [`rule ${formatPlace(plan.rule)}`];
-  return [...rule, ...plan.because, ...considered(told.choice)];
-}
-
-function considered({ because, considered }: Choice): string[] {
-  return [...because, ...considered.map(({ person, verdict, reason }) => `${person} ${verdict}: ${reason}`)];
 }
 
 export async function rulesFor(
@@ -131,35 +114,17 @@ async function readScene(context: Context, file: string): Promise<SceneEntry> {
 
 async function factsFor(context: Context, options: SimulateOptions, at: Instant): Promise<MailFacts> {
   const content = await readOrEnd(resolve(context.folder, options.message));
-  const fields = readFields(content);
-  const addresses = (...names: string[]): Mailbox[] =>
-    fields
-      .filter(({ name }) => names.includes(name))
-      // RFC 5322 §3.4, as far as guessing an envelope needs it; --to says it exactly.
-      .flatMap(({ value }) => value.split(','))
-      .flatMap((part) => parseMailbox(/<([^<>]+)>\s*$/.exec(part.trim())?.[1] ?? part.trim()) ?? []);
-  const recipients = options.to === undefined ? addresses('to', 'cc') : [mailboxOption('--to', options.to)];
-  if (recipients.length === 0)
-    throw new CommandError(exitCodes.usage, 'the message names no recipient in To or Cc; say one with --to');
-  const sender =
-    options.from === undefined
-      ? addresses('from')[0]
-      : options.from === '<>'
-        ? undefined
-        : mailboxOption('--from', options.from);
-  const facts = readFacts({
-    queueId: newQueueId(at, () => 0),
-    receivedAt: at,
-    envelope: {
-      reversePath: sender ?? '<>',
-      forwardPaths: recipients.map((mailbox) => ({ mailbox })),
-      body: '8BITMIME',
-      smtputf8: false,
-    },
+  const facts = factsOfMessage({
     content,
-    client: { address: '127.0.0.1', carriesMembers: false },
+    at,
+    ...(options.to === undefined ? {} : { to: [mailboxOption('--to', options.to)] }),
+    ...(options.from === undefined
+      ? {}
+      : { from: options.from === '<>' ? '<>' : mailboxOption('--from', options.from) }),
   });
-  return { ...facts, attachments: readAttachments(content) };
+  if (facts.recipients.length === 0)
+    throw new CommandError(exitCodes.usage, 'the message names no recipient in To or Cc; say one with --to');
+  return facts;
 }
 
 function mailboxOption(option: string, text: string): Mailbox {

@@ -112,14 +112,13 @@ export function createApi(
   // Not below /presence: somebody may be called so.
   api.get('/presence-history', async (c) => c.json(await operations.presenceHistory(spanOf(c))));
   api.post('/rotate-mark-key', async (c) => {
-    await doneBy(c);
-    return c.json(await operations.rotateMarkKey());
+    return c.json(await operations.rotateMarkKey(await doneBy(c)));
   });
 
   if (tokens) api.route('/tokens', tokensApi(tokens.tokens, tokens.clock, log));
 
   api.post('/reload', async (c) => {
-    const { version, problems } = await operations.reload();
+    const { version, problems } = await operations.reload(await doneByOr(c, 'control socket'));
     const errors = problems.filter((problem) => problem.severity === 'error').length;
     if (errors === 0) return c.json({ version, problems });
     const message = `${errors} error${errors === 1 ? '' : 's'} in the rules; version ${version} stays in force`;
@@ -206,6 +205,12 @@ function spanOf(c: Context): { readonly since: number; readonly until: number; r
     return Number(text);
   };
   return { since: bound('since'), until: bound('until'), limit: limitOf(c) };
+}
+
+/** Without a body that says so: whoever holds the socket. */
+async function doneByOr(c: Context, nobody: string): Promise<string> {
+  const body: unknown = await c.req.json().catch(() => null);
+  return body !== null && typeof body === 'object' && 'by' in body ? doneBy(c) : nobody;
 }
 
 /** Who asks, for the record: they can reach the socket, so they are believed. */

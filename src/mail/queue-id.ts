@@ -12,6 +12,9 @@ export function newQueueId(now: Instant, random: Random): QueueId {
   return (base32(now, 9) + chance(4, random)) as QueueId;
 }
 
+/** No queue id of that moment or later is less than this; a bound, and no queue id. */
+export const queueIdsFrom = (at: Instant): string => base32(Math.max(0, at), 9);
+
 /** The moment a queue id was made. */
 export function acceptedAtOf(queueId: QueueId): Instant {
   let value = 0;

@@ -9,9 +9,12 @@ export type NotifyTarget =
 export interface Notifier {
   /**
    * Resolves when the XMPP server has taken the stanza (XEP-0198 ack), rejects when that is not known within the
-   * adapter's time limit or the link is down: the caller tries again with the same id.
+   * adapter's time limit or the link is down: the caller tries again with the same id and text. What is still on its
+   * way then, or was taken late, is not written a second time. An error with `unsent: true` says that nothing went out.
    */
   send(target: NotifyTarget, text: string, id: string, more?: MoreOfMessage): Promise<void>;
+  /** Called when messages can go again: to people (null) with every session, to a room when we are in it. */
+  onOpen?(listener: (room: BareJid | null) => void): void;
   /** Rooms to be in. Replaces the former set. */
   join(rooms: readonly BareJid[]): void;
   /** Messages from people (authorisation is the caller's) and, with their real JID, from room occupants. */
@@ -26,6 +29,11 @@ export interface Notifier {
   setStatus?(text: string): void;
   /** The subject of a room we are in (XEP-0045 §8.1). Rejects when the room does not let us. */
   setSubject?(room: BareJid, text: string): Promise<void>;
+}
+
+/** Of what send() rejects with: whether the message may be there all the same. Of an error that does not say: yes. */
+export function mayHaveArrived(error: unknown): boolean {
+  return !(error instanceof Error && 'unsent' in error && error.unsent === true);
 }
 
 export interface MoreOfMessage {

@@ -88,7 +88,9 @@ const en = {
   quietSummary: (dropped: number) =>
     `${dropped === 1 ? 'One note' : `${dropped} notes`} went out of date in your quiet hours. Answer list for what is open.`,
   summary: (from: string, to: string, dropped: number) =>
-    `I was cut off from you from ${from} to ${to}. ${dropped === 1 ? 'One note' : `${dropped} notes`} of that time ${dropped === 1 ? 'is' : 'are'} out of date and not sent. Answer list for what is open.`,
+    `I was cut off from you from ${from} to ${to}. What I had to say on ${dropped === 1 ? 'one mail' : `${dropped} mails`} is out of date and not sent. Answer list for what is open.`,
+  roomSummary: (from: string, to: string, dropped: number) =>
+    `I could not write here from ${from} to ${to}. What I had to say on ${dropped === 1 ? 'one mail' : `${dropped} mails`} is out of date and not sent. For what is open: !list.`,
 } as const;
 
 type Phrase<P> = P extends (...args: infer A) => string
@@ -180,7 +182,9 @@ const de: Phrases = {
   quietSummary: (dropped) =>
     `${dropped === 1 ? 'Eine Nachricht ist' : `${dropped} Nachrichten sind`} in deinen Ruhezeiten überholt worden. Mit liste siehst du, was offen ist.`,
   summary: (from, to, dropped) =>
-    `Von ${from} bis ${to} konnte ich dich nicht erreichen. ${dropped === 1 ? 'Eine Nachricht' : `${dropped} Nachrichten`} aus dieser Zeit ${dropped === 1 ? 'ist' : 'sind'} überholt und entfallen. Mit liste siehst du, was offen ist.`,
+    `Von ${from} bis ${to} konnte ich dich nicht erreichen. Was ich zu ${dropped === 1 ? 'einer Mail' : `${dropped} Mails`} zu sagen hatte, ist überholt und entfällt. Mit liste siehst du, was offen ist.`,
+  roomSummary: (from, to, dropped) =>
+    `Von ${from} bis ${to} konnte ich hier nichts schreiben. Was ich zu ${dropped === 1 ? 'einer Mail' : `${dropped} Mails`} zu sagen hatte, ist überholt und entfällt. Was offen ist: !liste.`,
 };
 
 const all: Readonly<Record<Language, Phrases>> = { en, de };

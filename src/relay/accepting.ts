@@ -84,7 +84,9 @@ export async function keepSafe(
     let acceptance: Acceptance;
     try {
       acceptance = planned(stage, rules, client, envelope, content, threadSeen, leaseFor);
-      await stage.store.accept(acceptance);
+      const stored = stage.store.accept(acceptance);
+      stage.leisure.meanwhile();
+      await stored;
     } catch (error) {
       // Chance drew a short id that is in use: draw again.
       if (error instanceof ShortIdTaken && attempt < 8) continue;

@@ -23,6 +23,7 @@ import { grades } from '../tracking/evidence.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { trackedFor, unlessMarked } from './accepting.ts';
 import { chosenEvent, decided } from './choosing.ts';
+import { askWhetherThere, doubtful, noDoubts } from './doubting.ts';
 import { nudgeOwner, tellOfUntracked } from './nudging.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
 import { isUnheard, presenceOf } from './presence-of.ts';
@@ -85,7 +86,26 @@ export function createAdvisor(
     return { client, envelope, facts, plans, needsContent };
   }
 
+  /** Only where a rule asks for it does the MTA wait for people to answer. */
   function advise(planned: Planned, content: Uint8Array | null): Advised | Promise<Advised> {
+    const asks = planned.plans.some((each) => each.kind === 'group' && each.askAfter !== undefined);
+    return asks ? settleDoubts(planned).then(() => decide(planned, content)) : decide(planned, content);
+  }
+
+  async function settleDoubts(planned: Planned): Promise<void> {
+    for (const [seq, each] of planned.plans.entries()) {
+      if (each.kind !== 'group') continue;
+      const doubts = noDoubts();
+      for (;;) {
+        const { choice, decision } = choiceFor(stage, planned, each, seq, stage.clock.now());
+        const inDoubt = doubtful(stage, each, choice, decision.snapshot, doubts);
+        if (inDoubt.length === 0) break;
+        await askWhetherThere(stage, inDoubt, doubts);
+      }
+    }
+  }
+
+  function decide(planned: Planned, content: Uint8Array | null): Advised | Promise<Advised> {
     const now = stage.clock.now();
     const { queueId } = planned.facts;
     // One choice for a group, however often and under whatever address the message names it.

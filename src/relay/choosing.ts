@@ -10,6 +10,7 @@ import type { GroupName, PersonName } from '../routing/rules.ts';
 import type { Consequences, Delivery, Message, NewDecision } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { Tracked } from '../tracking/tracked.ts';
+import { askWhetherThere, doubtful, noDoubts } from './doubting.ts';
 import { awayNow, casTries, type Stage, tellAll } from './parts.ts';
 import { isUnheard, presenceOf } from './presence-of.ts';
 import { proposalNow, propose, proposedFor, tellProposed } from './proposing.ts';
@@ -125,6 +126,7 @@ async function lastHandlerOf(stage: Stage, plan: GroupPlan, { facts, queueId }: 
 async function chooseMember(stage: Stage, work: Work, plan: GroupPlan): Promise<Target | null> {
   const { message, delivery } = work;
   const ref = { queueId: delivery.queueId, seq: delivery.seq };
+  const doubts = noDoubts();
   for (let attempt = 1; attempt <= casTries; attempt += 1) {
     const tracked = plan.policy === null ? null : await stage.store.tracked(ref);
     const lastHandler = await lastHandlerOf(stage, plan, message);
@@ -136,6 +138,11 @@ async function chooseMember(stage: Stage, work: Work, plan: GroupPlan): Promise<
     const known = snapshotFor(stage, work, plan, now, excluded, lastHandler);
     const snapshot = proposal ? { ...known, proposal } : known;
     const choice = untilRefusal(stage, message, choose(plan, snapshot), now);
+    const inDoubt = doubtful(stage, plan, choice, snapshot, doubts);
+    if (inDoubt.length > 0) {
+      await askWhetherThere(stage, inDoubt, doubts);
+      continue;
+    }
     const decision = decided(stage, ref, delivery.attempts > 0 ? 'retry' : 'dispatch', plan, snapshot, choice);
     if (choice.kind === 'hold' && choice.proposed && tracked) {
       const asked = proposed ? null : propose(stage, tracked, snapshot, choice, decision);

@@ -11,6 +11,7 @@ import type { StoryEvent, Trigger } from '../tracking/event.ts';
 import type { Evidence } from '../tracking/evidence.ts';
 import { isOpen, type Tracked } from '../tracking/tracked.ts';
 import { chosenEvent, decided, roomFor } from './choosing.ts';
+import { askWhetherThere, doubtful, noDoubts } from './doubting.ts';
 import { factsOf, notice, noticeToRoom, nudgeRoom, remindOwner } from './nudging.ts';
 import { awayNow, casTries, type Stage, tellAll } from './parts.ts';
 import { isProposal } from './proposing.ts';
@@ -22,6 +23,7 @@ export async function escalate(
   cause: { trigger: Trigger; owner?: PersonName | null },
 ): Promise<Tracked | null> {
   const ref = bareRef(of);
+  const doubts = noDoubts();
   for (let attempt = 1; attempt <= casTries; attempt += 1) {
     const before = await stage.store.tracked(ref);
     const now = stage.clock.now();
@@ -40,6 +42,11 @@ export async function escalate(
       holdUntil: null,
     });
     const next = advance(before, cause.trigger, snapshot, await forwardsLeft(stage, before));
+    const inDoubt = doubtful(stage, before.plan, next.choice, next.snapshot, doubts);
+    if (inDoubt.length > 0) {
+      await askWhetherThere(stage, inDoubt, doubts);
+      continue;
+    }
     const also = consequences(stage, before, next, next.trigger, now);
     if ((await stage.store.advance(next.tracked, also)) === 'stale') continue;
     stage.ledger.moved(before, next.tracked);

@@ -1,16 +1,15 @@
 // An operator's hand in a tracked message, from the console or the command line: who might have it now, giving it to
 // one of them, and giving its owner more time.
 import type { Duration } from '../clock.ts';
-import { movedOnText } from '../notify/nudge.ts';
 import { RefusedError } from '../operations.ts';
 import { type Choice, choose } from '../routing/choose.ts';
 import type { PersonName } from '../routing/rules.ts';
-import type { Consequences, DeliveryRef } from '../store/store.ts';
+import type { DeliveryRef } from '../store/store.ts';
 import { standing } from '../tracking/acknowledge.ts';
-import { clockFor, triedWords } from '../tracking/advance.ts';
+import { triedWords } from '../tracking/advance.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { roomFor } from './choosing.ts';
-import { factsOf, notice } from './nudging.ts';
+import { handedOver, handOver } from './handing.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
 import { takePromise } from './promising.ts';
 
@@ -30,42 +29,10 @@ export async function reassign(stage: Stage, ref: DeliveryRef, to: PersonName, b
     const before = await open(stage, ref);
     const now = stage.clock.now();
     if (before.owner === to) throw new RefusedError(`#${before.shortId} is with ${to} already`);
-    const { [to]: _again, ...tried } =
-      before.owner === null ? before.tried : { ...before.tried, [before.owner]: `${by} gave it to ${to}` };
-    const moved = { ...before, revision: before.revision + 1, owner: to, ownedSince: now, tried, pledge: null };
-    const after: Tracked = { ...moved, nextStepAt: clockFor(moved, now) };
-    const { queueId, seq } = after;
-    const words = movedOnText(factsOf(stage, after, now), to, by);
-    const also: Consequences = {
-      events: [
-        { event: 'operated', at: now, queueId, seq, action: `reassign to ${to}`, by },
-        {
-          event: 'escalated',
-          at: now,
-          queueId,
-          seq,
-          step: 'reassigned',
-          trigger: 'passed',
-          ...(before.owner === null ? {} : { from: before.owner }),
-          to,
-        },
-      ],
-      withdrawNudgesOf: [{ queueId, seq }],
-      nudges: before.owner === null ? [] : notice(stage, after, before.owner, words, now),
-      forwards: [
-        {
-          queueId,
-          path: { mailbox: person.mail, notify: ['never'], orcpt: `rfc822;${after.address}` },
-          plan: after.plan,
-          forwardOf: seq,
-          chosen: { mailbox: person.mail, person: to },
-          firstAttemptAt: now,
-        },
-      ],
-    };
+    const { tracked: after, also } = handOver(stage, before, person, { word: 'reassign', by, speaker: null }, now);
     if ((await stage.store.advance(after, also)) === 'stale') continue;
     stage.ledger.moved(before, after);
-    stage.ledger.assign({ queueId, seq }, to, after.plan.group, now, null);
+    handedOver(stage, after, to, now);
     await roomFor(stage, before.owner);
     tellAll(stage, also.events);
     stage.wake();

@@ -3,7 +3,7 @@
 // says so. Every nudge is settled in the store: sent, again later, or stale.
 import { hour, type Instant, minute, second } from '../clock.ts';
 import { describeError } from '../mail/error.ts';
-import type { MoreOfMessage } from '../notify/notifier.ts';
+import { type MoreOfMessage, mayHaveArrived, type NotifyTarget } from '../notify/notifier.ts';
 import { bundleText, greeting, newsText } from '../notify/nudge.ts';
 import { Pacing } from '../notify/pacing.ts';
 import { clockTime, phrasesIn } from '../notify/phrases.ts';
@@ -12,9 +12,12 @@ import { isOpenAt, nextClosing } from '../routing/calendar.ts';
 import type { Language, Schedule } from '../routing/rules.ts';
 import type { Nudge } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
+import { grades } from '../tracking/evidence.ts';
 import type { Tracked } from '../tracking/tracked.ts';
+import { addresseeOf, type Gap, Gaps } from './gaps.ts';
 import { deliveryOfStanza, languageOf } from './nudging.ts';
 import { type Stage, tellAll } from './parts.ts';
+import { isProposal } from './proposing.ts';
 
 /** From how many on those for one person go as one message. */
 const bundleFrom = 3;
@@ -24,6 +27,8 @@ export interface Sending {
   send(nudges: readonly Nudge[]): Promise<void>[];
   /** Somebody is seen again: they are told once of what they have missed. */
   seenAgain(jid: BareJid): Promise<void>;
+  /** Messages go again, to people (null) or to a room: what waits for its next try goes now. */
+  reopened(room: BareJid | null): Promise<void>;
 }
 
 interface Wanted {
@@ -31,14 +36,21 @@ interface Wanted {
   readonly tracked: Tracked | null;
 }
 
-interface Gap {
-  readonly since: Instant;
-  dropped: number;
+/** A message that may have gone although we were not told so: it is repeated as it was, never in another shape. */
+interface Unsure {
+  readonly nudges: readonly Nudge[];
+  readonly text: string;
+  readonly id: string;
+  readonly more: MoreOfMessage;
 }
+/** What is remembered of those; more are forgotten, the oldest first. */
+const mostUnsure = 2_000;
 
-export function createSending(stage: Stage): Sending {
+/** @param ended the relay stops */
+export function createSending(stage: Stage, ended: AbortSignal): Sending {
   const pacing = new Pacing();
-  const gaps = new Map<BareJid, Gap>();
+  const unsure = new Map<string, Unsure>();
+  const gaps = new Gaps(stage, ended, sayWhatWasMissed);
 
   async function sendTo(to: Nudge['to'], nudges: readonly Nudge[]): Promise<void> {
     const until = quietUntil(stage, to, stage.clock.now());
@@ -53,6 +65,37 @@ export function createSending(stage: Stage): Sending {
       if (await stillWanted(nudge, tracked)) wanted.push({ nudge, tracked });
     }
     await tellOfQuiet(to, nudges, wanted);
+    await sendNew(to, await repeated(wanted));
+  }
+
+  /** Those whose fate is not known go again exactly as they went; returns the others. */
+  async function repeated(wanted: readonly Wanted[]): Promise<readonly Wanted[]> {
+    const ids = new Set(wanted.map(({ nudge }) => nudge.id));
+    const done = new Set<string>();
+    for (const { nudge, tracked } of wanted) {
+      const before = unsure.get(nudge.id);
+      if (!before || done.has(nudge.id)) continue;
+      if (!before.nudges.every(({ id }) => ids.has(id))) {
+        // Some of it has been overtaken: what is left is said anew.
+        for (const each of before.nudges) unsure.delete(each.id);
+        continue;
+      }
+      // As they are claimed now: how often they were tried counts for the pause.
+      const now = wanted.filter((each) => before.nudges.some(({ id }) => id === each.nudge.id));
+      for (const each of now) done.add(each.nudge.id);
+      await dispatch(
+        now.map((each) => each.nudge),
+        before.text,
+        before.id,
+        before.more,
+        tracked,
+        true,
+      );
+    }
+    return wanted.filter(({ nudge }) => !done.has(nudge.id));
+  }
+
+  async function sendNew(to: Nudge['to'], wanted: readonly Wanted[]): Promise<void> {
     const [first] = wanted;
     if (!first) return;
     const pace = pacing.ask(addressee(first.nudge), stage.clock.now(), wanted.length);
@@ -78,7 +121,17 @@ export function createSending(stage: Stage): Sending {
     const { to } = nudge;
     const now = stage.clock.now();
     if (!stage.notifier || now >= nudge.staleAt) {
-      if (to.kind === 'person' && !waitedForQuiet(stage, nudge)) missed(to.jid, nudge.dueAt);
+      if (!waitedForQuiet(stage, nudge)) await gaps.dropped(to, nudge, nudge.dueAt);
+      await stage.store.settleNudge(nudge.id, { to: 'stale' }, {});
+      return false;
+    }
+    if (nudge.attempts > 0 && (await hasArrived(nudge))) {
+      const events = sentEvents(nudge, now);
+      await stage.store.settleNudge(nudge.id, { to: 'sent', at: now }, { events });
+      tellAll(stage, events);
+      return false;
+    }
+    if (await isNewsOfNothing(nudge, tracked)) {
       await stage.store.settleNudge(nudge.id, { to: 'stale' }, {});
       return false;
     }
@@ -106,10 +159,36 @@ export function createSending(stage: Stage): Sending {
       );
   }
 
-  function missed(jid: BareJid, since: Instant): void {
-    const gap = gaps.get(jid) ?? { since, dropped: 0 };
-    gap.dropped += 1;
-    gaps.set(jid, { since: Math.min(gap.since, since), dropped: gap.dropped });
+  /** Their client has said so (XEP-0184), although the server's word for it was lost. */
+  async function hasArrived({ id, queueId }: Nudge): Promise<boolean> {
+    return (await stage.store.evidence(queueId)).some(({ reference }) => reference === id);
+  }
+
+  /** That a mail has moved on is no news to somebody who was to be asked about it, and never was. */
+  async function isNewsOfNothing({ kind, to, queueId, seq, id }: Nudge, tracked: Tracked | null): Promise<boolean> {
+    if (kind !== 'notice' || to.kind !== 'person' || !tracked || isProposal(id)) return false;
+    const asked = (await stage.store.nudges(queueId)).filter(
+      (each) => each.seq === seq && each.kind === 'nudge' && each.to.kind === 'person' && each.to.jid === to.jid,
+    );
+    const mayKnow = ({ id: each, state }: Nudge) => state === 'sent' || state === 'pending' || unsure.has(each);
+    if (asked.length === 0 || asked.some(mayKnow)) return false;
+    const evidence = await stage.store.evidence(queueId);
+    if (evidence.some(({ person, grade }) => person === to.person && grade >= grades.promise)) return false;
+    // They were to hear of it while they could not: that is part of the gap.
+    if (asked.some(({ attempts }) => attempts > 0)) {
+      await gaps.dropped(to, { queueId, seq }, Math.min(...asked.map(({ dueAt }) => dueAt)));
+    }
+    return true;
+  }
+
+  function sayWhatWasMissed(to: NotifyTarget, gap: Gap, until: Instant): Promise<void> {
+    if (!stage.notifier) return Promise.resolve();
+    const now = stage.clock.now();
+    const language = to.kind === 'person' ? languageOfPerson(stage, to.jid) : languageOfRoom(stage);
+    const [from, end] = [clockTime(gap.since, now, language), clockTime(until, now, language)];
+    const p = phrasesIn(language);
+    const text = (to.kind === 'person' ? p.summary : p.roomSummary)(from, end, gap.mails.length);
+    return stage.notifier.send(to, text, `gap.${gap.since}.${addresseeOf(to)}`);
   }
 
   async function sendOne(nudge: Nudge, tracked: Tracked | null): Promise<void> {
@@ -163,6 +242,7 @@ export function createSending(stage: Stage): Sending {
     id: string,
     more: MoreOfMessage,
     tracked: Tracked | null,
+    again = false,
   ): Promise<void> {
     const [first] = nudges;
     if (!first || !stage.notifier) return;
@@ -170,11 +250,17 @@ export function createSending(stage: Stage): Sending {
     const greeted = to.kind === 'person' ? `greeted ${to.jid}` : null;
     const isFirst = greeted !== null && (await stage.store.recall(greeted)) === null;
     const language = tracked ? languageOf(stage, tracked.plan.group) : 'en';
-    const hello = isFirst ? greeting(stage.config.hostname, language) : '';
+    const whole = isFirst && !again ? `${greeting(stage.config.hostname, language)}${text}` : text;
     try {
-      await stage.notifier.send(to, `${hello}${text}`, id, more);
+      await stage.notifier.send(to, whole, id, more);
     } catch (error) {
       const cause = describeError(error);
+      await gaps.opened(to);
+      if (mayHaveArrived(error)) for (const { id: each } of nudges) unsure.set(each, { nudges, text: whole, id, more });
+      for (const each of unsure.keys()) {
+        if (unsure.size <= mostUnsure) break;
+        unsure.delete(each);
+      }
       stage.log.info({ queueId: first.queueId, to: addressee(first), cause }, 'nudge not sent; trying again');
       for (const nudge of nudges) {
         const pause = Math.min(2 * minute, 5 * second * 2 ** Math.min(nudge.attempts, 6));
@@ -186,11 +272,13 @@ export function createSending(stage: Stage): Sending {
     const at = stage.clock.now();
     pacing.said(addressee(first), at);
     for (const nudge of nudges) {
+      unsure.delete(nudge.id);
       const events = sentEvents(nudge, at);
       await stage.store.settleNudge(nudge.id, { to: 'sent', at }, { events });
       tellAll(stage, events);
     }
     if (isFirst && greeted !== null) await stage.store.remember(greeted, String(at));
+    await gaps.heard(to);
   }
 
   async function later(nudge: Nudge, dueAt: Instant): Promise<void> {
@@ -198,7 +286,8 @@ export function createSending(stage: Stage): Sending {
       await stage.store.settleNudge(nudge.id, { to: 'pending', dueAt }, {});
       return;
     }
-    if (nudge.to.kind === 'person') missed(nudge.to.jid, nudge.dueAt);
+    unsure.delete(nudge.id);
+    await gaps.dropped(nudge.to, nudge, nudge.dueAt);
     await stage.store.settleNudge(nudge.id, { to: 'stale' }, {});
   }
 
@@ -211,23 +300,20 @@ export function createSending(stage: Stage): Sending {
       });
     },
 
-    async seenAgain(jid) {
-      const gap = gaps.get(jid);
-      if (!gap || !stage.notifier) return;
-      gaps.delete(jid);
-      const now = stage.clock.now();
-      const language = languageOfPerson(stage, jid);
-      const [from, until] = [clockTime(gap.since, now, language), clockTime(now, now, language)];
-      const text = phrasesIn(language).summary(from, until, gap.dropped);
-      try {
-        await stage.notifier.send({ kind: 'person', jid }, text, `gap.${gap.since}.${jid}`);
-      } catch (error) {
-        // Not out of the gap yet.
-        gaps.set(jid, gap);
-        stage.log.debug({ to: jid, cause: describeError(error) }, 'what was missed could not be told');
-      }
+    seenAgain: (jid) => gaps.back({ kind: 'person', jid }),
+
+    async reopened(room) {
+      if ((await stage.store.hastenNudges(stage.clock.now())) > 0) stage.wake();
+      for (const each of room === null ? await gaps.rooms() : [room]) await gaps.back({ kind: 'room', room: each });
     },
   };
+}
+
+/** A room is everybody's: the one language of all groups, else English. */
+function languageOfRoom({ rules }: Stage): Language {
+  const spoken = new Set([...rules.current().groups.values()].map(({ language = 'en' }) => language));
+  const [only = 'en', ...others] = spoken;
+  return others.length === 0 ? only : 'en';
 }
 
 function languageOfPerson({ rules }: Stage, jid: BareJid): Language {
@@ -264,4 +350,4 @@ function factsForPrograms(nudge: Nudge, tracked: Tracked | null): MoreOfMessage 
   return { facts: { id, queueId, revision, step: nudge.step, kind: nudge.kind, group: plan.group, state, owner } };
 }
 
-const addressee = ({ to }: Nudge): string => (to.kind === 'room' ? to.room : to.jid);
+const addressee = ({ to }: Nudge): string => addresseeOf(to);

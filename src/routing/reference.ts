@@ -1,17 +1,15 @@
 // The reference page and the JSON Schema of the rule language, both made from the schema that reads the files. A test
 // compares them with docs/reference/; scripts/rules-reference.ts writes them.
 import { dateMap, matchSchema, presenceMap, presentMap, testSchema, waitingMap } from './match-schema.ts';
+import { absenceSchema, personSchema, scheduleSchema } from './people-schema.ts';
 import {
-  absenceSchema,
   exclusionSchema,
   groupSchema,
   memberSchema,
-  personSchema,
   policySchema,
   proposeSchema,
   routeSchema,
   ruleFileSchema,
-  scheduleSchema,
   stepSchema,
 } from './rule-file.ts';
 import { type Field, type JsonSchema, jsonOf, type Schema } from './schema.ts';

@@ -4,10 +4,10 @@
 
 import { day, hour, second } from '../clock.ts';
 import { matchSchema } from './match-schema.ts';
+import { personSchema, scheduleSchema } from './people-schema.ts';
 import { languages, modes } from './rules.ts';
 import {
   bareJid,
-  bool,
   counted,
   doc,
   duration,
@@ -30,73 +30,11 @@ import {
   text,
 } from './schema.ts';
 import { selection } from './selection-schema.ts';
-import { closedDay, date, opening, target, zone } from './values.ts';
+import { target } from './values.ts';
 
 type ValueOf<S> = S extends Schema<infer T> ? T : never;
 
 const reference = located(name);
-const skills = oneOrMore(name);
-export const absenceSchema = fields('an absence', {
-  from: required(located(date), doc('The first day.', '2026-12-24')),
-  to: required(
-    located(date),
-    doc('The last day; it counts. The day after, they are back without anybody doing anything.', '2027-01-06'),
-  ),
-});
-
-export const personSchema = fields('a person', {
-  mail: required(located(mailbox), doc("The person's mailbox.", 'alice@example.org')),
-  jid: optional(
-    located(orNone(bareJid)),
-    doc(
-      'Where their presence is seen and nudges go; `none`: they have no XMPP account.',
-      'alice@chat.example.org',
-      'the mail address',
-    ),
-  ),
-  operator: optional(bool, doc('May act on any message, not only on those sent to them.', 'true', '`false`')),
-  skills: optional(skills, doc('What they can do, in names of your own.', '[german, billing]', 'none')),
-  capacity: optional(
-    located(integer(1, 10_000)),
-    doc('Units of open mail they may have at once. Open is what is tracked, so it needs a policy.', '8', 'no limit'),
-  ),
-  hours: optional(
-    reference,
-    doc(
-      'The schedule in which they work. Outside of it they get no mail, whatever their presence says.',
-      'office',
-      'always',
-    ),
-  ),
-  quiet: optional(
-    reference,
-    doc(
-      'The schedule in which they are not to be disturbed: what would be said to them waits for its end. Mail comes all the same.',
-      'nights',
-      'never',
-    ),
-  ),
-  zone: optional(zone, doc('For schedules without a zone, and for absences.', 'Europe/Berlin', 'UTC')),
-  absent: optional(
-    oneOrMore(absenceSchema),
-    doc('Days on which they get no mail.', '{ from: 2026-12-24, to: 2027-01-06 }', 'none'),
-  ),
-});
-
-export const scheduleSchema = fields('a schedule', {
-  zone: optional(
-    zone,
-    doc('Where the clock hangs.', 'Europe/Berlin', 'the zone of the person; a test on time needs one'),
-  ),
-  open: required(
-    oneOrMore(located(opening)),
-    doc('When it is open, see below.', "{ days: mon-fri, from: '09:00', to: '17:00' }"),
-  ),
-  closed: optional(
-    oneOrMore(closedDay),
-    doc('Days on which it is not: one day, or one of each year.', "[2026-05-25, '12-25']", 'none'),
-  ),
-});
 
 const memberMap = fields('a member', {
   person: required(reference, doc('Who.', 'bob')),

@@ -28,7 +28,11 @@ export interface Person {
   readonly capacity?: number;
   /** When they work; absent: whenever they are there. */
   readonly hours?: Schedule;
-  readonly absent?: readonly Period[];
+  readonly absent?: readonly Absence[];
+  /** When they count as there although nothing is heard of them; absent: never. */
+  readonly duty?: Schedule;
+  /** Where their clock hangs, when the rules say so. */
+  readonly zone?: string;
   /** When they are told nothing; their mail comes all the same. */
   readonly quiet?: Schedule;
   readonly place: Place;
@@ -39,6 +43,12 @@ export interface Period {
   readonly from: string;
   readonly to: string;
   readonly zone: string;
+}
+
+/** Days on which somebody gets no mail. */
+export interface Absence extends Period {
+  /** Who takes their place meanwhile. */
+  readonly substitute?: PersonName;
 }
 
 /** Minutes since midnight; a window whose `to` is not after `from` ends on the next day. */
@@ -80,6 +90,8 @@ export interface Selection {
   readonly otherwise?: Ranking;
   /** Presence heard of longer ago than this counts as unknown. */
   readonly maxAge?: Duration;
+  /** Presence heard of longer ago is asked about before mail goes there. */
+  readonly askAfter?: Duration;
   /** Whoever has not touched their devices for longer is not eligible (XEP-0319). */
   readonly maxIdle?: Duration;
   readonly unknown?: Unknown;

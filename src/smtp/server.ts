@@ -227,6 +227,8 @@ class Listener extends SMTPServer {
       closeTimeout: limits.drain,
       // smtp-server brings a certificate whose key everyone can read: ours, or none, is shown by session.ts.
       hideSTARTTLS: true,
+      // Given to net.createServer: who closes their side still hears our replies (connection.ts).
+      ...{ allowHalfOpen: true },
     });
     this.#idle = limits.idle;
     this.#tls = options.tls;

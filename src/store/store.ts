@@ -17,9 +17,12 @@ import type { StoryEvent } from '../tracking/event.ts';
 import type { Evidence } from '../tracking/evidence.ts';
 import type { Tracked, TrackState } from '../tracking/tracked.ts';
 import type { Fault, NewFault } from './fault.ts';
+import type { LookBack } from './look-back.ts';
+import type { QueueFilter, QueueRow } from './queue.ts';
 import type { Recorded } from './recorded.ts';
 
 export type { Fault, NewFault } from './fault.ts';
+export type { QueueFilter, QueueRow } from './queue.ts';
 export type { Recorded } from './recorded.ts';
 export { ShortIdTaken } from './short-id-taken.ts';
 
@@ -207,7 +210,7 @@ export interface History {
   })[];
 }
 
-export interface Store {
+export interface Store extends LookBack {
   // Accept
   /** @throws ShortIdTaken */
   accept(acceptance: Acceptance): Promise<void>;
@@ -257,6 +260,8 @@ export interface Store {
   advance(tracked: Tracked, also: Consequences): Promise<Written>;
   /** Evidence and events that change no state. */
   record(also: Consequences): Promise<Written>;
+  /** What waits to be said and is not being said right now becomes due at `at`, unless it is due before; how many. */
+  hastenNudges(at: Instant): Promise<number>;
   settleNudge(
     id: string,
     outcome: { to: 'sent'; at: Instant } | { to: 'pending'; dueAt: Instant } | { to: 'stale' },
@@ -362,21 +367,6 @@ export interface Store {
   close(): Promise<void>;
 }
 
-export interface QueueFilter {
-  readonly states?: readonly DeliveryState[];
-  readonly limit: number;
-  /** Part of the recipient or of the chosen mailbox, and of the reverse-path; case does not matter. */
-  readonly to?: string;
-  readonly from?: string;
-  /** Name of the next hop of the last attempt. */
-  readonly hop?: string;
-  readonly group?: GroupName;
-  /** Accepted before this. */
-  readonly acceptedBefore?: Instant;
-  /** Only what an operator keeps on hold. */
-  readonly onHold?: boolean;
-}
-
 /** A delivery that stands in for those it replaces; `seq` is given by the store. */
 export interface Replacement {
   readonly delivery: Omit<NewDelivery, 'seq' | 'firstAttemptAt'>;
@@ -398,10 +388,4 @@ export interface Intervened {
   readonly done: readonly number[];
   /** Left alone because they are being attempted. */
   readonly busy: readonly number[];
-}
-
-export interface QueueRow extends Delivery {
-  readonly acceptedAt: Instant;
-  readonly reversePath: string;
-  readonly size: number;
 }

@@ -5,7 +5,6 @@
 // With every session that is not a resumed one all knowledge begins anew, in this order: the cache is flushed, the
 // roster is read, our presence is sent (which makes the server send everybody's), the rooms are entered; and after a
 // while silence means offline.
-import { randomUUID } from 'node:crypto';
 import type { Clock, Duration, Instant } from '../clock.ts';
 import { minute, second } from '../clock.ts';
 import type { XmppConfig } from '../config.ts';
@@ -25,11 +24,11 @@ import { Federation } from './federation.ts';
 import { Iq } from './iq.ts';
 import { Link } from './link.ts';
 import { Listeners } from './listeners.ts';
-import type { Receipt } from './messages.ts';
-import { Messages } from './messages.ts';
+import { Messages, type Receipt } from './messages.ts';
+import { Openings } from './openings.ts';
 import type { Xmpp, XmppOptions } from './options.ts';
 import { Outbox, SendError } from './outbox.ts';
-import { ownPresence } from './own-presence.ts';
+import { ownPresence, pingTo, sayGoodbye } from './own-presence.ts';
 import { readPresence } from './presence-stanza.ts';
 import { Probes } from './probes.ts';
 import { Rooms } from './rooms.ts';
@@ -37,7 +36,7 @@ import { Roster } from './roster.ts';
 import type { Session } from './session.ts';
 import { Settling } from './settling.ts';
 import type { Element } from './stanza.ts';
-import { normaliseAddress, ns, xml } from './stanza.ts';
+import { normaliseAddress, xml } from './stanza.ts';
 import { domainOf } from './stream.ts';
 import { Telling } from './telling.ts';
 import { publishCard } from './vcard.ts';
@@ -74,6 +73,7 @@ class XmppAdapter implements Xmpp {
   #status = 'Pointsman';
   readonly #incoming: Listeners<[IncomingMessage]>;
   readonly #receipts: Listeners<[Receipt]>;
+  readonly #openings: Openings;
   readonly #occupants: Listeners<[BareJid, Presence | null]>;
   #fullJid: string;
   #present = false;
@@ -140,7 +140,9 @@ class XmppAdapter implements Xmpp {
       },
     });
     this.#dutyRooms = new DutyRooms(clock, (jid, presence) => this.#occupants.tell(jid, presence));
-    this.#rooms = new Rooms({ clock, iq: this.#iq, send, nick: config.nick, log, events: this.#dutyRooms });
+    this.#openings = new Openings(log);
+    const events = this.#openings.and(this.#dutyRooms);
+    this.#rooms = new Rooms({ clock, iq: this.#iq, send, nick: config.nick, log, events });
     this.#probes = new Probes({ clock, iq: this.#iq, send, log });
     this.#federation = new Federation({
       clock,
@@ -182,10 +184,7 @@ class XmppAdapter implements Xmpp {
     this.#session += 1;
     this.#rooms.stop();
     if (this.#link.status().state === 'up') {
-      // Not through the pacing: whoever stops does not wait for what others still have to send.
-      this.#link.send(xml('presence', { type: 'unavailable' })).catch((error: Error) => {
-        this.#log.debug({ err: error }, 'the goodbye was not sent');
-      });
+      sayGoodbye(this.#link, this.#log);
     }
     await this.#link.stop();
     this.#iq.fail();
@@ -213,7 +212,7 @@ class XmppAdapter implements Xmpp {
     this.#probes.keepOnly(wanted);
     this.#roster.watch(wanted);
     if (!this.#present) return;
-    // Whoever was in the roster already has told us before anybody listened: silence would now be taken for absence.
+    // Whoever was in the roster told us before anybody listened: silence would now be taken for absence.
     for (const jid of added) this.#probes.probe(jid);
     this.#settleLater();
   }
@@ -236,13 +235,13 @@ class XmppAdapter implements Xmpp {
   }
 
   async setSubject(room: BareJid, text: string): Promise<void> {
-    if (!this.#rooms.isIn(room)) throw new SendError('not-in-room', `not in the room ${room} now`);
+    if (!this.#rooms.isIn(room)) throw new SendError('not-in-room', `not in the room ${room} now`, true);
     await this.#outbox.send(xml('message', { to: room, type: 'groupchat' }, xml('subject', {}, text)));
   }
 
   async send(...[target, text, id, more]: Parameters<Notifier['send']>): Promise<void> {
     if (target.kind === 'room' && this.#link.status().state === 'up' && !this.#rooms.isIn(target.room)) {
-      throw new SendError('not-in-room', `not in the room ${target.room} now`);
+      throw new SendError('not-in-room', `not in the room ${target.room} now`, true);
     }
     await this.#outbox.send(this.#messages.compose(target, text, id, more), id);
   }
@@ -277,6 +276,10 @@ class XmppAdapter implements Xmpp {
     this.#incoming.add(listener);
   }
 
+  onOpen(listener: (room: BareJid | null) => void): void {
+    this.#openings.add(listener);
+  }
+
   onReceipt(listener: (receipt: Receipt) => void): void {
     this.#receipts.add(listener);
   }
@@ -289,6 +292,7 @@ class XmppAdapter implements Xmpp {
       this.#dutyRooms.unmute();
       this.#rooms.sessionUp(true);
       // The session may have been cut before it was set up.
+      if (this.#present) this.#openings.tell(null);
       if (this.#present) return;
     } else {
       this.#present = false;
@@ -316,6 +320,7 @@ class XmppAdapter implements Xmpp {
       this.#log.warn({ err: error }, 'our presence could not be sent');
     });
     if (session !== this.#session) return;
+    this.#openings.tell(null);
     this.#settleLater();
     this.#rooms.sessionUp(false);
     await publishCard(this.#iq, this.#log);
@@ -362,13 +367,9 @@ class XmppAdapter implements Xmpp {
   /** Past the pacing and the window: what waits there must not make a healthy link look dead. */
   #askAlive(): void {
     this.#link.requestAck();
-    // RFC 6120 §8.4: a server must answer even what it does not know, so this also works without XEP-0198.
-    const ping = xml(
-      'iq',
-      { type: 'get', id: randomUUID(), to: domainOf(this.#config) },
-      xml('ping', { xmlns: ns.ping }),
-    );
-    this.#link.send(ping).catch((error: Error) => this.#log.debug({ err: error }, 'a ping was not sent'));
+    this.#link.send(pingTo(domainOf(this.#config))).catch((error: Error) => {
+      this.#log.debug({ err: error }, 'a ping was not sent');
+    });
   }
 
   #settleLater(): void {

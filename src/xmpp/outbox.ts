@@ -17,11 +17,14 @@ export type SendFailure = 'link-down' | 'timeout' | 'full' | 'lost' | 'too-large
 
 export class SendError extends Error {
   readonly reason: SendFailure;
+  /** Nothing of it was written. */
+  readonly unsent: boolean;
 
-  constructor(reason: SendFailure, text: string) {
+  constructor(reason: SendFailure, text: string, unsent = false) {
     super(text);
     this.name = 'SendError';
     this.reason = reason;
+    this.unsent = unsent;
   }
 }
 
@@ -44,15 +47,24 @@ export const outboxLimits: OutboxLimits = {
   losses: 3,
 };
 
+/** Somebody who wants to know what has become of a stanza. */
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (error: SendError) => void;
+}
+
 interface Item {
   readonly stanza: Element;
   readonly octets: number;
-  /** Of losses; null: those are not counted. */
+  /** Of losses and repetitions; null: neither is known. */
   readonly key: string | null;
-  readonly resolve: () => void;
-  readonly reject: (error: SendError) => void;
-  readonly settled: AbortSignal;
+  readonly text: string;
+  /** None: everybody has given up, and it is still on its way. */
+  readonly waiters: Set<Waiter>;
 }
+
+/** Of what was taken late and not asked about again. */
+const mostLate = 1_000;
 
 interface Wire {
   send(stanza: Element): Promise<void>;
@@ -68,6 +80,8 @@ export class Outbox {
   #waiting: Item[] = [];
   readonly #inFlight = new Map<Element, Item>();
   readonly #losses = new Map<string, { count: number; at: Instant }>();
+  /** Key → text of what was acknowledged when nobody waited for it any more. */
+  readonly #late = new Map<string, string>();
   #ready: { readonly acks: boolean } | null = null;
   #pumping = false;
   /** The instant at which all that was written so far has left at `rate`; at most a burst ahead of now. */
@@ -111,10 +125,10 @@ export class Outbox {
   /** No session will follow. */
   stop(): void {
     this.#ready = null;
-    for (const item of this.#waiting.splice(0)) item.reject(new SendError('link-down', 'the XMPP link was stopped'));
-    for (const item of [...this.#inFlight.values()]) {
-      item.reject(new SendError('link-down', 'the XMPP link was stopped'));
-    }
+    for (const item of this.#waiting.splice(0))
+      this.#reject(item, new SendError('link-down', 'the XMPP link was stopped', true));
+    for (const item of [...this.#inFlight.values()])
+      this.#reject(item, new SendError('link-down', 'the XMPP link was stopped'));
     this.#inFlight.clear();
   }
 
@@ -122,24 +136,45 @@ export class Outbox {
     const item = this.#inFlight.get(stanza);
     if (!item) return;
     this.#inFlight.delete(stanza);
-    if (item.key !== null) this.#losses.delete(item.key);
-    item.resolve();
+    if (item.key !== null) {
+      this.#losses.delete(item.key);
+      if (item.waiters.size === 0) this.#takenLate(item.key, item.text);
+    }
+    this.#resolve(item);
     this.#wake();
   }
 
-  /** `key`: the same for every repetition of the same stanza. */
+  /**
+   * `key`: the same for every repetition of the same stanza. A repetition of what this session has under way is not
+   * written again: it waits for the same acknowledgement.
+   */
   send(stanza: Element, key: string | null = null): Promise<void> {
     makeLegal(stanza);
-    const octets = Buffer.byteLength(stanza.toString());
+    const text = stanza.toString();
+    const octets = Buffer.byteLength(text);
     const refusal = this.#refuse(octets, key);
     if (refusal) return Promise.reject(refusal);
+    if (key !== null && this.#late.get(key) === text) {
+      this.#late.delete(key);
+      return Promise.resolve();
+    }
+    const known = key === null ? undefined : this.#underWay(key, text);
+    const item = known ?? { stanza, octets, key, text, waiters: new Set() };
+    const sent = this.#waitFor(item);
+    if (!known) this.#waiting.push(item);
+    this.#pump();
+    return sent;
+  }
+
+  #underWay(key: string, text: string): Item | undefined {
+    const same = (item: Item) => item.key === key && item.text === text;
+    return [...this.#inFlight.values()].find(same) ?? this.#waiting.find(same);
+  }
+
+  #waitFor(item: Item): Promise<void> {
     const settled = new AbortController();
     return new Promise<void>((resolve, reject) => {
-      const item: Item = {
-        stanza,
-        octets,
-        key,
-        settled: settled.signal,
+      const waiter: Waiter = {
         resolve: () => {
           settled.abort();
           resolve();
@@ -149,35 +184,54 @@ export class Outbox {
           reject(error);
         },
       };
-      this.#waiting.push(item);
+      item.waiters.add(waiter);
       this.#clock.sleepUntil(this.#clock.now() + this.#limits.sendWithin, settled.signal).then(() => {
-        if (!settled.signal.aborted) this.#giveUp(item);
+        if (!settled.signal.aborted) this.#giveUp(item, waiter);
       });
-      this.#pump();
     });
   }
 
+  /** The caller gave up before the server said so: the repetition that will come is to know. */
+  #takenLate(key: string, text: string): void {
+    this.#late.set(key, text);
+    const [oldest] = this.#late.keys();
+    if (this.#late.size > mostLate && oldest !== undefined) this.#late.delete(oldest);
+  }
+
+  #resolve(item: Item): void {
+    for (const waiter of item.waiters) waiter.resolve();
+    item.waiters.clear();
+  }
+
+  #reject(item: Item, error: SendError): void {
+    for (const waiter of item.waiters) waiter.reject(error);
+    item.waiters.clear();
+  }
+
   #refuse(octets: number, key: string | null): SendError | null {
-    if (!this.#ready) return new SendError('link-down', 'the XMPP link is not up');
+    if (!this.#ready) return new SendError('link-down', 'the XMPP link is not up', true);
     if (octets > this.#limits.stanza) {
-      return new SendError('too-large', `a stanza of ${octets} octets; at most ${this.#limits.stanza} are sent`);
+      return new SendError('too-large', `a stanza of ${octets} octets; at most ${this.#limits.stanza} are sent`, true);
     }
     if (this.#waiting.length >= this.#limits.waiting) {
-      return new SendError('full', `${this.#waiting.length} stanzas wait already`);
+      return new SendError('full', `${this.#waiting.length} stanzas wait already`, true);
     }
     const lost = key === null ? undefined : this.#losses.get(key);
     if (lost && lost.count >= this.#limits.losses && this.#clock.now() - lost.at < 60 * minute) {
-      return new SendError('refused', `the session was lost ${lost.count} times while this was in flight`);
+      return new SendError('refused', `the session was lost ${lost.count} times while this was in flight`, true);
     }
     return null;
   }
 
-  #giveUp(item: Item): void {
-    const index = this.#waiting.indexOf(item);
+  #giveUp(item: Item, waiter: Waiter): void {
+    item.waiters.delete(waiter);
+    const index = item.waiters.size > 0 ? -1 : this.#waiting.indexOf(item);
     if (index >= 0) this.#waiting.splice(index, 1);
-    this.#inFlight.delete(item.stanza);
-    const what = index >= 0 ? 'was not sent' : 'was not acknowledged';
-    item.reject(new SendError('timeout', `${what} within ${this.#limits.sendWithin / second} s`));
+    const waits = index >= 0 || this.#waiting.includes(item);
+    // What was written with a key stays known: a repetition must not put it on the wire again.
+    if (item.key === null && item.waiters.size === 0) this.#inFlight.delete(item.stanza);
+    const what = waits ? 'was not sent' : 'was not acknowledged';
+    waiter.reject(new SendError('timeout', `${what} within ${this.#limits.sendWithin / second} s`, waits));
     this.#wake();
   }
 
@@ -191,7 +245,7 @@ export class Outbox {
         if (count >= this.#limits.losses)
           this.#log.error({ id: item.key, count }, 'a stanza that keeps losing the session');
       }
-      item.reject(new SendError('lost', why));
+      this.#reject(item, new SendError('lost', why));
     }
     this.#inFlight.clear();
   }
@@ -226,11 +280,11 @@ export class Outbox {
     if (acks) this.#inFlight.set(item.stanza, item);
     this.#wire.send(item.stanza).then(
       () => {
-        if (!acks) item.resolve();
+        if (!acks) this.#resolve(item);
       },
       (error: Error) => {
         // Inside a session that can be resumed it may still go; then the acknowledgement or the time limit decides.
-        if (!acks) item.reject(new SendError('link-down', error.message));
+        if (!acks) this.#reject(item, new SendError('link-down', error.message));
       },
     );
     // Asked for once for all that goes in one turn, and before the window is full.

@@ -687,6 +687,16 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
         expect(await store.nextDueAt(['nudge'])).toBeNull();
       });
 
+      it('brings near what waits for its next try, and not what is being said right now', async () => {
+        await store.record({ nudges: [make.nudge('n1', a), make.nudge('n2', a)] });
+        await claim(['nudge']);
+        await store.settleNudge('n1', { to: 'pending', dueAt: t0 + hour }, {});
+        expect(await store.hastenNudges(t0 + 1)).toBe(1);
+        expect(await store.hastenNudges(t0 + 1)).toBe(0);
+        // It keeps when it was meant to go: that tells what it waited for.
+        expect(await claim(['nudge'], t0 + 1)).toMatchObject([{ nudge: { id: 'n1', dueAt: t0 + hour } }]);
+      });
+
       it('withdraws what is pending of kind nudge, before new ones are added', async () => {
         await store.record({
           nudges: [make.nudge('sent', a), make.nudge('pending', a), make.nudge('notice', a, { kind: 'notice' })],

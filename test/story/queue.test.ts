@@ -4,7 +4,6 @@ import { day, hour, minute } from '../../src/clock.ts';
 import { nullReversePath } from '../../src/mail/path.ts';
 import type { QueueId } from '../../src/mail/queue-id.ts';
 import { createOperations } from '../../src/operate.ts';
-import type { Operations } from '../../src/operations.ts';
 import { Story } from '../support/story.ts';
 import { rules } from './rules.ts';
 
@@ -13,7 +12,7 @@ const gone = { kind: 'permanent', reply: { code: 550, enhanced: '5.1.1', text: '
 const ok = { kind: 'accepted', reply: { code: 250, text: 'ok' } } as const;
 
 let story: Story;
-let operations: Operations;
+let operations: ReturnType<typeof createOperations>;
 beforeEach(async () => {
   story = await Story.begin(rules);
   operations = createOperations({

@@ -97,3 +97,19 @@ it('snoozed, it moves on only after that', async () => {
   const events = await story.store.events(snoozed.queueId);
   expect(events).toContainEqual(expect.objectContaining({ event: 'operated', action: 'snooze', by: 'console:ann' }));
 });
+
+it('passed to somebody by instant message is the same deed: it counts as their last message', async () => {
+  await story.mail('support@example.org');
+  await story.ships('alice@example.org');
+  await story.hears('alice', /Mail for/);
+  await story.clock.advance(5 * minute);
+  await story.says('alice', 'pass to bob');
+  await story.hears('alice', /goes to bob now/);
+  expect(await only()).toMatchObject({ owner: 'bob', tried: { alice: 'has passed it to bob' } });
+  expect(story.relay.load('bob')).toEqual({ open: 1, lastAssignedAt: story.clock.now() });
+  expect(story.relay.load('alice').open).toBe(0);
+  // Their own word: nobody tells them again.
+  await story.ships('bob@example.org');
+  await story.quiet();
+  expect(story.said.filter(({ to, text }) => to === 'alice@example.org' && /moved on/.test(text))).toEqual([]);
+});

@@ -94,6 +94,16 @@ export class Child implements AsyncDisposable {
   }
 }
 
+/**
+ * Ends a daemon when the test's process dies, where the leash does not hold: it slips from whoever changes user
+ * (prctl(2), PR_SET_PDEATHSIG). The end of standard input says that the test is gone. Answers what ends the watch.
+ */
+export function endWithTest(pid: number): () => void {
+  const script = 'read -r _; kill -TERM "$0"';
+  const guard = spawn('sh', ['-c', script, String(pid)], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+  return () => void guard.kill('SIGKILL');
+}
+
 /** Runs a command to its end; its output, or an error that shows it. */
 export async function run(command: readonly [string, ...string[]], { user }: { user?: string } = {}): Promise<string> {
   const become = user === undefined ? [] : ['--reuid', user, '--regid', user, '--clear-groups'];

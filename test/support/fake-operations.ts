@@ -4,9 +4,11 @@ import type { MailFacts } from '../../src/mail/facts.ts';
 import { expectMailbox } from '../../src/mail/path.ts';
 import type { QueueId } from '../../src/mail/queue-id.ts';
 import type { Operations, Status, Story } from '../../src/operations.ts';
+import type { FaultView, Oversight } from '../../src/oversight.ts';
 import { expectBareJid } from '../../src/presence/jid.ts';
 import type { GroupPlan } from '../../src/routing/plan.ts';
 import type { Decision, Delivery, QueueRow } from '../../src/store/store.ts';
+import type { Percentiles } from '../../src/tracking/report.ts';
 import type { Tracked } from '../../src/tracking/tracked.ts';
 
 export const sampleNow = Date.UTC(2026, 2, 1, 10, 42, 0);
@@ -197,6 +199,103 @@ export const sampleStatus: Status = {
   },
 };
 
+export const sampleFault: FaultView = {
+  number: 3,
+  kind: 'next-hop-down',
+  subject: 'inside',
+  severity: 'error',
+  text: 'Next hop inside does not answer',
+  openedAt: accepted,
+  lastAt: sampleNow - 60_000,
+  count: 4,
+  owner: null,
+  ownedSince: null,
+  clearedAt: null,
+  clearedBy: null,
+  revision: 1,
+  announced: 1,
+  meaning: 'Three attempts in a row were deferred.',
+  todo: 'See to that mail server.',
+  clears: 'when it accepts a mail',
+  byHand: false,
+};
+
+const nothingDone: Percentiles = { count: 0, values: [] };
+
+function fakeOversight(): Oversight {
+  return {
+    faults: async () => [sampleFault],
+    actOnFault: async (_number, action, by) => ({ ...sampleFault, owner: action === 'claim' ? by : null }),
+    audited: async () => [
+      {
+        number: 7,
+        at: sampleNow - 5_000,
+        by: 'console:ann',
+        action: 'hold',
+        subject: sampleId,
+        wish: {},
+        before: { state: 'queued' },
+        after: { done: '0' },
+        outcome: 'done',
+      },
+    ],
+    note: async () => undefined,
+    lately: async () => ({
+      events: sampleStory.events.map((event, index) => ({ ...event, number: index + 1 })),
+      next: null,
+    }),
+    report: async ({ since, until }) => ({
+      since,
+      until,
+      mails: 4,
+      watched: 2,
+      escalated: 1,
+      expired: 0,
+      toRead: nothingDone,
+      toTaken: { count: 2, values: [{ percent: 50, time: 60_000 }] },
+      groups: [{ group: 'support', mails: 4, watched: 2, escalated: 1, taken: 2, medianToTaken: 60_000 }],
+      people: [
+        { person: 'alice', given: 4, taken: 2, medianToTaken: 60_000, hours: Array.from({ length: 24 }, () => 0) },
+      ],
+    }),
+    presenceDays: async (names, since, until) =>
+      names.map((name) => ({ name, spans: [{ from: since, to: until, state: 'available' }] })),
+    ruleFiles: () => ({
+      version: 'abc123def456',
+      rejected: false,
+      problems: [],
+      files: [{ name: 'rules/10-people.yaml', text: 'people:\n  alice: { mail: alice@example.org }\n' }],
+    }),
+    tryOut: async () => ({
+      version: 'abc123def456',
+      problems: [],
+      story: [{ at: sampleNow, recipient: 'support@example.org', text: '0s to alice', reasons: ['first in order'] }],
+    }),
+    replayDays: async ({ since, until }) => ({
+      version: 'abc123def456',
+      problems: [],
+      since,
+      until,
+      mails: 1,
+      recipients: 1,
+      moved: 1,
+      differences: [
+        {
+          queueId: sampleId,
+          receivedAt: accepted,
+          recipient: 'support@example.org',
+          subject: hostileSubject,
+          before: { where: 'to alice', at: accepted, why: 'first in order' },
+          after: { where: 'to bob', at: accepted, why: 'first in order' },
+        },
+      ],
+      loads: [{ person: 'alice', before: { given: 1, peak: 1 }, after: null }],
+      withoutAttachments: 0,
+      took: 12,
+    }),
+  };
+}
+
 export interface FakeOperations extends Operations {
   readonly calls: readonly (readonly [verb: string, ...args: unknown[]])[];
 }
@@ -260,6 +359,7 @@ export function fakeOperations(over: Partial<Operations> = {}): FakeOperations {
     presenceHistory: async () => [],
     rotateMarkKey: async () => ({ key: 'k2' }),
     reload: async () => ({ version: 'abc123def456', problems: [] }),
+    ...fakeOversight(),
   };
   const recorded = Object.entries({ ...base, ...over }).map(([verb, run]) => [
     verb,

@@ -1,11 +1,10 @@
 // Postfix instances of the test's own, from the installed package: own queue, data and configuration in a temp folder,
 // loopback ports, the system's instance left alone. The parts an admin copies come from docs/operate/postfix.md, so
 // what the page says is what runs here.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Child, run } from './child.ts';
+import { Child, endWithTest, run } from './child.ts';
+import { documentedIn } from './documented.ts';
 import { untilListening } from './free-port.ts';
 import { Maildir } from './maildir.ts';
 import { type TempFolder, tempFolder } from './temp-folder.ts';
@@ -33,7 +32,7 @@ export class Postfix implements AsyncDisposable {
   readonly #folder: TempFolder;
   readonly #maildirs = new Map<string, Maildir>();
   #master: Child | undefined;
-  #guard: ChildProcess | undefined;
+  #unguard: (() => void) | undefined;
 
   private constructor(options: PostfixOptions, folder: TempFolder) {
     this.#options = options;
@@ -84,7 +83,7 @@ export class Postfix implements AsyncDisposable {
     const config = join(this.#folder.path, 'config');
     const master = new Child(`postfix ${this.#options.name}`, ['/usr/lib/postfix/sbin/master', '-c', config, '-s']);
     this.#master = master;
-    this.#guard = guardOf(master.pid);
+    this.#unguard = endWithTest(master.pid);
     try {
       await untilListening(this.port, { within: 20_000, signal: master.gone, greeting: true });
     } catch (error) {
@@ -93,7 +92,7 @@ export class Postfix implements AsyncDisposable {
   }
 
   async stop(): Promise<void> {
-    this.#guard?.kill('SIGKILL');
+    this.#unguard?.();
     await this.#master?.stop();
     this.#master = undefined;
   }
@@ -129,21 +128,9 @@ export class Postfix implements AsyncDisposable {
   }
 }
 
-/**
- * Ends master when the test's process dies: master changes its user for a moment, which slips the leash that Child puts
- * on everybody else (prctl(2), PR_SET_PDEATHSIG). The end of standard input says that the test is gone.
- */
-function guardOf(master: number): ChildProcess {
-  const script = 'read -r _; kill -TERM "$0"';
-  return spawn('sh', ['-c', script, String(master)], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
-}
-
 /** The block of docs/operate/postfix.md marked `<!-- live: NAME -->`, with the test's ports for those of the page. */
 export function documented(name: string, ports: Readonly<Record<number, number>>, pageName = 'postfix'): string {
-  const page = readFileSync(new URL(`../../docs/operate/${pageName}.md`, import.meta.url), 'utf8');
-  const [, block] = new RegExp(`<!-- live: ${name} -->\\n\`\`\`\\n(.*?)\\n\`\`\``, 's').exec(page) ?? [];
-  if (block === undefined) throw new Error(`docs/operate/${pageName}.md has no block "${name}"`);
-  return `${block.replace(/\b\d{5}\b/g, (port) => String(ports[Number(port)] ?? port)).replaceAll('/etc/postfix', '$config')}\n`;
+  return documentedIn(pageName, name, ports).replaceAll('/etc/postfix', '$config');
 }
 
 // No DNS, no TLS, loopback only, and as few processes as will do.

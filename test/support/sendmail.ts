@@ -1,13 +1,13 @@
 // A Sendmail of the test's own. Debian's package conflicts with Postfix, so it is downloaded and unpacked, not installed:
 // its binary runs from where it lies, with a configuration, a queue and a port of its own.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Child, run } from './child.ts';
+import { Child } from './child.ts';
+import { documentedIn } from './documented.ts';
 import { untilListening } from './free-port.ts';
 import { type TempFolder, tempFolder } from './temp-folder.ts';
+import { libraryPath, unpacked } from './unpacked.ts';
 
 const packages = [
   'sendmail-bin',
@@ -19,27 +19,9 @@ const packages = [
   'libwrap0',
   'libdb5.3',
 ];
-const cache = join(tmpdir(), 'pointsman-sendmail-8');
 
 /** Its root folder; undefined, saying why, where it cannot be had. */
-export async function sendmailRoot(): Promise<string | undefined> {
-  const root = join(cache, 'root');
-  if (existsSync(join(root, 'usr/libexec/sendmail/sendmail')) && existsSync(join(cache, 'whole'))) return root;
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
-    process.stderr.write('SKIPPED suite with Sendmail: its packages can only be downloaded by root on Debian\n');
-    return undefined;
-  }
-  await mkdir(root, { recursive: true });
-  const { status, stderr } = spawnSync('apt-get', ['download', ...packages], { cwd: cache, encoding: 'utf8' });
-  if (status !== 0) {
-    process.stderr.write(`SKIPPED suite with Sendmail: ${stderr}\n`);
-    return undefined;
-  }
-  for (const file of await readdir(cache))
-    if (file.endsWith('.deb')) await run(['dpkg-deb', '-x', join(cache, file), root]);
-  await writeFile(join(cache, 'whole'), '');
-  return root;
-}
+export const sendmailRoot = (): Promise<string | undefined> => unpacked('sendmail-8', packages);
 
 export class Sendmail implements AsyncDisposable {
   readonly port: number;
@@ -67,8 +49,7 @@ export class Sendmail implements AsyncDisposable {
     await writeFile(at('aliases'), options.aliases ?? '');
     await writeFile(at('switch'), 'hosts files\naliases files\n');
     await writeFile(at('sendmail.mc'), configuration(folder.path, options));
-    const library = `${join(root, 'usr/lib/x86_64-linux-gnu')}:${join(root, 'lib/x86_64-linux-gnu')}`;
-    const env = { LD_LIBRARY_PATH: library };
+    const env = { LD_LIBRARY_PATH: libraryPath(root) };
     const made = spawnSync(
       join(root, 'usr/bin/m4'),
       [
@@ -133,9 +114,5 @@ MAILER(\`smtp')dnl
 `;
 
 /** The block of docs/operate/sendmail-milter.md, with the test's port. */
-export function documentedFilter(milterPort: number): string {
-  const page = readFileSync(new URL('../../docs/operate/sendmail-milter.md', import.meta.url), 'utf8');
-  const [, block] = /<!-- live: sendmail.mc -->\n```\n(.*?)\n```/s.exec(page) ?? [];
-  if (block === undefined) throw new Error('sendmail-milter.md has no block');
-  return `${block.replace('10027', String(milterPort))}\n`;
-}
+export const documentedFilter = (milterPort: number): string =>
+  documentedIn('sendmail-milter', 'sendmail.mc', { 10027: milterPort });

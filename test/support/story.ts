@@ -8,6 +8,7 @@ import { day, hour, type Instant, minute } from '../../src/clock.ts';
 import type { Config } from '../../src/config.ts';
 import { noFaults } from '../../src/fault-point.ts';
 import type { Client } from '../../src/intake.ts';
+import { turnByTurn } from '../../src/leisure.ts';
 import type { Fields, Log } from '../../src/log.ts';
 import { headOf } from '../../src/mail/content.ts';
 import type { Envelope, ForwardPath } from '../../src/mail/envelope.ts';
@@ -77,12 +78,19 @@ export class Story {
   static limits: Partial<Config['limits']> = {};
   static queue: Partial<Config['queue']> = {};
   link: LinkStatus = { state: 'up', since: 0 };
+  /** What their clients answer when they are asked whether anybody is there; who is not named cannot be asked. */
+  readonly there = new Map<string, boolean>();
+  readonly asked: string[] = [];
   /** While set, instant messages fail. */
   mute = false;
+  /** While set, they go, and word of it is lost. */
+  wordLost = false;
   readonly ours = ourAddresses(Buffer.alloc(32, 1), 'track.example.org');
   readonly #presence = new Map<BareJid, Presence>();
   readonly #changes: ((change: PresenceChange) => void)[] = [];
   readonly #hearers: ((message: IncomingMessage) => void)[] = [];
+  readonly #receipts: Parameters<Notifier['onReceipt']>[0][] = [];
+  readonly #openings: ((room: BareJid | null) => void)[] = [];
   readonly #waiting: { fits: () => unknown; done: (value: unknown) => void }[] = [];
   #random = 1;
   #markKey: string | undefined;
@@ -110,6 +118,8 @@ export class Story {
     await this.store.releaseLeases();
     this.#changes.length = 0;
     this.#hearers.length = 0;
+    this.#receipts.length = 0;
+    this.#openings.length = 0;
     this.relay = await createRelay({
       config: {
         hostname: 'mx.example.org',
@@ -131,6 +141,7 @@ export class Story {
         limits: { messages: 60_000, recipients: null, most: 100_000, leastFree: 1_000, ...Story.limits },
       },
       clock: this.clock,
+      leisure: turnByTurn,
       random: () => {
         // Park and Miller's minimal generator: repeatable chance.
         this.#random = (this.#random * 48_271) % 2_147_483_647;
@@ -204,7 +215,12 @@ export class Story {
 
   // People
 
-  presence(person: string, state: State, at: Instant = this.clock.now()): void {
+  presence(
+    person: string,
+    state: State,
+    at: Instant = this.clock.now(),
+    more: Pick<Presence, 'substitute' | 'source'> = {},
+  ): void {
     const jid = expectBareJid(`${person}@example.org`);
     const before = this.#presence.get(jid) ?? neverSeen;
     const presence: Presence = {
@@ -212,6 +228,7 @@ export class Story {
       since: at,
       asOf: at,
       ...(state === 'unknown' ? { reason: 'link-down' as const } : {}),
+      ...more,
     };
     this.#presence.set(jid, presence);
     for (const listener of this.#changes) listener({ jid, at, before: before.state, presence });
@@ -228,6 +245,17 @@ export class Story {
     };
     for (const listener of this.#hearers) listener(message);
     await settle();
+  }
+
+  /** Their client has it. */
+  received(who: string, id: string): void {
+    for (const listener of this.#receipts)
+      listener({ from: expectBareJid(`${who}@example.org`), id, kind: 'received', at: this.clock.now() });
+  }
+
+  /** Messages go again. */
+  reopened(room: string | null = null): void {
+    for (const listener of this.#openings) listener(room === null ? null : expectBareJid(room));
   }
 
   // Mail
@@ -319,19 +347,30 @@ export class Story {
       onChange: (listener) => void this.#changes.push(listener),
       watch: () => undefined,
       link: () => this.link,
+      verify: async (jid) => {
+        const person = jid.split('@')[0] ?? '';
+        this.asked.push(person);
+        const here = this.there.get(person) ?? null;
+        const known = this.#presence.get(jid);
+        if (here === true && known) this.#presence.set(jid, { ...known, asOf: this.clock.now() });
+        if (here === false) this.#presence.set(jid, { ...neverSeen, reason: 'no-answer' });
+        return here;
+      },
     };
   }
 
   #notifier(): Notifier {
     return {
       send: async (target: NotifyTarget, text, id) => {
-        if (this.mute) throw new Error('the link is down');
+        if (this.mute) throw Object.assign(new Error('the link is down'), { unsent: true });
         this.said.push({ to: target.kind === 'room' ? target.room : target.jid, text, id });
         this.#look();
+        if (this.wordLost) throw new Error('not acknowledged within 30 s');
       },
       join: () => undefined,
       onMessage: (listener) => void this.#hearers.push(listener),
-      onReceipt: () => undefined,
+      onReceipt: (listener) => void this.#receipts.push(listener),
+      onOpen: (listener) => void this.#openings.push(listener),
     };
   }
 

@@ -9,11 +9,13 @@ import type { Log } from '../../log.ts';
 import { type Operations, RefusedError } from '../../operations.ts';
 import { assetAt } from './assets.ts';
 import { type Desk, messageRoutes } from './desk.ts';
+import { eventsRoutes } from './events-routes.ts';
 import { Live } from './live.ts';
 import { nowRoutes } from './now-routes.ts';
 import { errorPage } from './pages/error.ts';
 import type { Play } from './play.ts';
 import { playRoutes } from './play-routes.ts';
+import { queueRoutes } from './queue-routes.ts';
 import { isFromElsewhere, isOurHost, securityHeaders } from './security.ts';
 import { isToken, Sessions } from './sessions.ts';
 import { Door } from './sign-in.ts';
@@ -136,6 +138,8 @@ export function createConsole(options: ConsoleOptions): Console {
 
   app.route('/', nowRoutes(desk));
   app.route('/', messageRoutes(desk));
+  app.route('/', queueRoutes(desk));
+  app.route('/', eventsRoutes(desk));
   if (play) app.route('/', playRoutes(desk, play));
 
   app.notFound((c) => {

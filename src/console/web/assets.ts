@@ -17,6 +17,7 @@ const javascript = 'text/javascript; charset=utf-8';
 
 const files = {
   'console.css': ['text/css; charset=utf-8', join(ours, 'console.css')],
+  'desk.css': ['text/css; charset=utf-8', join(ours, 'desk.css')],
   'console.js': [javascript, join(ours, 'console.js')],
   'mark.svg': ['image/svg+xml', join(ours, 'mark.svg')],
   'htmx.js': [javascript, packages.resolve('htmx.org/dist/htmx.min.js')],

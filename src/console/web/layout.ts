@@ -3,7 +3,7 @@
 import { assetUrl } from './assets.ts';
 import { type Html, html, raw, token, type View } from './view.ts';
 
-export type PageName = 'now';
+export type PageName = 'now' | 'queue' | 'events';
 
 export interface Frame {
   readonly view: View;
@@ -22,6 +22,8 @@ export interface Frame {
 
 const paths: Readonly<Record<PageName, string>> = {
   now: '/',
+  queue: '/queue',
+  events: '/events',
 };
 
 export function frame({ view, page, title, user, said, stream, bare, body }: Frame): Html {
@@ -34,10 +36,11 @@ export function frame({ view, page, title, user, said, stream, bare, body }: Fra
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta name="htmx-config" content='{"includeIndicatorCSS":false,"history":false,"extensions":"sse","sse":{"pauseOnBackground":true,"reconnectMaxDelay":5000}}'>
+<meta name="htmx-config" content='{"includeIndicatorCSS":false,"history":false,"extensions":"sse","morphIgnore":["data-htmx-powered","open"],"sse":{"pauseOnBackground":true,"reconnectMaxDelay":5000}}'>
 <title>${title} · Pointsman</title>
 <link rel="icon" href="${assetUrl('mark.svg')}" type="image/svg+xml">
 <link rel="stylesheet" href="${assetUrl('console.css')}">
+<link rel="stylesheet" href="${assetUrl('desk.css')}">
 <script src="${assetUrl('htmx.js')}" defer></script>
 <script src="${assetUrl('sse.js')}" defer></script>
 <script src="${assetUrl('console.js')}" defer></script>

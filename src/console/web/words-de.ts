@@ -1,7 +1,9 @@
 // What the console says, in German.
 import type { Words } from './words.ts';
+import { germanDesk } from './words-desk-de.ts';
 
 export const german: Words = {
+  ...germanDesk,
   lang: 'de',
   skip: 'Zum Inhalt',
   nav: {

@@ -2,8 +2,10 @@
 // the core says of its decisions ("the only one", "has passed") stays in the core's own words.
 import type { State } from '../../presence/presence.ts';
 import { german } from './words-de.ts';
+import { englishDesk } from './words-desk.ts';
 
 export const english = {
+  ...englishDesk,
   lang: 'en' as string,
   skip: 'Skip to content',
   nav: { now: 'Now', queue: 'Queue', people: 'People', events: 'Events', rules: 'Rules', reports: 'Reports' },

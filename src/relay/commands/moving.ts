@@ -1,16 +1,11 @@
 // Moving on: pass (to the next one, or to somebody by name) and an operator's redirect.
 
-import { movedOnText } from '../../notify/nudge.ts';
 import { oneLine } from '../../notify/text.ts';
-import { allCandidates } from '../../routing/plan.ts';
-import type { Person } from '../../routing/rules.ts';
-import type { NewNudge } from '../../store/store.ts';
-import { clockFor } from '../../tracking/advance.ts';
-import type { StoryEvent } from '../../tracking/event.ts';
 import type { Tracked } from '../../tracking/tracked.ts';
-import { bareRef, escalate } from '../escalating.ts';
-import { factsOf, notice } from '../nudging.ts';
+import { escalate } from '../escalating.ts';
+import { handedOver, handOver } from '../handing.ts';
 import { casTries } from '../parts.ts';
+import { namesFor } from '../standing-in.ts';
 import {
   type Answer,
   hasMovedOn,
@@ -55,12 +50,12 @@ export async function handTo(request: Request, found: Tracked, name: string): Pr
   const { stage, person, p, command } = request;
   const redirect = command.verb === 'redirect';
   if (redirect && !person.operator) return p.operatorsOnly(command.verb);
-  const candidates = allCandidates(found.plan).map((candidate) => candidate.person);
+  const candidates = namesFor(stage, found.plan);
   const to = personNamed(stage, name);
   const names = person.operator ? [...stage.rules.current().people.keys()] : candidates;
   if (!to) return p.unknownPerson(oneLine(name, 40), namesOf(names));
   if (!person.operator && !candidates.includes(to.name)) return p.notMember(to.name, namesOf(candidates));
-  const answer = await change(request, found, async (tracked) => {
+  return change(request, found, async (tracked) => {
     const now = stage.clock.now();
     const id = tracked.shortId;
     if (tracked.state === 'waiting' || tracked.state === 'held') return { text: waitsWords(tracked, p) };
@@ -70,52 +65,11 @@ export async function handTo(request: Request, found: Tracked, name: string): Pr
       return { text: p.notWithYou(id, standingOf(tracked, now, p)) };
     }
     if (hasMovedOn(request, tracked)) return { text: p.movedOn(id, standingOf(tracked, now, p), command.verb) };
-    const after = handed(tracked, person, to, now);
-    const events: StoryEvent[] = [
-      { event: 'operated', at: now, ...refOf(after), action: `${command.verb} to ${to.name}`, by: person.name },
-      {
-        event: 'escalated',
-        at: now,
-        ...refOf(after),
-        step: `${command.verb} by ${person.name}`,
-        trigger: 'passed',
-        ...(tracked.owner === null ? {} : { from: tracked.owner }),
-        to: to.name,
-      },
-    ];
-    const former: NewNudge[] =
-      tracked.owner === null || tracked.owner === person.name
-        ? []
-        : notice(stage, after, tracked.owner, movedOnText(factsOf(stage, after, now), to.name, person.name), now);
+    const said = { word: command.verb, by: person.name, speaker: person.name };
     return {
-      tracked: after,
-      also: {
-        events,
-        withdrawNudgesOf: [bareRef(after)],
-        nudges: former,
-        forwards: [
-          {
-            queueId: after.queueId,
-            path: { mailbox: to.mail, notify: ['never'], orcpt: `rfc822;${after.address}` },
-            plan: after.plan,
-            forwardOf: after.seq,
-            chosen: { mailbox: to.mail, person: to.name },
-            firstAttemptAt: now,
-          },
-        ],
-      },
+      ...handOver(stage, tracked, to, said, now),
+      written: (after) => handedOver(stage, after, to.name, now),
       text: p.movedTo(id, to.name),
     };
   });
-  return answer;
-}
-
-function handed(tracked: Tracked, by: Person, to: Person, now: number): Tracked {
-  const { [to.name]: _had, ...others } = tracked.tried;
-  const before = tracked.owner;
-  const words = before === by.name ? `has passed it to ${to.name}` : `${by.name} gave it to ${to.name}`;
-  const tried = before === null ? others : { ...others, [before]: words };
-  // A word of the former owner's binds nobody else.
-  const after = { ...tracked, revision: tracked.revision + 1, owner: to.name, ownedSince: now, tried, pledge: null };
-  return { ...after, nextStepAt: clockFor(after, now) };
 }

@@ -32,7 +32,13 @@ import {
 /** What a look at the message as it stands leads to: words only, or a change that is tried. */
 type Step =
   | { readonly text: string; readonly record?: Consequences }
-  | { readonly tracked: Tracked; readonly also: Consequences; readonly text: Answer };
+  | {
+      readonly tracked: Tracked;
+      readonly also: Consequences;
+      readonly text: Answer;
+      /** Called once it is on disk. */
+      readonly written?: (after: Tracked) => void;
+    };
 
 /** Looks, tries, and looks again when somebody was quicker. */
 export async function change(
@@ -54,6 +60,7 @@ export async function change(
     }
     if ((await stage.store.advance(step.tracked, step.also)) === 'stale') continue;
     stage.ledger.moved(before, step.tracked);
+    step.written?.(step.tracked);
     if (step.tracked.state !== 'tracked' || step.tracked.owner !== before.owner) await roomFor(stage, before.owner);
     tellAll(stage, step.also.events);
     stage.wake();

@@ -4,6 +4,8 @@ import { formatDuration, type Instant } from '../../clock.ts';
 import { describeError } from '../../mail/error.ts';
 import { type FaultId, isFaultId, kindOf, thresholds } from '../../notify/faults.ts';
 import { oneLine } from '../../notify/text.ts';
+import { RefusedError } from '../../operations.ts';
+import type { FaultAction } from '../../oversight.ts';
 import type { BareJid } from '../../presence/jid.ts';
 import type { PersonName } from '../../routing/rules.ts';
 import type { Fault } from '../../store/store.ts';
@@ -19,6 +21,8 @@ export interface Desk {
   subjects(kind: FaultId): Promise<readonly string[]>;
   /** A command about a fault (`claim f3`), or about the only one there is; null when it is about something else. */
   answer(request: Request, delayed: boolean): Promise<{ readonly text: string } | null>;
+  /** From the console: `by` is who, as it is recorded. @throws RefusedError */
+  byHand(number: number, action: FaultAction, by: string): Promise<Fault>;
   /** Lines for the list of an operator. */
   list(request: Request): Promise<string[]>;
   /** Somebody no rule names has given a command. */
@@ -166,6 +170,24 @@ export function createDesk(stage: Stage, announcer: Announcer): Desk {
       const fault = (await stage.store.faults('open')).find((each) => each.number === Number(number));
       if (!fault) return { text: p.faultGone(command.id) };
       return { text: await act(request, fault) };
+    },
+
+    async byHand(number, action, by) {
+      const now = stage.clock.now();
+      const result = await change(number, (fault) => {
+        if (action === 'clear') {
+          if (!isFaultId(fault.kind) || !kindOf(fault.kind).byHand)
+            return 'it clears by itself when its cause is gone; nobody can say so';
+          return fault.owner !== null && fault.owner !== by
+            ? `${fault.owner} has it`
+            : { clearedAt: now, clearedBy: by };
+        }
+        if (action === 'release') return fault.owner === null ? 'nobody has it' : { owner: null, ownedSince: null };
+        if (fault.owner === by) return 'you have it already';
+        return fault.owner === null ? { owner: by, ownedSince: now } : `${fault.owner} has it`;
+      });
+      if (typeof result !== 'string') return result.fault;
+      throw new RefusedError(result === 'gone' ? `f${number} is over, or there was none` : `f${number}: ${result}`);
     },
 
     async list({ person, p }) {

@@ -5,7 +5,8 @@ import { contentFiles } from './0003-content-files.ts';
 import { pledge } from './0004-pledge.ts';
 import { faults } from './0005-faults.ts';
 import { passing } from './0006-passing.ts';
-import { retention } from './0007-retention.ts';
+import { audit } from './0007-audit.ts';
+import { retention } from './0008-retention.ts';
 import type { Migration } from './migration.ts';
 
 export const sqliteMigrations: readonly Migration[] = [
@@ -15,5 +16,6 @@ export const sqliteMigrations: readonly Migration[] = [
   pledge,
   faults,
   passing,
+  audit,
   retention,
 ];

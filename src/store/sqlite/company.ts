@@ -31,6 +31,10 @@ export const reads: ReadonlySet<VerbName> = new Set<VerbName>([
   'counts',
   'recall',
   'faults',
+  'audited',
+  'lately',
+  'handled',
+  'presenceSpans',
 ]);
 
 /** What a power cut may take back without anything being lost or unknown: see Store.settle. */

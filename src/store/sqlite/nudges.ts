@@ -1,4 +1,5 @@
 // Nudges: pending ones have a `nudge` timer. An id is used once; adding it again changes nothing.
+import type { Instant } from '../../clock.ts';
 import type { DeliveryRef, NewNudge, Nudge, Store } from '../store.ts';
 import { dropTimer, setTimer } from './timers.ts';
 import { count, Stale, type Work, whole } from './work.ts';
@@ -37,6 +38,15 @@ export function withdrawNudges(work: Work, of: DeliveryRef): void {
     dropTimer(work, 'nudge', { queueId: of.queueId, seq: of.seq, ref: id });
     count(work, 'nudge pending', -1);
   }
+}
+
+/** Only the timers: when it was meant to go still tells what it waited for. */
+export function hastenNudges(work: Work, at: Instant): number {
+  return work.sql.run(
+    `UPDATE timers SET due_at = ? WHERE kind = 'nudge' AND due_at > ? AND lease_until IS NULL`,
+    whole(at),
+    whole(at),
+  );
 }
 
 /** @throws Stale when it is not pending any more */

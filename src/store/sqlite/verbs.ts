@@ -6,8 +6,9 @@ import { choose, recordFinalDot, retryNow, settle, wakeHeld } from './deliveries
 import { announcedFault, changeFault, faults, openFault } from './faults.ts';
 import { hastenBeyond, hastenHop, intervene, queuePage } from './interventions.ts';
 import * as look from './look.ts';
+import * as lookBack from './look-back.ts';
 import { accept, content, retireContent } from './messages.ts';
-import { settleNudge } from './nudges.ts';
+import { hastenNudges, settleNudge } from './nudges.ts';
 import { acceptPassing, type Delivered, type Parcel, settleDelivered, type Told } from './passing.ts';
 import { prune } from './pruning.ts';
 import { replan } from './replan.ts';
@@ -71,6 +72,7 @@ export const verbs: Verbs = {
   },
   advance: (work, tracked, also) => done(work, { ...also, tracked: [tracked, ...(also.tracked ?? [])] }),
   record: done,
+  hastenNudges,
   settleNudge(work, id, outcome, also) {
     settleNudge(work, id, outcome);
     return done(work, also);
@@ -105,6 +107,7 @@ export const verbs: Verbs = {
   changeFault,
   announcedFault,
   faults,
+  ...lookBack,
   remember: look.remember,
   recall: look.recall,
 };

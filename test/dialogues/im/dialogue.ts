@@ -19,6 +19,7 @@
 //   dnd alice · away alice · offline alice · back alice       presence
 //   outsider mallory as bob           somebody without a rule comes into the room under that nick
 //   wait 10m                          time passes
+//   quiet                             all that was set off has run its course: what was to be said has been said
 //   is {1} acknowledged alice         how the message stands: state and owner (or -)
 import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
@@ -108,6 +109,8 @@ class Run {
         this.#queueIds.push(queueId);
         return;
       }
+      case 'quiet':
+        return site.quiet();
       case 'wait':
         await site.clock.advance(parseDuration(first) ?? Number.NaN);
         return;

@@ -256,6 +256,28 @@ describe('a fault', () => {
     ]);
   });
 
+  it('is taken from the console as from the room: the first has it, and everybody is told', async () => {
+    await causes['escalation-exhausted'].provoke();
+    const opened = async () => (await site.store.faults('open')).find(({ kind }) => kind === 'escalation-exhausted');
+    await site.until('it is open', async () => (await opened()) !== undefined);
+    const number = (await opened())?.number ?? 0;
+    const act = (action: 'claim' | 'release' | 'clear', by: string) => site.relay.actOnFault(number, action, by);
+    const both = await Promise.allSettled([act('claim', 'console:ann'), act('claim', 'console:bob')]);
+    expect(both).toMatchObject([{ status: 'fulfilled' }, { status: 'rejected', reason: { name: 'RefusedError' } }]);
+    await inRoom(new RegExp(`^f${number} is with console:ann: `));
+    site.client('carol').message(`claim f${number}`);
+    await site.until('carol is told', () => site.client('carol').got.some(({ text }) => text.includes('console:ann')));
+    await expect(act('clear', 'console:bob')).rejects.toThrow(`f${number}: console:ann has it`);
+    await act('release', 'console:bob');
+    expect(await act('clear', 'console:bob')).toMatchObject({ clearedBy: 'console:bob' });
+    await inRoom(new RegExp(`^f${number} is over after .*, says console:bob: `));
+    await expect(act('claim', 'console:ann')).rejects.toThrow(`f${number} is over`);
+    await causes['next-hop-down'].provoke();
+    await site.until('the next is open', async () => (await site.store.faults('open')).length > 0);
+    const [down] = await site.store.faults('open');
+    await expect(site.relay.actOnFault(down?.number ?? 0, 'clear', 'console:ann')).rejects.toThrow(/clears by itself/);
+  });
+
   it('that was over before anybody could be told is told all the same, once', async () => {
     const real = site.xmpp.send.bind(site.xmpp);
     site.xmpp.send = () => Promise.reject(new Error('the link is down'));

@@ -35,16 +35,18 @@ class Viewer {
   async read(): Promise<string> {
     const chunks: Uint8Array[] = [];
     for (;;) {
-      const next = this.#reader.read();
+      const next = this.#pending ?? this.#reader.read();
+      this.#pending = null;
       const got = await Promise.race([next, settle().then(() => settle())]);
       if (!got || got.done) {
-        this.#pending = next;
+        if (!got) this.#pending = next;
         return Buffer.concat(chunks).toString();
       }
       if (got.value) chunks.push(got.value);
     }
   }
-  #pending: unknown;
+  /** Asked for, and not come yet: the next look takes it. */
+  #pending: ReturnType<ReadableStreamDefaultReader<Uint8Array>['read']> | null = null;
   leave(): Promise<void> {
     return this.#reader.cancel();
   }

@@ -24,7 +24,10 @@ describe('POST /route', () => {
     ['a name that is none', { to: ['a@b.example'], headers: { 'Sub ject': 'a' } }, /not a name/],
   ])('%s is refused', async (_, body, message) => {
     const operations = fakeOperations();
-    const response = await createApi(operations, silentLog).request('/api/v1/route', post(body));
+    const response = await createApi({ ...fakeOperations(), ...operations }, silentLog).request(
+      '/api/v1/route',
+      post(body),
+    );
     expect(response.status).toBe(400);
     expect(((await response.json()) as { error: { message: string } }).error.message).toMatch(message);
     expect(operations.calls).toEqual([]);
@@ -56,7 +59,7 @@ routes:
       clock: story.clock,
       version: '0',
     });
-    const api = createApi(operations, silentLog);
+    const api = createApi({ ...fakeOperations(), ...operations }, silentLog);
     const ask = async (subject: string): Promise<unknown> => {
       const question = {
         from: 'cy@example.net',

@@ -1,67 +1,9 @@
 // The console's pages without a browser: who gets in, what comes with every answer, and that nothing of what strangers
 // write ever becomes a part of the page.
-import { afterEach, describe, expect, test } from 'vitest';
-import { type Console, type ConsoleOptions, createConsole } from '../../../src/console/web/app.ts';
-import type { Play } from '../../../src/console/web/play.ts';
-import { silentLog } from '../../../src/log.ts';
+import { describe, expect, test } from 'vitest';
 import { type Operations, RefusedError } from '../../../src/operations.ts';
-import { TestClock } from '../../support/clock.ts';
-import { fakeOperations, sampleDecision, sampleId, sampleStory, sampleTracked } from '../../support/fake-operations.ts';
-
-const host = '127.0.0.1:8026';
-const hostile = `"><script>alert(1)</script><img src=x onerror=alert(1)>'\`\u202e\u0000{{x}}`;
-
-const nobodyPlays: Play = {
-  people: () => [{ name: `${hostile}`.replaceAll(/[\u202e\u0000]/g, ''), mood: 'available', human: false }],
-  scene: () => hostile,
-  become: async () => undefined,
-  send: async () => undefined,
-  answer: async () => undefined,
-  reactions: ['ack', 'ignore'],
-  speed: () => 1,
-  speeds: [1, 5],
-  setSpeed: () => undefined,
-  resume: () => undefined,
-  onChange: () => undefined,
-};
-
-let pages: Console | undefined;
-afterEach(() => pages?.end());
-
-function open(over: Partial<Operations> = {}, more: Partial<ConsoleOptions> = {}) {
-  const operations = fakeOperations(over);
-  const clock = new TestClock();
-  const made = createConsole({
-    operations,
-    clock,
-    wall: clock,
-    log: silentLog,
-    hosts: () => [host],
-    secure: false,
-    play: nobodyPlays,
-    users: null,
-    ...more,
-  });
-  pages = made;
-  const get = async (path: string, headers: Record<string, string> = {}) =>
-    made.fetch(new Request(`http://${host}${path}`, { headers: { host, ...headers } }));
-  const post = async (path: string, form: Record<string, string>, headers: Record<string, string> = {}) =>
-    made.fetch(
-      new Request(`http://${host}${path}`, {
-        method: 'POST',
-        headers: { host, ...headers },
-        body: new URLSearchParams(form),
-      }),
-    );
-  /** Looks at the first page as a browser does. */
-  const visit = async () => {
-    const response = await get('/');
-    const cookie = (response.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
-    const token = /name="token" value="([^"]+)"/.exec(await response.text())?.[1] ?? '';
-    return { cookie, token };
-  };
-  return { operations, get, post, visit };
-}
+import { host, hostile, openPages as open } from '../../support/console-pages.ts';
+import { sampleDecision, sampleId, sampleStory, sampleTracked } from '../../support/fake-operations.ts';
 
 describe('every answer', () => {
   test.each([
@@ -112,7 +54,7 @@ describe('every answer', () => {
     const { get } = open();
     const text = await (await get('/')).text();
     const urls = [...text.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map((match) => match[1] ?? '');
-    expect(urls).toHaveLength(5);
+    expect(urls).toHaveLength(6);
     for (const url of urls) {
       const response = await get(url);
       expect(response.status).toBe(200);
@@ -160,10 +102,10 @@ describe('who is let in', () => {
   });
 
   test('other methods and large bodies are refused', async () => {
-    const { post, visit } = open();
+    const { post, visit, pages } = open();
     const { cookie, token } = await visit();
     expect((await post('/message/k7mf/drop', { token, why: 'x'.repeat(100_000) }, { cookie })).status).toBe(413);
-    const response = await pages?.fetch(new Request(`http://${host}/`, { method: 'PUT', headers: { host, cookie } }));
+    const response = await pages.fetch(new Request(`http://${host}/`, { method: 'PUT', headers: { host, cookie } }));
     expect(response?.status).toBe(405);
   });
 });

@@ -26,16 +26,10 @@ function visit(schema: Schema<unknown>, path: string): void {
   }
 }
 visit(ruleFileSchema, 'file');
-const {
-  groupSchema,
-  memberSchema,
-  personSchema,
-  policySchema,
-  routeSchema,
-  scheduleSchema,
-  stepSchema,
-  exclusionSchema,
-} = await import('../../../src/routing/rule-file.ts');
+const { groupSchema, memberSchema, policySchema, routeSchema, stepSchema, exclusionSchema } = await import(
+  '../../../src/routing/rule-file.ts'
+);
+const { personSchema, scheduleSchema } = await import('../../../src/routing/people-schema.ts');
 for (const [name, schema] of Object.entries({
   groupSchema,
   memberSchema,

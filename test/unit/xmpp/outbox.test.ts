@@ -121,6 +121,66 @@ describe('the outbox', () => {
     expect(outbox.inFlight).toBe(1);
   });
 
+  describe('a repetition with the same key', () => {
+    it('of what is still on its way is not written again: one acknowledgement answers both', async () => {
+      const { clock, outbox, written } = makeOutbox();
+      outbox.open(up);
+      const first = expect(outbox.send(message('n1'), 'n1')).rejects.toMatchObject({
+        reason: 'timeout',
+        unsent: false,
+      });
+      await clock.advance(30 * second);
+      await first;
+      const again = outbox.send(message('n1'), 'n1');
+      await settle();
+      expect(written).toHaveLength(1);
+      outbox.acked(written[0] as Element);
+      await again;
+      expect(outbox.inFlight).toBe(0);
+    });
+
+    it('of what was taken late is known to be there', async () => {
+      const { clock, outbox, written } = makeOutbox();
+      outbox.open(up);
+      outbox.send(message('n1'), 'n1').catch(() => undefined);
+      await clock.advance(30 * second);
+      outbox.acked(written[0] as Element);
+      await outbox.send(message('n1'), 'n1');
+      expect(written).toHaveLength(1);
+    });
+
+    it('is written when the session was lost with the first, or when it says something else', async () => {
+      const { clock, outbox, written } = makeOutbox();
+      outbox.open(up);
+      outbox.send(message('n1'), 'n1').catch(() => undefined);
+      await clock.advance(30 * second);
+      outbox.send(message('n1', 'more'), 'n1').catch(() => undefined);
+      await settle();
+      expect(written).toHaveLength(2);
+      outbox.close();
+      outbox.open(up);
+      outbox.send(message('n1'), 'n1').catch(() => undefined);
+      await settle();
+      expect(written).toHaveLength(3);
+    });
+
+    it('of what still waits for its turn waits with it, and only the last to give up takes it away', async () => {
+      const { clock, outbox, written } = makeOutbox(1);
+      outbox.open(up);
+      outbox.send(message('x'.repeat(200))).catch(() => undefined);
+      const first = expect(outbox.send(message('n1'), 'n1')).rejects.toMatchObject({ reason: 'timeout', unsent: true });
+      await clock.advance(10 * second);
+      const second_ = expect(outbox.send(message('n1'), 'n1')).rejects.toMatchObject({ unsent: true });
+      await clock.advance(20 * second);
+      await first;
+      expect(outbox.waiting).toBe(1);
+      await clock.advance(10 * second);
+      await second_;
+      expect(outbox.waiting).toBe(0);
+      expect(written).toHaveLength(1);
+    });
+  });
+
   it('refuses a stanza that would end the stream', async () => {
     const { outbox } = makeOutbox();
     outbox.open(up);
