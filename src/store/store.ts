@@ -18,11 +18,11 @@ import type { Evidence } from '../tracking/evidence.ts';
 import type { Tracked, TrackState } from '../tracking/tracked.ts';
 import type { Fault, NewFault } from './fault.ts';
 import type { LookBack } from './look-back.ts';
-import type { QueueFilter, QueueRow } from './queue.ts';
+import type { QueueFilter, QueueRow } from './queue-filter.ts';
 import type { Recorded } from './recorded.ts';
 
 export type { Fault, NewFault } from './fault.ts';
-export type { QueueFilter, QueueRow } from './queue.ts';
+export type { QueueFilter, QueueRow } from './queue-filter.ts';
 export type { Recorded } from './recorded.ts';
 export { ShortIdTaken } from './short-id-taken.ts';
 
@@ -175,8 +175,10 @@ export type Settlement = DeliveryRef &
         readonly delayToldAt?: Instant;
         /** The next hop it waits for, and not for its own time: see hastenHop. */
         readonly waitsFor?: string;
+        readonly mayHaveArrived?: boolean;
       }
-    | { readonly to: 'held'; readonly until: Instant }
+    /** `mayHaveArrived`: a final dot was recorded, of an attempt of which nothing is known: that stays so. */
+    | { readonly to: 'held'; readonly until: Instant; readonly mayHaveArrived?: boolean }
     | {
         readonly to: 'failed' | 'dead' | 'dropped';
         readonly at: Instant;
@@ -363,6 +365,9 @@ export interface Store extends LookBack {
   /** Small facts of ours that outlive a restart: whom we greeted, keys. */
   remember(key: string, value: string): Promise<void>;
   recall(key: string): Promise<string | null>;
+  /** Those whose key begins so. */
+  recallAll(prefix: string): Promise<readonly (readonly [key: string, value: string])[]>;
+  forget(keys: readonly string[]): Promise<void>;
 
   close(): Promise<void>;
 }

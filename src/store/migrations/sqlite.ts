@@ -6,7 +6,8 @@ import { pledge } from './0004-pledge.ts';
 import { faults } from './0005-faults.ts';
 import { passing } from './0006-passing.ts';
 import { audit } from './0007-audit.ts';
-import { retention } from './0008-retention.ts';
+import { takers } from './0008-takers.ts';
+import { retention } from './0009-retention.ts';
 import type { Migration } from './migration.ts';
 
 export const sqliteMigrations: readonly Migration[] = [
@@ -17,5 +18,6 @@ export const sqliteMigrations: readonly Migration[] = [
   faults,
   passing,
   audit,
+  takers,
   retention,
 ];

@@ -1,4 +1,4 @@
-// What of the queue is looked at, and what is seen.
+// Which deliveries of the queue somebody wants to see, and what is seen of them.
 import type { Instant } from '../clock.ts';
 import type { GroupName } from '../routing/rules.ts';
 import type { Delivery, DeliveryState } from './store.ts';

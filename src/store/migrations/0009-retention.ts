@@ -3,7 +3,7 @@
 import type { Migration } from './migration.ts';
 
 export const retention: Migration = {
-  number: 8,
+  number: 9,
   name: 'retention',
   // A program that knows nothing of it only takes those for new who had nothing for as long as records are kept.
   breaking: false,
