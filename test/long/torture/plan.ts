@@ -61,7 +61,7 @@ function faultOf(kind: Fault['kind'], chance: Chance, turn: number): Fault {
     case 'window': {
       const window = reachable[turn % reachable.length] as Window;
       // Steps are rarer than deliveries.
-      return { kind, window, count: window.startsWith('step') ? between(chance, 1, 3) : between(chance, 2, 40) };
+      return { kind, window, count: window.startsWith('step') ? between(chance, 1, 3) : between(chance, 2, 14) };
     }
     case 'disk':
       return { kind, after, killWhileFull: chance() < 0.5 };
