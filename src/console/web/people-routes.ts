@@ -4,7 +4,7 @@ import { HTTPException } from 'hono/http-exception';
 import { parseDuration } from '../../clock.ts';
 import { type PresenceWish, RefusedError } from '../../operations.ts';
 import { overrideStates } from '../../presence/override.ts';
-import { wallInstant, parseDate, parseTimeOfDay } from '../../zone.ts';
+import { parseDate, parseTimeOfDay, wallInstant } from '../../zone.ts';
 import type { Desk } from './desk.ts';
 import { streamOf } from './now-routes.ts';
 import {
