@@ -43,6 +43,7 @@ const known = {
   },
   faketime: { debian: 'libfaketime', long: true, isHere: () => fakeTimeLibrary() !== undefined },
   ejabberd: { debian: 'ejabberd', long: true, isHere: () => programPath('ejabberdctl') !== undefined },
+  chromium: program('chromium'),
   profanity: program('profanity'),
   tmux: program('tmux'),
   slixmpp: {
