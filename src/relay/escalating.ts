@@ -2,6 +2,7 @@
 // written back only if nobody was quicker (compare-and-set); then it is computed again from what stands now.
 import type { Instant } from '../clock.ts';
 import { movedOnText, takenText } from '../notify/nudge.ts';
+import { reasonIn } from '../notify/reasons.ts';
 import type { BareJid } from '../presence/jid.ts';
 import type { PersonName } from '../routing/rules.ts';
 import type { Consequences, DeliveryRef, NewNudge } from '../store/store.ts';
@@ -11,7 +12,7 @@ import type { StoryEvent, Trigger } from '../tracking/event.ts';
 import type { Evidence } from '../tracking/evidence.ts';
 import { isOpen, type Tracked } from '../tracking/tracked.ts';
 import { chosenEvent, decided, roomFor } from './choosing.ts';
-import { factsOf, notice, noticeToRoom, nudgeRoom, remindOwner } from './nudging.ts';
+import { factsOf, languageOf, notice, noticeToRoom, nudgeRoom, remindOwner } from './nudging.ts';
 import { awayNow, casTries, type Stage, tellAll } from './parts.ts';
 import { isProposal } from './proposing.ts';
 
@@ -171,9 +172,11 @@ function tellFormer(stage: Stage, before: Tracked, after: Tracked, move: Advance
         ? (move.person ?? move.mailbox)
         : move.kind === 'room'
           ? move.room
-          : 'nobody';
-  const why = after.tried[before.owner] ?? 'no answer';
-  return notice(stage, after, before.owner, movedOnText(factsOf(stage, after, now), to, `you: ${why}`), now);
+          : null;
+  const language = languageOf(stage, after.plan.group);
+  const why = reasonIn(language, `you: ${after.tried[before.owner] ?? 'no answer'}`);
+  const facts = factsOf(stage, after, now);
+  return notice(stage, after, before.owner, movedOnText(facts, to ?? reasonIn(language, 'nobody'), why), now);
 }
 
 export interface Weighed {

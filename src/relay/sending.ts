@@ -9,12 +9,13 @@ import { Pacing } from '../notify/pacing.ts';
 import { clockTime, phrasesIn } from '../notify/phrases.ts';
 import type { BareJid } from '../presence/jid.ts';
 import { isOpenAt, nextClosing } from '../routing/calendar.ts';
-import type { Language, Schedule } from '../routing/rules.ts';
+import type { Schedule } from '../routing/rules.ts';
 import type { Nudge } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import { grades } from '../tracking/evidence.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { addresseeOf, type Gap, Gaps } from './gaps.ts';
+import { languageOfTarget } from './languages.ts';
 import { deliveryOfStanza, languageOf } from './nudging.ts';
 import { type Stage, tellAll } from './parts.ts';
 import { isProposal } from './proposing.ts';
@@ -151,7 +152,7 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
     const lost = nudges.filter((each) => !kept.has(each.id) && now >= each.staleAt && waitedForQuiet(stage, each));
     const [first] = lost;
     if (!first) return;
-    const text = phrasesIn(languageOfPerson(stage, to.jid)).quietSummary(lost.length);
+    const text = phrasesIn(languageOfTarget(stage, to)).quietSummary(lost.length);
     await stage.notifier
       .send({ kind: 'person', jid: to.jid }, text, `quiet.${first.id}`)
       .catch((error: unknown) =>
@@ -184,7 +185,7 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
   function sayWhatWasMissed(to: NotifyTarget, gap: Gap, until: Instant): Promise<void> {
     if (!stage.notifier) return Promise.resolve();
     const now = stage.clock.now();
-    const language = to.kind === 'person' ? languageOfPerson(stage, to.jid) : languageOfRoom(stage);
+    const language = languageOfTarget(stage, to);
     const [from, end] = [clockTime(gap.since, now, language), clockTime(until, now, language)];
     const p = phrasesIn(language);
     const text = (to.kind === 'person' ? p.summary : p.roomSummary)(from, end, gap.mails.length);
@@ -307,19 +308,6 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
       for (const each of room === null ? await gaps.rooms() : [room]) await gaps.back({ kind: 'room', room: each });
     },
   };
-}
-
-/** A room is everybody's: the one language of all groups, else English. */
-function languageOfRoom({ rules }: Stage): Language {
-  const spoken = new Set([...rules.current().groups.values()].map(({ language = 'en' }) => language));
-  const [only = 'en', ...others] = spoken;
-  return others.length === 0 ? only : 'en';
-}
-
-function languageOfPerson({ rules }: Stage, jid: BareJid): Language {
-  const { people, groups } = rules.current();
-  const person = [...people.values()].find((each) => each.jid === jid);
-  return [...groups.values()].find(({ members }) => members.includes(person?.name ?? ''))?.language ?? 'en';
 }
 
 const quietOf = ({ rules }: Stage, to: Nudge['to']): Schedule | undefined =>
