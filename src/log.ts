@@ -3,6 +3,7 @@
 // What must not be in a log is listed once, here, and taken out at any depth.
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import { leisure } from './leisure.ts';
 import { printable, printableLines } from './printable.ts';
 import type { StoryEvent } from './tracking/event.ts';
 
@@ -37,7 +38,7 @@ export interface LogOptions {
 }
 
 export function createLog(options: LogOptions): Log {
-  const destination = options.destination ?? oneWriteATurn();
+  const destination = options.destination ?? fewWrites();
   const stream = options.pretty ? prettyTo(destination, options.colour ?? false) : destination;
   const root = pino(
     {
@@ -54,10 +55,10 @@ export function createLog(options: LogOptions): Log {
 }
 
 /**
- * All lines of one turn of the event loop go out in one write: a busy relay says several things of each message. Warnings
- * and errors go at once, with all before them, and so does what was said before the process ends by itself.
+ * Lines go out together when there is time: a busy relay says several things of each message. Warnings and errors go at
+ * once, with all before them, and so does what was said before the process ends by itself.
  */
-function oneWriteATurn(): DestinationStream {
+function fewWrites(): DestinationStream {
   const out = pino.destination({ dest: 1, sync: true });
   let gathered = '';
   const flush = (): void => {
@@ -68,7 +69,7 @@ function oneWriteATurn(): DestinationStream {
   process.on('exit', flush);
   return {
     write(line) {
-      if (gathered === '') setImmediate(flush);
+      if (gathered === '') leisure.later(flush);
       gathered += line;
       if (!isQuiet.test(line) || gathered.length > 65_536) flush();
     },
@@ -96,7 +97,7 @@ export function logStory(log: Log, event: StoryEvent): void {
   else log.info(event, event.event);
 }
 
-/** Tells a turn's events at its end, in their order: whoever waits for a reply does not wait for its line in the log. */
+/** Tells events when there is time, in their order: whoever waits for a reply does not wait for its line in the log. */
 export function storyTeller(log: Log): (event: StoryEvent) => void {
   const heard: StoryEvent[] = [];
   const tell = (): void => {
@@ -105,7 +106,7 @@ export function storyTeller(log: Log): (event: StoryEvent) => void {
   // Before the lines of the last turn are written.
   process.prependListener('exit', tell);
   return (event) => {
-    if (heard.length === 0) setImmediate(tell);
+    if (heard.length === 0) leisure.later(tell);
     heard.push(event);
     if (event.event === 'fault') tell();
   };

@@ -23,6 +23,7 @@ import type { Play } from './console/web/play.ts';
 import { openDoors } from './doors.ts';
 import { type FaultPoint, faultPointFrom, noFaults } from './fault-point.ts';
 import { createMailboxes } from './imap/adapter.ts';
+import { leisure } from './leisure.ts';
 import { createLog, type Log, storyTeller } from './log.ts';
 import { describeError } from './mail/error.ts';
 import { ourAddresses } from './mail/our-address.ts';
@@ -136,6 +137,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       config,
       clock,
       random,
+      leisure,
       store,
       rules,
       watcher,

@@ -107,6 +107,10 @@ export interface RouteAnswer {
   readonly group?: string;
   readonly reply?: string;
   readonly until?: number;
+  /** Also those who get it besides. */
+  readonly also?: readonly Mailbox[];
+  /** To be put above the mail: by these it is known when it comes back to the group. */
+  readonly addHeaders?: readonly { readonly name: string; readonly value: string }[];
   readonly because: readonly string[];
   readonly considered: Choice['considered'];
   readonly rulesVersion: string;

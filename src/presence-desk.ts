@@ -18,10 +18,12 @@ import { readOverrides, writeOverrides } from './presence/override.ts';
 import type { Presence, PresenceChange } from './presence/presence.ts';
 import type { StreamWatcher, Watcher } from './presence/watcher.ts';
 import type { Rules } from './routing/rules.ts';
+import { timeReader } from './routing/working-hours.ts';
 import type { Store } from './store/store.ts';
 
 export interface PresenceDesk extends Watcher {
   presenceOfPerson(name: string): Presence;
+  verify(jid: BareJid, within: Duration): Promise<boolean | null>;
   faults(): readonly PresenceFault[];
   /** Replaces the people; also tells the stream whom to watch. */
   follow(people: readonly BoardPerson[]): void;
@@ -111,6 +113,16 @@ export async function createPresenceDesk(options: DeskOptions): Promise<Presence
     }
   }
 
+  const asking = new Map<BareJid, Promise<boolean | null>>();
+  /** Several mails for one person ask once. */
+  function verify(jid: BareJid, within: Duration): Promise<boolean | null> {
+    const under = asking.get(jid);
+    if (under) return under;
+    const asked = Promise.resolve(stream.verify?.(jid, within) ?? null).finally(() => asking.delete(jid));
+    asking.set(jid, asked);
+    return asked;
+  }
+
   stream.onChange(({ jid, presence }) => tell(board.live(jid, presence, clock.now())));
   // The age of what is known is a fact that rules go by, too.
   stream.onHeard?.((jid, presence) => tell(board.live(jid, presence, clock.now())));
@@ -125,6 +137,7 @@ export async function createPresenceDesk(options: DeskOptions): Promise<Presence
       return () => listeners.delete(listener);
     },
     watch: (people) => stream.watch(people),
+    verify,
     link: () => stream.link(),
     faults() {
       const fault = linkFault(stream.link(), clock.now());
@@ -171,7 +184,17 @@ export function followRules(
     readonly readStatusIn: string | null;
   },
 ): void {
-  to.desk.follow([...rules.people.values()].map(({ name, jid }) => ({ name, jid, readStatusIn: to.readStatusIn })));
+  const timeOf = timeReader();
+  const people = [...rules.people.values()];
+  to.desk.follow(
+    people.map((person) => ({
+      name: person.name,
+      jid: person.jid,
+      // In the person's own zone, where the rules say it.
+      readStatusIn: to.readStatusIn === null ? null : (person.zone ?? to.readStatusIn),
+      ...timeOf(person),
+    })),
+  );
   const steps = [...rules.policies.values()].flatMap((policy) => policy.steps);
   const named = steps.flatMap(({ to: target }) => (target.kind === 'room' ? [target.room] : []));
   to.notifier?.join([...new Set([...named, ...to.rooms])]);

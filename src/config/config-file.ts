@@ -5,7 +5,6 @@ import { type Duration, day, hour, minute, parseDuration, second } from '../cloc
 import { isDomain, parseMailbox } from '../mail/path.ts';
 import { languages } from '../mail/report-text.ts';
 import { parseJid } from '../presence/jid.ts';
-import { isZone } from '../presence/zone.ts';
 import type { Place } from '../routing/rules.ts';
 import {
   bareJid,
@@ -29,6 +28,7 @@ import {
   scalar,
   text,
 } from '../routing/schema.ts';
+import { isZone } from '../zone.ts';
 
 export { defaults } from './defaults.ts';
 

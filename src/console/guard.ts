@@ -45,13 +45,27 @@ function isOwn(origin: string, host: string): boolean {
   return URL.canParse(origin) && host !== '' && new URL(origin).host === host.toLowerCase();
 }
 
+/** What a handler behind `needsScope` can ask when it goes on for long. */
+export interface Permitted {
+  /** False once the token is revoked or has run out. */
+  readonly stillMay: () => boolean;
+}
+
 /** RFC 6750: no token or a wrong one is 401, one that may do other things is 403. */
-export function needsScope(scope: Scope, tokens: Pick<Tokens, 'verify'>, clock: Clock): MiddlewareHandler {
+export function needsScope(
+  scope: Scope,
+  tokens: Pick<Tokens, 'verify'>,
+  clock: Clock,
+): MiddlewareHandler<{ Variables: Permitted }> {
   return async (c, next) => {
     const header = c.req.header('authorization');
     const text = /^Bearer +([^\s]{1,200})$/i.exec(header ?? '')?.[1];
-    const token = text === undefined ? undefined : tokens.verify(text, clock.now());
-    if (token?.scopes.includes(scope)) return next();
+    const verify = () => (text === undefined ? undefined : tokens.verify(text, clock.now()));
+    const token = verify();
+    if (token?.scopes.includes(scope)) {
+      c.set('stillMay', () => verify()?.scopes.includes(scope) ?? false);
+      return next();
+    }
     c.header('cache-control', 'no-store');
     if (token) {
       c.header('www-authenticate', `Bearer realm="pointsman", error="insufficient_scope", scope="${scope}"`);

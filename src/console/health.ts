@@ -1,13 +1,14 @@
 // The loopback port for machines: alive, ready, metrics for those that watch, and with a token the question where a mail
-// would go.
+// would go, and who is there.
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
-import type { Operations, Status } from '../operations.ts';
+import { type Operations, RefusedError, type Status } from '../operations.ts';
 import { needsScope, onlyHosts, sameOriginOnly } from './guard.ts';
 import type { Metrics } from './metrics.ts';
+import { type PresenceReading, presenceReader } from './presence-api.ts';
 import { routeApi } from './route-api.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -15,7 +16,7 @@ import type { Tokens } from './tokens.ts';
 const largestBody = 16 * 1024;
 
 export interface HealthOptions {
-  readonly operations: Pick<Operations, 'status' | 'route'>;
+  readonly operations: Pick<Operations, 'status' | 'route'> & PresenceReading;
   readonly metrics: Metrics;
   readonly tokens: Pick<Tokens, 'verify'>;
   /** Names in the Host header that are ours, besides those of the loopback. */
@@ -40,10 +41,16 @@ export function createHealth({ operations, metrics, tokens, hosts, clock, log }:
   app.use('/api/v1/route', needsScope('route', tokens, clock));
   app.use('/api/v1/route', bodyLimit({ maxSize: largestBody, onError: () => tooLarge() }));
   app.route('/api/v1/route', routeApi(operations));
+  app.use('/api/v1/presence/*', needsScope('presence', tokens, clock));
+  app.route('/api/v1/presence', presenceReader(operations, clock));
   app.notFound((c) =>
-    c.json({ error: { message: 'only GET /healthz, /readyz, /metrics and POST /api/v1/route are here' } }, 404),
+    c.json(
+      { error: { message: 'only GET /healthz, /readyz, /metrics, /api/v1/presence and POST /api/v1/route are here' } },
+      404,
+    ),
   );
   app.onError((error, c) => {
+    if (error instanceof RefusedError) return c.json({ error: { message: error.message } }, 409);
     if (error instanceof HTTPException) return c.json({ error: { message: error.message } }, error.status);
     log.error({ err: error, path: c.req.path }, 'a health request failed');
     return c.json({ error: { message: 'internal error; the log says more' } }, 500);

@@ -3,14 +3,38 @@
 import { type Context, Hono } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { streamSSE } from 'hono/streaming';
+import { type Clock, type Duration, second } from '../clock.ts';
 import type { Operations, PersonView, PresenceFilter, PresenceWish } from '../operations.ts';
 import { overrideStates } from '../presence/override.ts';
+import type { Permitted } from './guard.ts';
 
 /** Who reads slower than this many changes behind is cut off, and may come back for the whole. */
 const mostBehind = 1_000;
+/** At once, over TCP. */
+const mostFollowers = 100;
+/** Proxies cut what is silent; and a token that was revoked ends what it has opened within this time. */
+const beatEvery: Duration = 15 * second;
 
-export function presenceApi(operations: Operations): Hono {
-  const api = new Hono();
+export type PresenceReading = Pick<Operations, 'presence' | 'presenceAt' | 'followPresence'>;
+
+/** For the control socket: also to set it by hand. */
+export function presenceApi(operations: PresenceReading & Pick<Operations, 'setPresence'>): Hono {
+  const api = presenceReader(operations);
+
+  api.post('/:name', async (c) => {
+    const body: unknown = await c.req.json().catch(() => refuse('the body is not JSON'));
+    const { by, wish } = (body ?? {}) as { by?: unknown; wish?: unknown };
+    if (!isLine(by, 100)) refuse('"by" must say who does this, in 1 to 100 characters');
+    return c.json(await operations.setPresence(c.req.param('name'), readWish(wish), by as string));
+  });
+
+  return api;
+}
+
+/** @param clock where readers come over TCP: what they follow lives only as long as their token */
+export function presenceReader(operations: PresenceReading, clock: Clock | null = null): Hono {
+  const api = new Hono<{ Variables: Partial<Permitted> }>();
+  let followers = 0;
 
   api.get('/', async (c) => {
     const at = c.req.query('at');
@@ -25,10 +49,15 @@ export function presenceApi(operations: Operations): Hono {
     const filter = filterOf(c);
     // Asked before anything is sent: an unknown name is an error, not an empty stream.
     await operations.presence(filter);
+    if (clock !== null && followers >= mostFollowers)
+      throw new HTTPException(503, { message: `${mostFollowers} follow already; try again later` });
+    const may = c.get('stillMay') ?? (() => true);
     return streamSSE(c, async (stream) => {
+      followers += 1;
       const waiting: PersonView[] = [];
       let wake: () => void = () => undefined;
       let over = false;
+      const beating = new AbortController();
       const end = operations.followPresence((view) => {
         if (!fits(view, filter)) return;
         if (waiting.length >= mostBehind) over = true;
@@ -42,7 +71,13 @@ export function presenceApi(operations: Operations): Hono {
       try {
         // Followed first and looked at then: nothing is lost between the two.
         await stream.writeSSE({ event: 'all', data: JSON.stringify(await operations.presence(filter)) });
-        while (!over) {
+        if (clock !== null)
+          beat(clock).catch(() => {
+            // It cannot be written to: the reader has gone.
+            over = true;
+            wake();
+          });
+        while (!over && may()) {
           const views = waiting.splice(0);
           if (views.length > 0) await stream.writeSSE({ event: 'changed', data: JSON.stringify(views) });
           else
@@ -51,7 +86,20 @@ export function presenceApi(operations: Operations): Hono {
             });
         }
       } finally {
+        followers -= 1;
+        over = true;
+        beating.abort();
         end();
+      }
+
+      async function beat(clock: Clock): Promise<void> {
+        for (;;) {
+          await clock.sleepUntil(clock.now() + beatEvery, beating.signal);
+          if (beating.signal.aborted) return;
+          // A line that means nothing; whoever waits looks whether they still may.
+          await stream.write(': \n\n');
+          wake();
+        }
       }
     });
   });
@@ -61,14 +109,7 @@ export function presenceApi(operations: Operations): Hono {
     return c.json(view ?? null);
   });
 
-  api.post('/:name', async (c) => {
-    const body: unknown = await c.req.json().catch(() => refuse('the body is not JSON'));
-    const { by, wish } = (body ?? {}) as { by?: unknown; wish?: unknown };
-    if (!isLine(by, 100)) refuse('"by" must say who does this, in 1 to 100 characters');
-    return c.json(await operations.setPresence(c.req.param('name'), readWish(wish), by as string));
-  });
-
-  return api;
+  return api as unknown as Hono;
 }
 
 function filterOf(c: Context): PresenceFilter {

@@ -1,13 +1,13 @@
 // What the console's further pages look at: faults with what to do about them, reports, how people were over a day, the
 // rule files. Everything long is read in pages.
-import { type Clock, type Duration, type Instant, minute, second } from '../clock.ts';
+import { type Clock, type Duration, hour, type Instant, minute, second } from '../clock.ts';
 import { isFaultId, kindOf } from '../notify/faults.ts';
 import { RefusedError } from '../operations.ts';
 import type { FaultAction, FaultView, Oversight, PresenceDay, ReportQuestion } from '../oversight.ts';
-import { isZone, wallTimeAt } from '../presence/zone.ts';
 import type { Problem, RuleSource } from '../routing/rules.ts';
 import type { Fault, Store } from '../store/store.ts';
 import { type Report, ReportFold } from '../tracking/report.ts';
+import { isZone, wallTimeAt } from '../zone.ts';
 import { createTrials, type Rehearse } from './trials.ts';
 
 export interface OverseeOptions {
@@ -39,7 +39,7 @@ export function createOversight(options: OverseeOptions): Oversight {
   const reports = new Map<string, { readonly at: Instant; readonly report: Promise<Report> }>();
 
   async function makeReport({ since, until, group, zone }: ReportQuestion): Promise<Report> {
-    const fold = new ReportFold((at) => Math.floor(wallTimeAt(at, zone).time / 60));
+    const fold = new ReportFold((at) => Math.floor(wallTimeAt(at, zone).time / hour));
     let after: Parameters<Store['handled']>[0]['after'];
     for (;;) {
       const page: Awaited<ReturnType<Store['handled']>> = await store.handled({

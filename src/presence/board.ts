@@ -19,7 +19,10 @@ import { dutyAt } from './schedule.ts';
 export interface BoardPerson {
   readonly name: string;
   readonly jid: BareJid | null;
-  readonly schedule?: Schedule | null;
+  /** When they work: outside they are offline, whatever their clients say. */
+  readonly hours?: Schedule | null;
+  /** When they count as there although nothing live is known of them. */
+  readonly duty?: Schedule | null;
   readonly absences?: readonly Absence[];
   /** The zone to read times in their status text in; absent: it is not read. */
   readonly readStatusIn?: string | null;
@@ -171,12 +174,13 @@ export class Board {
 
   #judge(entry: Entry, now: Instant): readonly BoardChange[] {
     const { person, raw, damped, room, override, presence: before } = entry;
-    const { schedule, absences, readStatusIn } = person;
+    const { hours, duty, absences, readStatusIn } = person;
     const { presence, nextAt } = combine(
       {
         override,
         absences: absences ?? [],
-        schedule: schedule ? { duty: this.#duty(schedule, now), outside: schedule.outside } : null,
+        hours: hours ? this.#duty(hours, now) : null,
+        duty: duty ? this.#duty(duty, now) : null,
         raw,
         damped: damped?.shown ?? raw,
         room,
@@ -184,7 +188,9 @@ export class Board {
       },
       now,
     );
-    const next = [nextAt, damped?.waiting?.at ?? null, schedule ? now + lookAgain : null].filter((at) => at !== null);
+    const next = [nextAt, damped?.waiting?.at ?? null, hours || duty ? now + lookAgain : null].filter(
+      (at) => at !== null,
+    );
     const due = next.length === 0 ? null : Math.min(...next);
     if (due !== null && due !== entry.nextAt) this.#alarms.set(person.name, due);
     entry.nextAt = due;

@@ -3,15 +3,15 @@
 // Judged in this order, the first that has something to say decides:
 //   1 manual     set by hand: whoever set it knows better than any client
 //   2 absence    away for days: a phone that stays online on holiday proves nothing
-//   3 schedule   off duty, where the schedule limits
+//   3 schedule   outside the hours in which they work
 //   4 status     a text with a time in it makes somebody who is online dnd until then, when the text is read for that
 //   5 xmpp       the person's own presence, damped, when it is known; a room when that says online and this does not
-//   6 schedule   when nothing live is known
+//   6 schedule   on or off duty, when nothing live is known and a duty is said
 // Nothing is averaged and nothing is voted on: an admin must be able to say why in one sentence.
 import type { Instant } from '../clock.ts';
 import type { Override } from './override.ts';
 import type { Presence, Source } from './presence.ts';
-import type { Duty, Schedule } from './schedule.ts';
+import type { Duty } from './schedule.ts';
 import { endOfStatus } from './status-time.ts';
 
 export interface Absence {
@@ -24,7 +24,10 @@ export interface Absence {
 export interface Said {
   readonly override: Override | null;
   readonly absences: readonly Absence[];
-  readonly schedule: { readonly duty: Duty; readonly outside: Schedule['outside'] } | null;
+  /** When they work: outside they are offline, whatever else is known; within it says nothing. */
+  readonly hours: Duty | null;
+  /** When they count as there although nothing live is known of them. */
+  readonly duty: Duty | null;
   /** As the stream says now. */
   readonly raw: Presence;
   /** The same, damped. */
@@ -43,7 +46,7 @@ export interface Combined {
 
 export function combine(said: Said, now: Instant): Combined {
   const next: (Instant | null)[] = [];
-  const { override, schedule } = said;
+  const { override, hours, duty } = said;
   const live = liveOf(said);
   const decided = (presence: Presence): Combined => ({ presence, nextAt: earliest(next) });
   const instead = (source: Source, presence: Omit<Presence, 'source' | 'live' | 'resources'>): Combined =>
@@ -78,9 +81,9 @@ export function combine(said: Said, now: Instant): Combined {
       });
     }
   }
-  if (schedule) {
-    next.push(schedule.duty.until);
-    if (!schedule.duty.on && schedule.outside === 'offline') return instead('schedule', dutyPresence(schedule.duty));
+  if (hours) {
+    next.push(hours.until);
+    if (!hours.on) return instead('schedule', dutyPresence(hours));
   }
   if (live.state !== 'unknown') {
     const end = statusEnd(live, said.readStatusIn, now);
@@ -90,7 +93,10 @@ export function combine(said: Said, now: Instant): Combined {
     }
     return decided(live);
   }
-  if (schedule) return instead('schedule', dutyPresence(schedule.duty));
+  if (duty) {
+    next.push(duty.until);
+    return instead('schedule', dutyPresence(duty));
+  }
   return decided(live);
 }
 

@@ -2,7 +2,7 @@
 // it is read only when asked for, counts from when it was written, and never for longer than half a day. Pure.
 import type { Duration, Instant } from '../clock.ts';
 import { day, hour, minute } from '../clock.ts';
-import { instantOf, wallTimeAt } from './zone.ts';
+import { wallInstant, wallTimeAt } from '../zone.ts';
 
 /** What claims a longer time was written about another day, or is no time at all. */
 export const longestStatus: Duration = 12 * hour;
@@ -50,6 +50,6 @@ function timeOfDay(found: RegExpExecArray, lead: string): number | null {
 /** The first time the wall clock shows it, from when it was written. */
 function nextAt(time: number, from: Instant, zone: string): Instant {
   const { dayNumber } = wallTimeAt(from, zone);
-  const today = instantOf({ dayNumber, time: time % day }, zone);
-  return today > from ? today : instantOf({ dayNumber: dayNumber + 1, time: time % day }, zone);
+  const today = wallInstant({ dayNumber, time: time % day }, zone);
+  return today > from ? today : wallInstant({ dayNumber: dayNumber + 1, time: time % day }, zone);
 }

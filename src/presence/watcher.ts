@@ -27,6 +27,11 @@ export interface Watcher {
   set?(name: string, override: Override | null): Promise<void>;
   /** What is wrong with presence now. */
   faults?(): readonly PresenceFault[];
+  /**
+   * Asks the person's clients whether anybody is there: answered true within `within`, false for silence, null when it
+   * cannot be asked. What is found out is in presenceOf() when the promise resolves.
+   */
+  verify?(jid: BareJid, within: Duration): Promise<boolean | null>;
 }
 
 /** What the stream can tell besides; the presence desk listens to it. */
@@ -35,8 +40,6 @@ export interface StreamWatcher extends Watcher {
   onHeard?(listener: (jid: BareJid, presence: Presence) => void): void;
   /** Somebody is in a duty room, by their real JID; null: in none any more, or we are not in it ourselves. */
   onOccupant?(listener: (jid: BareJid, presence: Presence | null) => void): void;
-  /** Asks the person's clients whether anybody is there: answered true within `within`, false for silence, null when it cannot be asked. */
-  verify?(jid: BareJid, within: Duration): Promise<boolean | null>;
 }
 
 /** Without an XMPP account nothing is known of anybody: the stated fallbacks apply. */

@@ -13,6 +13,7 @@ import { acknowledge } from '../tracking/acknowledge.ts';
 import { advance } from '../tracking/advance.ts';
 import type { Trigger } from '../tracking/event.ts';
 import { grades } from '../tracking/evidence.ts';
+import { dueAfter } from '../tracking/steps.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { Agenda } from './agenda.ts';
 import type { Answer, Behaviour, Happening, Load, Outcome, WorldOptions } from './happening.ts';
@@ -218,7 +219,7 @@ export class World {
       ownedSince: owner === null ? null : this.#now,
       step: 0,
       stepTaken: 0,
-      nextStepAt: first ? this.#now + first.after : null,
+      nextStepAt: first ? dueAfter(first, this.#now) : null,
       tried: {},
       acceptedAt: facts.receivedAt,
       closedAt: null,

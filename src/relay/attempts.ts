@@ -29,7 +29,7 @@ export interface Attempts {
 interface Reserved {
   /** It was not accepted. */
   giveBack(): void;
-  /** It is durable. The peer hears so first: this begins a turn of the event loop later. */
+  /** It is durable. The peer hears so first: this begins when there is time. */
   send(works: readonly Work[], content: Content): void;
 }
 
@@ -93,7 +93,7 @@ export function createAttempts(stage: Stage, signal: AbortSignal): Attempts {
       return {
         giveBack: () => turns.giveBack(place),
         send(works, content) {
-          const sent = aTurnLater()
+          const sent = new Promise<void>((begin) => stage.leisure.later(begin))
             .then(() => send(works, place, content))
             .catch((error: unknown) =>
               stage.log.error({ err: error }, 'an attempt failed; its lease will bring the work back'),
@@ -124,5 +124,3 @@ export function createAttempts(stage: Stage, signal: AbortSignal): Attempts {
 }
 
 const keyOf = ({ delivery }: Work): string => `${delivery.queueId} ${delivery.seq}`;
-
-const aTurnLater = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

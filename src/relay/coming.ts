@@ -5,6 +5,7 @@ import type { BareJid } from '../presence/jid.ts';
 import type { Person, Rules } from '../routing/rules.ts';
 import { wakeHeldOf } from './choosing.ts';
 import type { Stage } from './parts.ts';
+import { awaitingInPlaceOf } from './standing-in.ts';
 
 /** Every change of presence from now on, in batches; each is recorded first. */
 export function hearPresence(
@@ -56,7 +57,9 @@ export async function wakeFor(stage: Stage, changes: readonly PersonChange[]): P
   // The usual case, for each of thousands of changes.
   if (stage.ledger.holding().length === 0) return;
   const known = changes.filter(({ change }) => change.presence.state !== 'unknown');
-  const groups = new Set(known.flatMap(({ person }) => stage.ledger.awaiting(person)));
+  const names = new Set(known.map(({ person }) => person));
+  const own = [...names].flatMap((person) => stage.ledger.awaiting(person));
+  const groups = new Set([...own, ...awaitingInPlaceOf(stage, names)]);
   for (const group of groups) await wakeHeldOf(stage, group, stage.clock.now());
 }
 

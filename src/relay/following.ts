@@ -1,20 +1,21 @@
 // What follows for the watch when a forward was taken or refused by a next hop: the clock starts, the owner is told.
 import type { Instant } from '../clock.ts';
 import { formatReply } from '../mail/reply.ts';
-import { allCandidates } from '../routing/plan.ts';
 import type { Consequences, DeliveryRef, Settlement } from '../store/store.ts';
 import { clockFor } from '../tracking/advance.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import { grades } from '../tracking/evidence.ts';
+import { dueAfter } from '../tracking/steps.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import type { Outcome } from '../transport.ts';
 import type { Target, Work } from './choosing.ts';
 import { escalate } from './escalating.ts';
-import { leavingLasts } from './leaving.ts';
-import { nudgeAll, nudgeOwner, tellOfUntracked } from './nudging.ts';
+import { isGone, leavingLasts } from './leaving.ts';
+import { jidOf, nudgeAll, nudgeOwner, tellOfUntracked } from './nudging.ts';
 import type { Stage } from './parts.ts';
 import { presenceOf } from './presence-of.ts';
 import { followEarlyReturn, oweFailure } from './returning.ts';
+import { mayHave } from './standing-in.ts';
 
 /** To be stored with the settlement, and done after it. */
 export interface Following extends Pick<Required<Consequences>, 'events' | 'tracked' | 'nudges' | 'evidence'> {
@@ -66,7 +67,7 @@ export async function followForward(stage: Stage, work: Work, target: Target, no
     revision: before.revision + 1,
     owner: target.person,
     ownedSince: target.person === null ? null : now,
-    nextStepAt: first ? now + first.after : null,
+    nextStepAt: first ? dueAfter(first, now) : null,
   };
   return {
     events: [],
@@ -85,11 +86,12 @@ export async function followForward(stage: Stage, work: Work, target: Target, no
 }
 
 async function escalateIfGone(stage: Stage, tracked: Tracked): Promise<void> {
-  const owner = allCandidates(tracked.plan).find(({ person }) => person === tracked.owner);
-  if (!owner || tracked.owner === null) return;
-  const { state, since } = presenceOf(stage.watcher, owner.person, owner.jid);
+  const { owner } = tracked;
+  if (owner === null || !mayHave(stage, tracked.plan, owner)) return;
+  const presence = presenceOf(stage.watcher, owner, jidOf(stage, owner));
+  const { since } = presence;
   // Who left only just now is looked at when that has lasted.
-  if (state === 'offline' && (since === null || stage.clock.now() - since > leavingLasts)) {
+  if (isGone(presence) && (since === null || stage.clock.now() - since > leavingLasts)) {
     await escalate(stage, tracked, { trigger: 'owner offline', owner: tracked.owner });
   }
 }
@@ -105,7 +107,7 @@ export async function followRefusal(
   const { delivery } = work;
   if (outcome.kind !== 'permanent' || delivery.plan.kind !== 'group' || delivery.forwardOf !== null) return null;
   const { person } = target;
-  if (person === null || !allCandidates(delivery.plan).some((candidate) => candidate.person === person)) return null;
+  if (person === null || !mayHave(stage, delivery.plan, person)) return null;
   const ref = trackedRef(work);
   const before = await stage.store.tracked(ref);
   // Refused twice means that it was the fallback, too: then the sender must know.

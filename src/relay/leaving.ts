@@ -1,6 +1,7 @@
 // Leaving: whether an owner who is offline has gone, or only seems to be.
 import { type Duration, second } from '../clock.ts';
 import type { BoardChange as PersonChange } from '../presence/board.ts';
+import type { Presence } from '../presence/presence.ts';
 import type { PersonName } from '../routing/rules.ts';
 import { stepAt } from '../tracking/steps.ts';
 import type { Tracked } from '../tracking/tracked.ts';
@@ -33,7 +34,7 @@ export async function whoHasLeft(
   changes: readonly PersonChange[],
   stopping: AbortSignal,
 ): Promise<readonly Left[]> {
-  const offline = changes.filter(({ change }) => change.presence.state === 'offline');
+  const offline = changes.filter(({ change }) => isGone(change.presence));
   const [returning, leaving] = [true, false].map((wasUnknown) =>
     offline.filter(({ change }) => (change.before === 'unknown') === wasUnknown),
   );
@@ -62,7 +63,16 @@ async function ownedByGone(
 
 function isStillGone(stage: Stage, { person, jid, change }: PersonChange): boolean {
   const now = presenceOf(stage.watcher, person, jid);
-  return now.state === 'offline' && now.since === change.presence.since;
+  return isGone(now) && now.since === change.presence.since;
+}
+
+/**
+ * Whose hours have ended gets nothing new; but what they have stays with them for as long as they sit there, for they
+ * may be about to answer it.
+ */
+export function isGone({ state, source, live }: Presence): boolean {
+  if (state !== 'offline') return false;
+  return source !== 'schedule' || live === undefined || live.state === 'offline' || live.state === 'unknown';
 }
 
 /**

@@ -3,8 +3,9 @@
 import type { Instant } from '../clock.ts';
 import type { Watcher } from '../presence/watcher.ts';
 import type { PersonSnapshot, Snapshot } from '../routing/choose.ts';
-import { allCandidates, type GroupPlan } from '../routing/plan.ts';
-import type { GroupName, PersonName } from '../routing/rules.ts';
+import { allCandidates, type Candidate, type GroupPlan } from '../routing/plan.ts';
+import type { GroupName, Person, PersonName } from '../routing/rules.ts';
+import { standInsFor } from '../routing/stand-ins.ts';
 import type { DeliveryRef, History } from '../store/store.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { presenceOf } from './presence-of.ts';
@@ -44,7 +45,11 @@ export class Ledger {
   /** Choices not yet settled: taken back when the same delivery is chosen for again. */
   readonly #pending = new Map<string, Given>();
 
-  constructor(history: History) {
+  /** Of the rules in force: a substitute need not be a member. */
+  readonly #people: () => ReadonlyMap<PersonName, Person>;
+
+  constructor(history: History, people: () => ReadonlyMap<PersonName, Person> = () => new Map()) {
+    this.#people = people;
     for (const { person, group, lastAt } of history.assignments) {
       if (lastAt >= (this.#lastAt.get(person) ?? 0)) this.#lastAt.set(person, lastAt);
       const last = this.#lastInGroup.get(group);
@@ -62,7 +67,7 @@ export class Ledger {
   snapshot(
     plan: GroupPlan,
     watcher: Watcher,
-    facts: Omit<Snapshot, 'people' | 'lastInGroup' | 'runInGroup' | 'others'>,
+    facts: Omit<Snapshot, 'people' | 'lastInGroup' | 'runInGroup' | 'others' | 'standIns'>,
   ): Snapshot {
     const people: Record<PersonName, PersonSnapshot> = {};
     const others: Record<GroupName, { last: PersonName; run: number }> = {};
@@ -87,6 +92,8 @@ export class Ledger {
       const turn = this.#lastInGroup.get(link.pool.group);
       if (turn) others[link.pool.group] = { last: turn.person, run: turn.run };
     }
+    const standIns = this.standIns(plan, watcher, facts.now);
+    for (const theirs of Object.values(standIns)) take(theirs);
     const turn = this.#lastInGroup.get(plan.group);
     return {
       ...facts,
@@ -94,7 +101,14 @@ export class Ledger {
       lastInGroup: turn?.person ?? null,
       ...(turn ? { runInGroup: turn.run } : {}),
       ...(Object.keys(others).length > 0 ? { others } : {}),
+      ...(Object.keys(standIns).length > 0 ? { standIns } : {}),
     };
+  }
+
+  /** By whose place they take. */
+  standIns(plan: GroupPlan, watcher: Watcher, now: Instant): NonNullable<Snapshot['standIns']> {
+    const known = ({ person, jid }: Pick<Candidate, 'person' | 'jid'>) => presenceOf(watcher, person, jid);
+    return standInsFor(allCandidates(plan), this.#people(), known, now);
   }
 
   open(person: PersonName): number {
@@ -171,6 +185,11 @@ export class Ledger {
   /** Those whose held mail may go to that person. */
   awaiting(person: PersonName): readonly GroupName[] {
     return this.holding().filter((group) => this.#awaited.get(group)?.has(person));
+  }
+
+  /** Whom the mail held for a group waits for. */
+  awaited(group: GroupName): readonly PersonName[] {
+    return [...(this.#awaited.get(group) ?? [])];
   }
 
   /** How many older ones of the same needs the group holds. What has overstayed its hold is somebody's mistake. */

@@ -5,13 +5,13 @@ import { type Content, headOf } from '../mail/content.ts';
 import type { MailFacts } from '../mail/facts.ts';
 import { mdnSource, type ParsedMdn, parseMdn, wasDisplayed } from '../mail/mdn.ts';
 import { mailboxKey, nullReversePath, parseMailbox } from '../mail/path.ts';
-import { allCandidates } from '../routing/plan.ts';
 import type { Person } from '../routing/rules.ts';
 import type { Evidence } from '../tracking/evidence.ts';
 import { grades } from '../tracking/evidence.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { weigh } from './escalating.ts';
 import type { Stage } from './parts.ts';
+import { mayHave } from './standing-in.ts';
 
 /** Mail that passes: what it says of messages that are tracked. */
 export async function weighMail(stage: Stage, facts: MailFacts, content: Content, trusted: boolean): Promise<void> {
@@ -36,7 +36,7 @@ async function weighReply(stage: Stage, facts: MailFacts, trusted: boolean): Pro
   if (facts.references.length === 0 || facts.reversePath === nullReversePath) return;
   const person = personAt(stage, facts.reversePath);
   for (const tracked of await stage.store.trackedByMessageId(facts.references)) {
-    const known = person !== null && mayAnswer(person, tracked);
+    const known = person !== null && mayAnswer(stage, person, tracked);
     const evidence: Omit<Evidence, 'at'> = {
       queueId: tracked.queueId,
       seq: tracked.seq,
@@ -57,7 +57,7 @@ async function weighReceipt(stage: Stage, facts: MailFacts, mdn: ParsedMdn, trus
   const from = /<([^<>]+)>\s*$/.exec(facts.from ?? '')?.[1] ?? facts.from;
   const person = personAt(stage, mdn.finalRecipient) ?? personAt(stage, from);
   for (const tracked of await stage.store.trackedByMessageId([mdn.originalMessageId])) {
-    const known = person !== null && mayAnswer(person, tracked);
+    const known = person !== null && mayAnswer(stage, person, tracked);
     await weigh(
       stage,
       tracked,
@@ -94,6 +94,6 @@ function personAt(stage: Stage, address: string | undefined): Person | null {
 }
 
 /** The owner, a candidate, or whoever runs the mail. */
-function mayAnswer(person: Person, { owner, plan }: Tracked): boolean {
-  return person.operator || owner === person.name || allCandidates(plan).some((each) => each.person === person.name);
+function mayAnswer(stage: Stage, person: Person, { owner, plan }: Tracked): boolean {
+  return person.operator || owner === person.name || mayHave(stage, plan, person.name);
 }

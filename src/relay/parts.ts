@@ -2,6 +2,7 @@
 import type { Clock, Instant, Random } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { FaultPoint } from '../fault-point.ts';
+import type { Leisure } from '../leisure.ts';
 import type { Log } from '../log.ts';
 import type { ReportData } from '../mail/dsn.ts';
 import type { MarkKey } from '../mail/loop-mark.ts';
@@ -28,6 +29,8 @@ export interface Parts {
   >;
   readonly clock: Clock;
   readonly random: Random;
+  /** For what nobody waits for. */
+  readonly leisure: Leisure;
   readonly store: Store;
   readonly rules: RuleSource;
   readonly watcher: Watcher;

@@ -5,7 +5,7 @@ import { parseJid } from '../presence/jid.ts';
 import type { Names } from './names.ts';
 import { quote } from './problem.ts';
 import type { PersonEntry, ScheduleEntry } from './rule-file.ts';
-import type { Period, Person, Schedule } from './rules.ts';
+import type { Absence, Period, Person, Schedule } from './rules.ts';
 import type { Located, Named } from './schema.ts';
 
 /** A schedule that may still lack its zone: it is that of whoever uses it. */
@@ -46,7 +46,13 @@ export function buildPerson(
   const zone = value.zone ?? 'UTC';
   const hours = value.hours && hoursOf(value.hours, zone, names, schedules);
   const quiet = value.quiet && hoursOf(value.quiet, zone, names, schedules);
-  const absent = (value.absent ?? []).flatMap((entry) => periodOf(entry, zone, names));
+  const duty = value.duty && hoursOf(value.duty, zone, names, schedules);
+  const absent = (value.absent ?? []).flatMap((entry): Absence[] => {
+    const substitute = entry.substitute && substituteOf(entry.substitute, name, names);
+    return periodOf(entry, zone, names).map((period) =>
+      substitute === undefined ? period : { ...period, substitute },
+    );
+  });
   return Object.freeze({
     name,
     mail,
@@ -55,13 +61,16 @@ export function buildPerson(
     ...(value.skills === undefined ? {} : { skills: Object.freeze([...new Set(value.skills)]) }),
     ...(value.capacity === undefined ? {} : { capacity: value.capacity.value }),
     ...(hours === undefined ? {} : { hours }),
+    ...(value.zone === undefined ? {} : { zone: value.zone }),
+    ...(duty === undefined ? {} : { duty }),
     ...(quiet === undefined ? {} : { quiet }),
     ...(absent.length === 0 ? {} : { absent: Object.freeze(absent) }),
     place,
   });
 }
 
-function hoursOf(
+/** The schedule of that name; without a zone of its own it is in `zone`. */
+export function hoursOf(
   entry: Located<string>,
   zone: string,
   names: Names,
@@ -70,6 +79,13 @@ function hoursOf(
   const name = names.known('schedule', entry);
   const schedule = name === undefined ? undefined : schedules.get(name);
   return schedule && Object.freeze({ ...schedule, zone: schedule.zone ?? zone });
+}
+
+function substituteOf(entry: Located<string>, of: string, names: Names): string | undefined {
+  const substitute = names.known('person', entry);
+  if (substitute !== of) return substitute;
+  names.report.error(entry.place, `${quote(of)} cannot stand in for themselves`);
+  return undefined;
 }
 
 export function periodOf(

@@ -15,6 +15,7 @@ export function selectionOf(entry: GroupEntry | RouteEntry): Partial<Selection> 
     eligible: states && Object.freeze([...new Set(states)]),
     otherwise: entry.otherwise?.value,
     maxAge: entry.maxAge,
+    askAfter: entry.askAfter,
     maxIdle: entry.maxIdle,
     unknown: entry.unknown,
     requires: entry.requires?.value,

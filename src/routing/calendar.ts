@@ -1,6 +1,7 @@
-// Days, hours and zones. Pure: the moment is a parameter; the zone's rules come with Node. Working hours are local to
-// the zone that a schedule names, so a person's day stays their day over daylight saving and wherever we run.
-import { type Duration, day, type Instant, minute } from '../clock.ts';
+// Days and hours of the rules. Pure: the moment is a parameter. Working hours are local to the zone that a schedule
+// names, so a person's day stays their day over daylight saving and wherever we run.
+import { day, type Instant, minute } from '../clock.ts';
+import { formatDate, wallInstant, wallTimeAt, weekdayOf } from '../zone.ts';
 import type { Period, Schedule } from './rules.ts';
 
 export const dayNames = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
@@ -14,75 +15,17 @@ export interface LocalTime {
   readonly minutes: number;
 }
 
-const formats = new Map<string, Intl.DateTimeFormat>();
-
-export function isZone(name: string): boolean {
-  try {
-    formatOf(name);
-    return true;
-  } catch (error) {
-    if (error instanceof RangeError) return false;
-    throw error;
-  }
-}
-
-function formatOf(zone: string): Intl.DateTimeFormat {
-  const known = formats.get(zone);
-  if (known) return known;
-  const made = new Intl.DateTimeFormat('en-CA', {
-    timeZone: zone,
-    calendar: 'iso8601',
-    numberingSystem: 'latn',
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-  });
-  formats.set(zone, made);
-  return made;
-}
-
-/** How far the zone's wall clock is ahead of UTC at that moment. */
-function offsetAt(zone: string, at: Instant): Duration {
-  const parts: Record<string, number> = {};
-  for (const { type, value } of formatOf(zone).formatToParts(at)) parts[type] = Number(value);
-  const { year = 0, month = 1, day: date = 1, hour: hours = 0, minute: minutes = 0, second: seconds = 0 } = parts;
-  return Date.UTC(year, month - 1, date, hours, minutes, seconds) - Math.floor(at / 1000) * 1000;
-}
-
-// Zones change at whole quarters of an hour, so within one the offset stays the same. One entry a zone is enough: the
-// moments asked for are close together.
-const offsets = new Map<string, { quarter: number; offset: Duration }>();
-
-function offsetOf(zone: string, at: Instant): Duration {
-  const quarter = Math.floor(at / (15 * minute));
-  const known = offsets.get(zone);
-  if (known?.quarter === quarter) return known.offset;
-  const offset = offsetAt(zone, at);
-  offsets.set(zone, { quarter, offset });
-  return offset;
-}
-
 export function localTime(at: Instant, zone: string): LocalTime {
-  const local = at + offsetOf(zone, at);
-  const days = Math.floor(local / day);
-  return {
-    date: new Date(days * day).toISOString().slice(0, 10),
-    // 1970-01-01 was a Thursday.
-    weekday: ((((days + 3) % 7) + 7) % 7) + 1,
-    minutes: Math.floor((local - days * day) / minute),
-  };
+  const { dayNumber, time } = wallTimeAt(at, zone);
+  return { date: formatDate(dayNumber), weekday: weekdayOf(dayNumber) || 7, minutes: Math.floor(time / minute) };
 }
 
 /** The moment at which the zone's wall clock shows this; in the hour that spring skips, the moment it is skipped to. */
 export function instantOf(date: string, minutes: number, zone: string): Instant {
-  const local = Date.parse(`${date}T00:00:00Z`) + minutes * minute;
-  const guess = local - offsetAt(zone, local);
-  return local - offsetAt(zone, guess);
+  return wallInstant({ dayNumber: dayNumberOf(date), time: minutes * minute }, zone);
 }
+
+const dayNumberOf = (date: string): number => Date.parse(`${date}T00:00:00Z`) / day;
 
 const isClosed = ({ closed }: Schedule, date: string): boolean =>
   closed.includes(date) || closed.includes(date.slice(5));
@@ -121,7 +64,7 @@ export function nextClosing(schedule: Schedule, at: Instant): Instant | null {
   const ends: Instant[] = [];
   for (let ahead = -1; ahead <= 14; ahead += 1) {
     const { date } = localTime(at + ahead * day, schedule.zone);
-    const next = new Date(Date.parse(`${date}T00:00:00Z`) + day).toISOString().slice(0, 10);
+    const next = dateAfter(date, 1);
     for (const { from, to } of schedule.windows) ends.push(instantOf(to <= from ? next : date, to, schedule.zone));
   }
   // Another window may begin where one ends.
@@ -139,8 +82,7 @@ export function endOf({ to, zone }: Period): Instant {
 }
 
 /** So many days on the calendar later. */
-const dateAfter = (date: string, days: number): string =>
-  new Date(Date.parse(`${date}T00:00:00Z`) + days * day).toISOString().slice(0, 10);
+const dateAfter = (date: string, days: number): string => formatDate(dayNumberOf(date) + days);
 
 /** `08:30` */
 export const formatMinutes = (minutes: number): string =>

@@ -18,10 +18,11 @@ import type { Mailbox } from '../mail/path.ts';
 import type { Reply } from '../mail/reply.ts';
 import type { Presence } from '../presence/presence.ts';
 import { describeState, type Exclusion, exclusionByHistory, exclusionOf, snapshotOf } from './eligibility.ts';
-import type { FallbackTarget, GroupPlan, PlanLink, Pool } from './plan.ts';
+import type { Candidate, FallbackTarget, GroupPlan, PlanLink, Pool } from './plan.ts';
 import { type Proposal, pickedFrom, proposedTo, silence } from './proposal.ts';
 import { compareRanks, describeMember, measureOf, rankingOf, type Standing, turnsUntil, wordsOf } from './ranking.ts';
 import type { GroupName, PersonName } from './rules.ts';
+import { withStandIns } from './stand-ins.ts';
 import { describeWin } from './win.ts';
 
 export { describeState } from './eligibility.ts';
@@ -58,6 +59,8 @@ export interface Snapshot {
   readonly behind?: number;
   /** For the mode `propose`, while this delivery has not gone to anybody. */
   readonly proposal?: Proposal;
+  /** Who stands in for whom now. */
+  readonly standIns?: Readonly<Record<PersonName, readonly Candidate[]>>;
   /** Who had the last message of its thread. */
   readonly lastHandler?: PersonName | null;
 }
@@ -335,7 +338,9 @@ function fallBack(target: FallbackTarget, considered: readonly Considered[], bec
 const noRank: number[] = [];
 
 function membersOf(pool: Pool, plan: GroupPlan, snapshot: Snapshot): readonly Member[] {
-  const { candidates } = pool;
+  const candidates = snapshot.standIns
+    ? withStandIns(pool, snapshot.standIns, (candidate) => snapshotOf(snapshot, candidate).presence)
+    : pool.candidates;
   const ranking = rankingOf(pool);
   const byLoad = ranking === 'least-busy' || ranking === 'most-spare';
   const turn = turnOf(pool, plan, snapshot);

@@ -16,6 +16,12 @@ export function checkDoors(
   return [
     ...groups.flatMap((group) => (milter?.hold === null && group.hold !== null ? [holds(group)] : [])),
     ...groups.flatMap((group) => beyond(group).map((what) => refused(door, `the group ${group.name}`, what, group))),
+    // It answers at once, from what is known.
+    ...(lookup
+      ? groups.flatMap((group) =>
+          group.askAfter === undefined ? [] : [refused('a lookup', `the group ${group.name}`, '"askAfter"', group)],
+        )
+      : []),
     // A lookup never sees more than the address, and passes the routes by.
     ...(milter === undefined
       ? []

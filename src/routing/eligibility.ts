@@ -62,7 +62,9 @@ export function exclusionOf(
 
 function exclusionByPresence(pool: Pool, presence: Presence, now: Instant): string | null {
   const { maxAge, maxIdle, eligible } = pool;
-  const age = presence.asOf === null ? null : now - presence.asOf;
+  // What somebody said by hand, or a schedule, is as true at its end as at its beginning.
+  const heard = presence.source !== 'manual' && presence.source !== 'absence' && presence.source !== 'schedule';
+  const age = presence.asOf === null || !heard ? null : now - presence.asOf;
   const stale = presence.state !== 'unknown' && maxAge !== undefined && age !== null && age > maxAge;
   if (presence.state === 'unknown' || stale) {
     const known = stale ? { state: presence.state, asOf: presence.asOf ?? now } : presence.lastKnown;

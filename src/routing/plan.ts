@@ -12,13 +12,13 @@ import { MailView, matches, nothingKnown, reasonsOf, type Surroundings, wroteIt 
 import { formatPlace } from './problem.ts';
 import { routesFor } from './route-index.ts';
 import {
+  type Absence,
   defaultWithin,
   type Fallback,
   type Group,
   type GroupName,
   type Link,
   type Mode,
-  type Period,
   type PersonName,
   type Place,
   type Policy,
@@ -39,11 +39,13 @@ export interface Candidate {
   readonly weight?: number;
   readonly capacity?: number;
   readonly hours?: Schedule;
-  readonly absent?: readonly Period[];
+  readonly absent?: readonly Absence[];
   /** How many of the preferred skills they have. */
   readonly preferred?: number;
   /** Why the rules leave them out for this mail. */
   readonly excluded?: string;
+  /** They are no member, but stand in for this one. */
+  readonly standsInFor?: PersonName;
 }
 
 /** The group's own, and those of the groups that its chain names: whoever may be chosen for this mail. */
@@ -340,6 +342,7 @@ function poolOf(group: Group, overrides: Partial<Selection>, rules: Rules, view:
     eligible: overrides.eligible ?? group.eligible,
     ...said('otherwise'),
     ...said('maxAge'),
+    ...said('askAfter'),
     ...said('maxIdle'),
     ...said('unknown'),
     ...said('requires'),

@@ -82,10 +82,12 @@ export function wordsOf(
   }
 }
 
-export function describeMember({ tier = 1, preferred = 0 }: Candidate, sticks: boolean, standing: string): string {
+export function describeMember(candidate: Candidate, sticks: boolean, standing: string): string {
+  const { tier = 1, preferred = 0, standsInFor } = candidate;
   // The usual case, for each member of every decision.
-  if (!sticks && tier === 1 && preferred === 0) return standing;
+  if (!sticks && tier === 1 && preferred === 0 && standsInFor === undefined) return standing;
   const extra = [
+    ...(standsInFor === undefined ? [] : [`stands in for ${standsInFor}`]),
     ...(sticks ? ['handled the thread before'] : []),
     ...(tier === 1 ? [] : [`tier ${tier}`]),
     ...(preferred === 0 ? [] : [`${preferred} preferred ${preferred === 1 ? 'skill' : 'skills'}`]),

@@ -1,19 +1,9 @@
 // The reference page and the JSON Schema of the rule language, both made from the schema that reads the files. A test
 // compares them with docs/reference/; scripts/rules-reference.ts writes them.
 import { dateMap, matchSchema, presenceMap, presentMap, testSchema, waitingMap } from './match-schema.ts';
-import {
-  absenceSchema,
-  exclusionSchema,
-  groupSchema,
-  memberSchema,
-  personSchema,
-  policySchema,
-  proposeSchema,
-  routeSchema,
-  ruleFileSchema,
-  scheduleSchema,
-  stepSchema,
-} from './rule-file.ts';
+import { absenceSchema, personSchema, scheduleSchema } from './people-schema.ts';
+import { policySchema, stepSchema } from './policy-schema.ts';
+import { exclusionSchema, groupSchema, memberSchema, proposeSchema, routeSchema, ruleFileSchema } from './rule-file.ts';
 import { type Field, type JsonSchema, jsonOf, type Schema } from './schema.ts';
 import { selection } from './selection-schema.ts';
 import { opening } from './values.ts';

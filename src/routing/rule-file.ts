@@ -4,10 +4,10 @@
 
 import { day, hour, second } from '../clock.ts';
 import { matchSchema } from './match-schema.ts';
+import { personSchema, scheduleSchema } from './people-schema.ts';
+import { policySchema } from './policy-schema.ts';
 import { languages, modes } from './rules.ts';
 import {
-  bareJid,
-  bool,
   counted,
   doc,
   duration,
@@ -30,73 +30,11 @@ import {
   text,
 } from './schema.ts';
 import { selection } from './selection-schema.ts';
-import { closedDay, date, opening, target, zone } from './values.ts';
+import { target } from './values.ts';
 
 type ValueOf<S> = S extends Schema<infer T> ? T : never;
 
 const reference = located(name);
-const skills = oneOrMore(name);
-export const absenceSchema = fields('an absence', {
-  from: required(located(date), doc('The first day.', '2026-12-24')),
-  to: required(
-    located(date),
-    doc('The last day; it counts. The day after, they are back without anybody doing anything.', '2027-01-06'),
-  ),
-});
-
-export const personSchema = fields('a person', {
-  mail: required(located(mailbox), doc("The person's mailbox.", 'alice@example.org')),
-  jid: optional(
-    located(orNone(bareJid)),
-    doc(
-      'Where their presence is seen and nudges go; `none`: they have no XMPP account.',
-      'alice@chat.example.org',
-      'the mail address',
-    ),
-  ),
-  operator: optional(bool, doc('May act on any message, not only on those sent to them.', 'true', '`false`')),
-  skills: optional(skills, doc('What they can do, in names of your own.', '[german, billing]', 'none')),
-  capacity: optional(
-    located(integer(1, 10_000)),
-    doc('Units of open mail they may have at once. Open is what is tracked, so it needs a policy.', '8', 'no limit'),
-  ),
-  hours: optional(
-    reference,
-    doc(
-      'The schedule in which they work. Outside of it they get no mail, whatever their presence says.',
-      'office',
-      'always',
-    ),
-  ),
-  quiet: optional(
-    reference,
-    doc(
-      'The schedule in which they are not to be disturbed: what would be said to them waits for its end. Mail comes all the same.',
-      'nights',
-      'never',
-    ),
-  ),
-  zone: optional(zone, doc('For schedules without a zone, and for absences.', 'Europe/Berlin', 'UTC')),
-  absent: optional(
-    oneOrMore(absenceSchema),
-    doc('Days on which they get no mail.', '{ from: 2026-12-24, to: 2027-01-06 }', 'none'),
-  ),
-});
-
-export const scheduleSchema = fields('a schedule', {
-  zone: optional(
-    zone,
-    doc('Where the clock hangs.', 'Europe/Berlin', 'the zone of the person; a test on time needs one'),
-  ),
-  open: required(
-    oneOrMore(located(opening)),
-    doc('When it is open, see below.', "{ days: mon-fri, from: '09:00', to: '17:00' }"),
-  ),
-  closed: optional(
-    oneOrMore(closedDay),
-    doc('Days on which it is not: one day, or one of each year.', "[2026-05-25, '12-25']", 'none'),
-  ),
-});
 
 const memberMap = fields('a member', {
   person: required(reference, doc('Who.', 'bob')),
@@ -245,67 +183,6 @@ export const groupSchema = fields(
   { member: 'unknown key "member": a group has "members", a list of names of people' },
 );
 
-export const stepSchema = fields('a step', {
-  name: required(reference, doc('For people and commands; once in a policy.', 'lead')),
-  after: required(
-    duration(second, 30 * day),
-    doc('Counted from the step before; for the first from the moment a member got the mail.', '10m'),
-  ),
-  to: required(
-    target('the target of a step', ['next', 'owner'], {
-      room: located(bareJid),
-      person: reference,
-      mailbox: located(mailbox),
-    }),
-    doc(
-      '`next` (the next eligible member, chosen at that moment), `owner` (a reminder), `{ room: … }`, `{ person: … }`, `{ mailbox: … }`.',
-      '{ room: duty@rooms.example.org }',
-    ),
-  ),
-  times: optional(
-    integer(1, 100),
-    doc('How often the step is taken before the next one, each after `after`.', '2', '1'),
-  ),
-});
-
-export const ackSchema = fields('the life of an acknowledgement', {
-  lasts: required(duration(second, 30 * day), doc('Until the reminder.', '4h')),
-  grace: required(duration(second, 30 * day), doc('After the reminder.', '30m')),
-});
-
-export const policySchema = fields('a policy', {
-  until: optional(
-    oneOf(['read', 'taken', 'answered']),
-    doc(
-      'What stops the clock: it was `read`; somebody said that they have `taken` it, or answered; it was `answered`.',
-      'taken',
-      '`read`',
-    ),
-  ),
-  steps: required(
-    counted(list(stepSchema, 'a list of steps')),
-    doc('Taken one after the other, see below.', '[{ name: next, after: 10m, to: next }]'),
-  ),
-  ask: optional(
-    list(oneOf(['dsn', 'mdn'])),
-    doc(
-      'What is asked for, to an address of ours: `dsn`, delivery reports of the next hop (a failure moves the mail on at once); `mdn`, a read receipt. See [evidence](../operate/evidence.md).',
-      '[dsn]',
-      'nothing',
-    ),
-  ),
-  repeat: optional(integer(0, 100), doc('How often all steps are gone through again after the last one.', '1', '0')),
-  ack: optional(
-    ackSchema,
-    doc(
-      'How long an acknowledgement lasts: who has not answered after `lasts` is reminded; after `grace` more the mail goes on as if they had passed.',
-      '{ lasts: 4h, grace: 30m }',
-      'an acknowledgement ends it',
-    ),
-  ),
-  maxForwards: optional(integer(0, 1000), doc('Most forwards of one message that escalation may add.', '5', '10')),
-});
-
 /** RFC 5322 §3.6, RFC 5321 §4.4: what exists once, speaks for others, or is checked by somebody. */
 const taken =
   /^(?:from|sender|reply-to|to|cc|bcc|date|subject|message-id|in-reply-to|references|received|return-path|delivered-to|mime-version|content-.*|resent-.*|dkim-signature|arc-.*|authentication-results|received-spf|list-.*|auto-submitted|original-recipient)$/i;
@@ -391,8 +268,6 @@ export const ruleFileSchema = fields(
 export type RuleFile = ValueOf<typeof ruleFileSchema>;
 export type PersonEntry = ValueOf<typeof personSchema>;
 export type GroupEntry = ValueOf<typeof groupSchema>;
-export type PolicyEntry = ValueOf<typeof policySchema>;
-export type StepEntry = ValueOf<typeof stepSchema>;
 export type RouteEntry = ValueOf<typeof routeSchema>;
 export type ScheduleEntry = ValueOf<typeof scheduleSchema>;
 export type ExclusionEntry = ValueOf<typeof exclusionSchema>;

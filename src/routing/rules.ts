@@ -28,7 +28,11 @@ export interface Person {
   readonly capacity?: number;
   /** When they work; absent: whenever they are there. */
   readonly hours?: Schedule;
-  readonly absent?: readonly Period[];
+  readonly absent?: readonly Absence[];
+  /** When they count as there although nothing is heard of them; absent: never. */
+  readonly duty?: Schedule;
+  /** Where their clock hangs, when the rules say so. */
+  readonly zone?: string;
   /** When they are told nothing; their mail comes all the same. */
   readonly quiet?: Schedule;
   readonly place: Place;
@@ -39,6 +43,12 @@ export interface Period {
   readonly from: string;
   readonly to: string;
   readonly zone: string;
+}
+
+/** Days on which somebody gets no mail. */
+export interface Absence extends Period {
+  /** Who takes their place meanwhile. */
+  readonly substitute?: PersonName;
 }
 
 /** Minutes since midnight; a window whose `to` is not after `from` ends on the next day. */
@@ -80,6 +90,8 @@ export interface Selection {
   readonly otherwise?: Ranking;
   /** Presence heard of longer ago than this counts as unknown. */
   readonly maxAge?: Duration;
+  /** Presence heard of longer ago is asked about before mail goes there. */
+  readonly askAfter?: Duration;
   /** Whoever has not touched their devices for longer is not eligible (XEP-0319). */
   readonly maxIdle?: Duration;
   readonly unknown?: Unknown;
@@ -169,6 +181,8 @@ export type StepTarget =
   | { readonly kind: 'next' }
   /** The owner once more: a reminder by IM. */
   | { readonly kind: 'owner' }
+  /** Every eligible member who has not had it gets it and is asked; whoever takes it has it. */
+  | { readonly kind: 'everyone' }
   | { readonly kind: 'room'; readonly room: BareJid }
   | { readonly kind: 'person'; readonly person: PersonName; readonly mailbox: Mailbox }
   | { readonly kind: 'mailbox'; readonly mailbox: Mailbox };
@@ -177,6 +191,8 @@ export interface Step {
   readonly name: string;
   /** Counted from the step before, or from the forwarding for the first. */
   readonly after: Duration;
+  /** Only these hours count for `after`, and the step is never taken outside of them. */
+  readonly hours?: Schedule;
   readonly to: StepTarget;
   /** How many times the step is taken before the next one, at least 1. */
   readonly times: number;
@@ -191,10 +207,14 @@ export interface Policy {
   readonly steps: readonly Step[];
   /** Reports that are asked for on behalf of the group: `dsn` of the next hop, `mdn` of the member's mail program. */
   readonly ask?: readonly ('dsn' | 'mdn')[];
-  /** How often all steps are gone through again after the last one. */
+  /** How often the steps are gone through again after the last one. */
   readonly repeat?: number;
+  /** Where they begin then, counted from 0; the first unless said. */
+  readonly repeatFrom?: number;
   /** An acknowledgement is a promise too: after `lasts` without an answer its owner is reminded, after `grace` more it is off. */
   readonly ack?: { readonly lasts: Duration; readonly grace: Duration };
+  /** So many different people must take it; one unless said. */
+  readonly takers?: number;
   /** Most forwards of one message that escalation may add; 10 unless said. */
   readonly maxForwards?: number;
   readonly place: Place;
@@ -282,6 +302,7 @@ export interface Route extends Additions {
 export interface Reads {
   readonly attachments: boolean;
   readonly thread: boolean;
+  readonly size: boolean;
 }
 
 export interface Rules {

@@ -70,6 +70,14 @@ export const selection = {
       'any age',
     ),
   ),
+  askAfter: optional(
+    span,
+    doc(
+      'Before mail goes to somebody of whom nothing was heard for longer, their clients are asked (XEP-0199); when none of them answers within 5 seconds, it goes to the next.',
+      '10m',
+      'nobody is asked',
+    ),
+  ),
   maxIdle: optional(
     span,
     doc('Whoever has not touched their devices for longer is not eligible (XEP-0319).', '15m', 'any time'),

@@ -1,6 +1,7 @@
 // Small values of the rule language: texts and tests on them, sizes, days, times of day, zones, targets.
 import { type Duration, day, second } from '../clock.ts';
-import { dayNames, isZone } from './calendar.ts';
+import { isZone } from '../zone.ts';
+import { dayNames } from './calendar.ts';
 import { quote, type Report } from './problem.ts';
 import type { Bounds, TextTest, Window } from './rules.ts';
 import {

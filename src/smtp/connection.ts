@@ -71,14 +71,14 @@ export class Connection {
   say(text: string): void {
     const socket = this.#socket;
     if (this.#ending || this.#upgrading || socket.destroyed || !socket.writable) return;
-    if (this.#said === '') process.nextTick(() => this.#flush());
+    if (this.#said === '') process.nextTick(() => this.flush());
     this.#said += `${text}\r\n`;
     // So that a peer that pipelines and does not read is waited for: see whenRead.
-    if (this.#said.length > 4_096) this.#flush();
+    if (this.#said.length > 4_096) this.flush();
   }
 
-  /** What was said in this turn, in one write. */
-  #flush(): void {
+  /** What was said until now, in one write: at the end of the turn by itself. */
+  flush(): void {
     const said = this.#said;
     if (said === '') return;
     this.#said = '';
@@ -97,7 +97,7 @@ export class Connection {
   /** What was said is sent; nothing more is heard. `quit`: the peer said its last word first, and sends nothing more. */
   end(quit = false): void {
     if (this.#ending || this.#closed) return;
-    this.#flush();
+    this.flush();
     this.#ending = true;
     this.#parser.close();
     if (this.#upgrading) {
@@ -123,7 +123,7 @@ export class Connection {
     this.#parser.close();
     this.#upgrading = true;
     // The 220 must be on the wire before TLS takes the socket.
-    this.#flush();
+    this.flush();
     plain.removeAllListeners();
     plain.setTimeout(0);
     plain.on('error', (error) => this.#speaker.onFailure(describeError(error)));
@@ -157,7 +157,7 @@ export class Connection {
     // half-closes behind the final dot and QUIT, and without the 250 would send its message once more.
     const answeredAll = (): void =>
       this.whenRead(() => {
-        this.#flush();
+        this.flush();
         this.#socket.end();
       });
     const done = (): void => {

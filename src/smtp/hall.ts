@@ -36,3 +36,26 @@ export interface Transaction {
   readonly mail: MailCommand;
   readonly forwardPaths: ForwardPath[];
 }
+
+/** What one connection takes of the room for content. */
+export class Held {
+  readonly #hall: Pick<Hall, 'reserve' | 'release'>;
+  #octets = 0;
+
+  constructor(hall: Pick<Hall, 'reserve' | 'release'>) {
+    this.#hall = hall;
+  }
+
+  reserve(octets: number): boolean {
+    if (!this.#hall.reserve(octets)) return false;
+    this.#octets += octets;
+    return true;
+  }
+
+  /** All of it, unless told how much. A connection that has closed has given everything back already. */
+  release(octets = this.#octets): void {
+    const given = Math.min(octets, this.#octets);
+    this.#hall.release(given);
+    this.#octets -= given;
+  }
+}

@@ -6,13 +6,14 @@ import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { Duration, Instant } from '../clock.ts';
 import type { Client } from '../intake.ts';
+import type { Fields } from '../log.ts';
 import type { Envelope, ForwardPath } from '../mail/envelope.ts';
 import { describeError, replyFor } from '../mail/error.ts';
 import { formatReply, isPositive, type Reply, replies } from '../mail/reply.ts';
 import { type Forwarded, parseMail, parseRcpt, parseXforward } from './command.ts';
 import { Connection, type Speaker } from './connection.ts';
 import type { Content, ContentLimits } from './content-parser.ts';
-import type { Hall, Transaction } from './hall.ts';
+import { type Hall, Held, type Transaction } from './hall.ts';
 import { helloReply, heloName, isSame, keywords, named, nameOf, printable, refusals } from './phrases.ts';
 
 type Done = () => void;
@@ -31,7 +32,7 @@ export class Session implements Speaker {
   #forwarded: Forwarded | undefined;
   #transaction: Transaction | undefined;
   #phase: 'commands' | 'content' | 'accepting' = 'commands';
-  #reserved = 0;
+  readonly #held: Held;
   #errors = 0;
   #lastCommandAt: Instant;
   #transactionStartedAt: Instant | undefined;
@@ -48,6 +49,7 @@ export class Session implements Speaker {
     },
   ) {
     this.#hall = hall;
+    this.#held = new Held(hall);
     this.#carriesMembers = options.carriesMembers;
     this.#secureContext = options.secureContext;
     this.#onEnd = options.onEnd;
@@ -96,7 +98,7 @@ export class Session implements Speaker {
   onClose(): void {
     this.#onEnd();
     // While accepting, the content is still in memory; #accept gives it back.
-    if (this.#phase !== 'accepting') this.#giveBack();
+    if (this.#phase !== 'accepting') this.#held.release();
   }
 
   #command(line: Buffer, next: Done): void {
@@ -258,7 +260,7 @@ export class Session implements Speaker {
         normalize: this.#hall.normalizes(this.address),
         // A client that did not ask for SIZE gets its 552 at the end; one that does not stop is cut off.
         cutOff: 2 * this.#hall.size + 1_048_576,
-        reserve: (octets) => this.#reserve(octets),
+        reserve: (octets) => this.#held.reserve(octets),
         ...this.#spill(),
       },
       { onEnd: (content, resume) => void this.#accept(transaction, content, resume), onCutOff: () => this.#cutOff() },
@@ -271,41 +273,47 @@ export class Session implements Speaker {
   async #accept(transaction: Transaction, content: Content, resume: Done): Promise<void> {
     this.#phase = 'accepting';
     const ended = this.#hall.clock.now();
-    const reply = await this.#hand(transaction, content);
+    const { reply, told } = await this.#hand(transaction, content);
     this.#phase = 'commands';
     this.#lastCommandAt = this.#hall.clock.now();
-    this.#hall.onMessage(reply, this.#lastCommandAt - ended);
     this.#errors = 0;
     this.#reply(reply);
     this.#reset();
     if (this.#hall.draining()) this.#reply(replies.shuttingDown);
     resume();
+    this.#wire.flush();
+    // The peer has its reply: time for those who count and write.
+    this.#hall.onMessage(reply, this.#lastCommandAt - ended);
+    if (told) this.#hall.log.info(told, 'message accepted');
   }
 
-  async #hand(transaction: Transaction, content: Content): Promise<Reply> {
+  async #hand(transaction: Transaction, content: Content): Promise<{ reply: Reply; told?: Fields }> {
     const hall = this.#hall;
     const client = this.#client();
-    const { address: peer, helo, forwardedFor } = client;
-    const about = { session: this.#wire.id, peer, helo, forwardedFor };
+    const about = {
+      session: this.#wire.id,
+      peer: client.address,
+      helo: client.helo,
+      forwardedFor: client.forwardedFor,
+    };
     if (content.kind === 'refused') {
       hall.log.warn({ ...about, reason: content.reason }, 'message refused');
-      return named(refusals[content.reason], this.#wire.id);
+      return { reply: named(refusals[content.reason], this.#wire.id) };
     }
     if (content.normalized) hall.log.info(about, 'bare line ends were made whole: signatures may not fit any more');
     const { size: _, ...mail } = transaction.mail;
     const envelope: Envelope = { ...mail, forwardPaths: transaction.forwardPaths };
     try {
       const queueId = await hall.intake.accept(client, envelope, content.bytes);
-      const facts = { ...about, queueId, size: content.bytes.length, recipients: envelope.forwardPaths.length };
-      hall.log.info(facts, 'message accepted');
-      return { code: 250, enhanced: '2.0.0', text: `Ok: queued as ${queueId}` };
+      const told = { ...about, queueId, size: content.bytes.length, recipients: envelope.forwardPaths.length };
+      return { reply: { code: 250, enhanced: '2.0.0', text: `Ok: queued as ${queueId}` }, told };
     } catch (error) {
       const reply = replyFor(error);
       hall.log[reply.code < 500 ? 'error' : 'warn'](
         { ...about, reply: formatReply(reply), cause: describeError(error) },
         'message not accepted',
       );
-      return named(reply, this.#wire.id);
+      return { reply: named(reply, this.#wire.id) };
     }
   }
 
@@ -314,7 +322,7 @@ export class Session implements Speaker {
     this.#transaction = undefined;
     this.#transactionStartedAt = undefined;
     this.#forwarded = undefined;
-    this.#giveBack();
+    this.#held.release();
   }
 
   /** Sessions that take too long are ended, however busy they look: octets that trickle reset every idle time-out. */
@@ -332,8 +340,10 @@ export class Session implements Speaker {
   }
 
   #end(reply: Reply): void {
-    const about = { session: this.#wire.id, peer: this.address, reply: formatReply(reply) };
-    this.#hall.log.info(about, 'connection ended by us');
+    this.#hall.log.info(
+      { session: this.#wire.id, peer: this.address, reply: formatReply(reply) },
+      'connection ended by us',
+    );
     this.#reply(reply);
   }
 
@@ -378,23 +388,11 @@ export class Session implements Speaker {
     this.#reply(reply);
   }
 
-  #reserve(octets: number): boolean {
-    if (!this.#hall.reserve(octets)) return false;
-    this.#reserved += octets;
-    return true;
-  }
-
   #spill(): Pick<ContentLimits, 'spill'> {
     const open = this.#hall.openContent;
+    const session = this.#wire.id;
     const failed = (error: unknown): void =>
-      this.#hall.log.error({ session: this.#wire.id, cause: describeError(error) }, 'content could not be written');
-    return open ? { spill: { open, release: (octets) => this.#giveBack(octets), failed } } : {};
-  }
-
-  #giveBack(octets = this.#reserved): void {
-    // A connection that has closed has given everything back already.
-    const held = Math.min(octets, this.#reserved);
-    this.#hall.release(held);
-    this.#reserved -= held;
+      this.#hall.log.error({ session, cause: describeError(error) }, 'content could not be written');
+    return open ? { spill: { open, release: (octets) => this.#held.release(octets), failed } } : {};
   }
 }

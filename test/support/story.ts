@@ -8,6 +8,7 @@ import { day, hour, type Instant, minute } from '../../src/clock.ts';
 import type { Config } from '../../src/config.ts';
 import { noFaults } from '../../src/fault-point.ts';
 import type { Client } from '../../src/intake.ts';
+import { turnByTurn } from '../../src/leisure.ts';
 import type { Fields, Log } from '../../src/log.ts';
 import { headOf } from '../../src/mail/content.ts';
 import type { Envelope, ForwardPath } from '../../src/mail/envelope.ts';
@@ -77,6 +78,9 @@ export class Story {
   static limits: Partial<Config['limits']> = {};
   static queue: Partial<Config['queue']> = {};
   link: LinkStatus = { state: 'up', since: 0 };
+  /** What their clients answer when they are asked whether anybody is there; who is not named cannot be asked. */
+  readonly there = new Map<string, boolean>();
+  readonly asked: string[] = [];
   /** While set, instant messages fail. */
   mute = false;
   /** While set, they go, and word of it is lost. */
@@ -136,6 +140,7 @@ export class Story {
         limits: { messages: 60_000, recipients: null, most: 100_000, leastFree: 1_000, ...Story.limits },
       },
       clock: this.clock,
+      leisure: turnByTurn,
       random: () => {
         // Park and Miller's minimal generator: repeatable chance.
         this.#random = (this.#random * 48_271) % 2_147_483_647;
@@ -209,7 +214,12 @@ export class Story {
 
   // People
 
-  presence(person: string, state: State, at: Instant = this.clock.now()): void {
+  presence(
+    person: string,
+    state: State,
+    at: Instant = this.clock.now(),
+    more: Pick<Presence, 'substitute' | 'source'> = {},
+  ): void {
     const jid = expectBareJid(`${person}@example.org`);
     const before = this.#presence.get(jid) ?? neverSeen;
     const presence: Presence = {
@@ -217,6 +227,7 @@ export class Story {
       since: at,
       asOf: at,
       ...(state === 'unknown' ? { reason: 'link-down' as const } : {}),
+      ...more,
     };
     this.#presence.set(jid, presence);
     for (const listener of this.#changes) listener({ jid, at, before: before.state, presence });
@@ -335,6 +346,15 @@ export class Story {
       onChange: (listener) => void this.#changes.push(listener),
       watch: () => undefined,
       link: () => this.link,
+      verify: async (jid) => {
+        const person = jid.split('@')[0] ?? '';
+        this.asked.push(person);
+        const here = this.there.get(person) ?? null;
+        const known = this.#presence.get(jid);
+        if (here === true && known) this.#presence.set(jid, { ...known, asOf: this.clock.now() });
+        if (here === false) this.#presence.set(jid, { ...neverSeen, reason: 'no-answer' });
+        return here;
+      },
     };
   }
 

@@ -1,6 +1,6 @@
 // From a request to who looks at what: session, language, zone.
 import type { Context, HonoRequest } from 'hono';
-import { isZone } from '../../presence/zone.ts';
+import { isZone } from '../../zone.ts';
 import { type Frame, frame } from './layout.ts';
 import { cookieIn, type Session } from './sessions.ts';
 import { type Html, tokenPlace, type View } from './view.ts';

@@ -28,7 +28,7 @@ export async function find(request: Request): Promise<Found> {
       : await stage.store.trackedByShortId(command.id);
   if (tracked === null) return { kind: 'none', text: p.unknownId(oneLine(command.id ?? '?', 20)) };
   if (tracked) {
-    if (mayAct(person, tracked)) return { kind: 'one', tracked };
+    if (mayAct(stage, person, tracked)) return { kind: 'one', tracked };
     return { kind: 'none', text: p.notYours(tracked.shortId, tracked.plan.group) };
   }
   const list = await meant(request);

@@ -1,11 +1,11 @@
 // Moving on: pass (to the next one, or to somebody by name) and an operator's redirect.
 
 import { oneLine } from '../../notify/text.ts';
-import { allCandidates } from '../../routing/plan.ts';
 import type { Tracked } from '../../tracking/tracked.ts';
 import { escalate } from '../escalating.ts';
 import { handedOver, handOver } from '../handing.ts';
 import { casTries } from '../parts.ts';
+import { namesFor } from '../standing-in.ts';
 import {
   type Answer,
   hasMovedOn,
@@ -50,7 +50,7 @@ export async function handTo(request: Request, found: Tracked, name: string): Pr
   const { stage, person, p, command } = request;
   const redirect = command.verb === 'redirect';
   if (redirect && !person.operator) return p.operatorsOnly(command.verb);
-  const candidates = allCandidates(found.plan).map((candidate) => candidate.person);
+  const candidates = namesFor(stage, found.plan);
   const to = personNamed(stage, name);
   const names = person.operator ? [...stage.rules.current().people.keys()] : candidates;
   if (!to) return p.unknownPerson(oneLine(name, 40), namesOf(names));

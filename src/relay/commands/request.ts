@@ -6,12 +6,12 @@ import { clockTime, type Phrases } from '../../notify/phrases.ts';
 import { oneLine } from '../../notify/text.ts';
 import type { Language } from '../../notify/words.ts';
 import type { BareJid } from '../../presence/jid.ts';
-import { allCandidates } from '../../routing/plan.ts';
 import type { GroupName, Person, PersonName } from '../../routing/rules.ts';
 import type { DeliveryRef } from '../../store/store.ts';
 import { grades } from '../../tracking/evidence.ts';
 import type { Tracked } from '../../tracking/tracked.ts';
 import type { Stage } from '../parts.ts';
+import { mayHave } from '../standing-in.ts';
 
 /** How it was said; on the record as the source of the evidence. */
 export type Channel = 'text' | 'room' | 'reply' | 'reaction' | 'ad-hoc' | 'number';
@@ -82,12 +82,12 @@ export const hasMovedOn = ({ seen }: Request, tracked: Tracked): boolean =>
   seen !== null && tracked.ownedSince !== null && seen.at < tracked.ownedSince;
 
 /** Only a candidate of the message, somebody a step names, or an operator. */
-export function mayAct(person: Person, tracked: Tracked): boolean {
+export function mayAct(stage: Stage, person: Person, tracked: Tracked): boolean {
   return (
     person.operator ||
     tracked.owner === person.name ||
     (tracked.plan.propose?.to.includes(person.name) ?? false) ||
-    allCandidates(tracked.plan).some((candidate) => candidate.person === person.name) ||
+    mayHave(stage, tracked.plan, person.name) ||
     tracked.plan.policy.steps.some(({ to }) => to.kind === 'person' && to.person === person.name)
   );
 }

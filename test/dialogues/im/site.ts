@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { day, hour, minute, systemClock } from '../../../src/clock.ts';
 import { noFaults } from '../../../src/fault-point.ts';
+import { turnByTurn } from '../../../src/leisure.ts';
 import type { Log } from '../../../src/log.ts';
 import { expectMailbox, nullReversePath } from '../../../src/mail/path.ts';
 import type { QueueId } from '../../../src/mail/queue-id.ts';
@@ -161,6 +162,7 @@ export class ImSite implements AsyncDisposable {
       },
       freeSpace: async () => this.freeSpace,
       clock: this.clock,
+      leisure: turnByTurn,
       random: () => {
         this.#random = (this.#random * 48_271) % 2_147_483_647;
         return this.#random / 2_147_483_647;

@@ -5,7 +5,7 @@ import { createMetrics } from '../../../src/console/metrics.ts';
 import type { Scope, Token } from '../../../src/console/tokens.ts';
 import { silentLog } from '../../../src/log.ts';
 import { TestClock } from '../../support/clock.ts';
-import { sampleNow, sampleStatus } from '../../support/fake-operations.ts';
+import { fakeOperations, sampleNow, sampleStatus } from '../../support/fake-operations.ts';
 
 const tokens: Readonly<Record<string, Token>> = Object.fromEntries(
   (['route', 'read'] as Scope[]).map((scope) => [
@@ -16,6 +16,7 @@ const tokens: Readonly<Record<string, Token>> = Object.fromEntries(
 const asked: unknown[] = [];
 const app = createHealth({
   operations: {
+    ...fakeOperations(),
     status: async () => sampleStatus,
     route: (question) => {
       asked.push(question);

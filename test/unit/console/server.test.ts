@@ -14,7 +14,7 @@ import { AlreadyRunningError, controlSocketIn, serveControl, serveHealth } from 
 import { silentLog } from '../../../src/log.ts';
 import type { Status } from '../../../src/operations.ts';
 import { TestClock } from '../../support/clock.ts';
-import { sampleNow, sampleStatus } from '../../support/fake-operations.ts';
+import { fakeOperations, sampleNow, sampleStatus } from '../../support/fake-operations.ts';
 
 let folder: string;
 let socket: string;
@@ -119,7 +119,7 @@ describe('health port', () => {
     const metrics = createMetrics();
     metrics.observe({ event: 'forwarded', at: 1, queueId: 'Q' as never, to: 'a@b', nextHop: 'inside', reply: '250' });
     const health = createHealth({
-      operations: { status: async () => status(), route: () => [] },
+      operations: { ...fakeOperations(), status: async () => status(), route: () => [] },
       metrics,
       tokens: { verify: () => undefined },
       hosts: [],

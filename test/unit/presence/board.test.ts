@@ -7,7 +7,7 @@ import { expectBareJid } from '../../../src/presence/jid.ts';
 import type { Override } from '../../../src/presence/override.ts';
 import { readOverrides, writeOverrides } from '../../../src/presence/override.ts';
 import { neverSeen, type Presence } from '../../../src/presence/presence.ts';
-import { parseSchedule } from '../../../src/presence/schedule.ts';
+import { parseSchedule } from '../../support/written-schedule.ts';
 
 const alice = expectBareJid('alice@x.test');
 /** A Monday, 10:00 UTC. */
@@ -16,8 +16,8 @@ const online = (more: Partial<Presence> = {}): Presence => ({ state: 'available'
 const offline = (more: Partial<Presence> = {}): Presence => ({ state: 'offline', since: t0, asOf: t0, ...more });
 const unknown = (more: Partial<Presence> = {}): Presence => ({ ...neverSeen, reason: 'link-down', ...more });
 
-function hours(text: string, outside: 'offline' | 'nothing') {
-  const parsed = parseSchedule([text], { zone: 'UTC', outside });
+function schedule(text: string) {
+  const parsed = parseSchedule([text], { zone: 'UTC' });
   if ('wrong' in parsed) throw new Error(parsed.wrong);
   return parsed.schedule;
 }
@@ -77,13 +77,13 @@ describe('which source decides', () => {
   });
 
   it('a schedule that limits says offline outside its hours, and nothing within', () => {
-    const made = board({ schedule: hours('mon 08:00-12:00', 'offline') });
+    const made = board({ hours: schedule('mon 08:00-12:00') });
     expect(made.presenceOf(alice).source).toBeUndefined();
     expect(made.tick(t0 + 2 * hour)[0]?.change.presence).toMatchObject(by('schedule', 'offline'));
   });
 
   it('a schedule that does not limit decides only when nothing live is known', () => {
-    const made = board({ schedule: hours('mon 08:00-12:00', 'nothing') });
+    const made = board({ duty: schedule('mon 08:00-12:00') });
     made.live(alice, unknown(), t0);
     expect(made.presenceOf(alice)).toMatchObject({
       ...by('schedule', 'available'),
@@ -97,7 +97,7 @@ describe('which source decides', () => {
 
   it('a schedule is enough for who has no JID', () => {
     const made = new Board();
-    made.people([{ name: 'bob', jid: null, schedule: hours('mon 08:00-12:00', 'nothing') }], () => neverSeen, t0);
+    made.people([{ name: 'bob', jid: null, duty: schedule('mon 08:00-12:00') }], () => neverSeen, t0);
     expect(made.presenceOfPerson('bob')).toMatchObject(by('schedule', 'available'));
     expect(made.tick(t0 + 2 * hour)).toMatchObject([{ person: 'bob', jid: null, change: { before: 'available' } }]);
   });

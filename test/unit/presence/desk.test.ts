@@ -6,7 +6,8 @@ import { type BareJid, expectBareJid } from '../../../src/presence/jid.ts';
 import type { LinkStatus } from '../../../src/presence/link-status.ts';
 import { neverSeen, type Presence, type PresenceChange } from '../../../src/presence/presence.ts';
 import type { StreamWatcher } from '../../../src/presence/watcher.ts';
-import { createPresenceDesk, type DeskOptions } from '../../../src/presence-desk.ts';
+import { createPresenceDesk, type DeskOptions, followRules } from '../../../src/presence-desk.ts';
+import { parseRules } from '../../../src/routing/parse.ts';
 import { TestClock, testStart } from '../../support/clock.ts';
 
 const alice = expectBareJid('alice@x.test');
@@ -32,9 +33,11 @@ class Stream implements StreamWatcher {
     this.watched = people;
   };
   link = (): LinkStatus => this.status;
-  says(state: Presence['state'], at: number): void {
+  verify?: (jid: BareJid, within: number) => Promise<boolean | null>;
+  says(state: Presence['state'], at: number, status?: string): void {
     const before = this.presenceOf(alice).state;
-    const presence: Presence = { state, since: at, asOf: at };
+    const said = status === undefined ? {} : { status, statusSince: at };
+    const presence: Presence = { state, since: at, asOf: at, ...said };
     this.known.set(alice, presence);
     this.tell({ jid: alice, at, before, presence });
   }
@@ -163,5 +166,85 @@ describe('the presence desk', () => {
     expect(desk.presenceOf(alice).state).toBe('chat');
     expect(told.at(-1)).toBe('dnd→chat');
     desk.stop();
+  });
+});
+
+describe('followRules', () => {
+  // testStart is a Monday, 08:00 UTC or so: the hours are taken around it.
+  const at = (offset: number): string => new Date(testStart + offset).toISOString().slice(11, 16);
+  const today = new Date(testStart).toISOString().slice(0, 10);
+  const rulesOf = (text: string) => {
+    const { rules, problems } = parseRules([{ name: 'rules/x.yaml', text }]);
+    if (!rules) throw new Error(problems.map(({ message }) => message).join('\n'));
+    return rules;
+  };
+  const schedules = `schedules:
+  early: { open: { days: mon-sun, from: '${at(-hour)}', to: '${at(hour)}' } }
+`;
+
+  it('takes hours, duty and absences of the rules to the board; the next rules replace them', async () => {
+    const { clock, stream, desk } = await open();
+    const to = { desk, notifier: null, rooms: [], readStatusIn: null };
+    const people = `people:
+  alice: { mail: alice@x.test, hours: early }
+  bob: { mail: bob@x.test, jid: none, duty: early }
+  carol: { mail: carol@x.test, jid: none, absent: { from: ${today}, to: ${today}, substitute: bob } }
+groups: { all: { address: all@x.test, members: [alice, bob, carol], strategy: in-order, fallback: unchanged } }
+`;
+    followRules(rulesOf(people + schedules), to);
+    stream.says('chat', clock.now());
+    expect(desk.presenceOfPerson('alice')).toMatchObject({ state: 'chat' });
+    expect(desk.presenceOfPerson('bob')).toMatchObject({ state: 'available', source: 'schedule' });
+    expect(desk.presenceOfPerson('carol')).toMatchObject({ state: 'offline', source: 'absence', substitute: 'bob' });
+    await clock.advance(hour);
+    expect(desk.presenceOfPerson('alice')).toMatchObject({
+      state: 'offline',
+      source: 'schedule',
+      live: { state: 'chat' },
+    });
+    expect(desk.presenceOfPerson('bob')).toMatchObject({ state: 'offline', source: 'schedule' });
+    followRules(rulesOf(people.replace(', hours: early', '').replace(', duty: early', '') + schedules), to);
+    expect(desk.presenceOfPerson('alice')).toMatchObject({ state: 'chat' });
+    expect(desk.presenceOfPerson('bob')).toMatchObject({ state: 'unknown', reason: 'no-jid' });
+    desk.stop();
+  });
+
+  it('reads times in a status text in the zone of the person, where the rules say one', async () => {
+    const { clock, desk, stream } = await open();
+    const text = `people:
+  alice: { mail: alice@x.test, zone: Asia/Tokyo }
+groups: { all: { address: all@x.test, members: [alice], strategy: in-order, fallback: unchanged } }
+`;
+    followRules(rulesOf(text), { desk, notifier: null, rooms: [], readStatusIn: 'UTC' });
+    const until = clock.now() + 2 * hour;
+    const inTokyo = new Date(until + 9 * hour).toISOString().slice(11, 16);
+    stream.says('available', clock.now(), `in a meeting until ${inTokyo}`);
+    expect(desk.presenceOfPerson('alice')).toMatchObject({ state: 'dnd', source: 'status' });
+    expect(Math.abs((desk.presenceOfPerson('alice').until ?? 0) - until)).toBeLessThan(minute);
+    desk.stop();
+  });
+});
+
+describe('verify', () => {
+  it('several who ask for one person ask once, and what is found out is known then', async () => {
+    const { clock, stream, desk } = await open();
+    stream.says('available', clock.now());
+    let asked = 0;
+    const answer = Promise.withResolvers<boolean>();
+    stream.verify = () => {
+      asked += 1;
+      return answer.promise;
+    };
+    const both = Promise.all([desk.verify(alice, 5_000), desk.verify(alice, 5_000)]);
+    stream.says('unknown', clock.now());
+    answer.resolve(false);
+    expect(await both).toEqual([false, false]);
+    expect(asked).toBe(1);
+    expect(desk.presenceOf(alice).state).toBe('unknown');
+  });
+
+  it('is null where there is no stream to ask by', async () => {
+    const { desk } = await open();
+    expect(await desk.verify(alice, 5_000)).toBeNull();
   });
 });

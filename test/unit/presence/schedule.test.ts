@@ -1,9 +1,10 @@
-// Weekly hours in a time zone, with exceptions, over clock changes; and the written form.
+// Weekly hours in a time zone, with exceptions, over clock changes.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { day, hour, minute } from '../../../src/clock.ts';
-import { dutyAt, parseSchedule, type Schedule } from '../../../src/presence/schedule.ts';
-import { instantOf, parseDate, wallTimeAt } from '../../../src/presence/zone.ts';
+import { minute } from '../../../src/clock.ts';
+import { dutyAt, type Schedule } from '../../../src/presence/schedule.ts';
+import { wallInstant, wallTimeAt } from '../../../src/zone.ts';
+import { parseSchedule } from '../../support/written-schedule.ts';
 
 const at = (text: string): number => Date.parse(text);
 const berlin = (...lines: string[]): Schedule => {
@@ -66,7 +67,7 @@ it('a wall time and its instant lead back to each other, wherever there is one',
       (zone, some) => {
         const instant = Math.floor(some / minute) * minute;
         const wall = wallTimeAt(instant, zone);
-        const back = instantOf(wall, zone);
+        const back = wallInstant(wall, zone);
         // The first of two that are called the same: at most an hour earlier, but for Samoa's lost day.
         expect(back).toBeLessThanOrEqual(instant);
         expect(wallTimeAt(back, zone)).toEqual(wall);
@@ -104,35 +105,4 @@ it('what is on duty now was so at `since` and is no more at `until`', () => {
     ),
     { numRuns: 1_000 },
   );
-});
-
-describe('parseSchedule', () => {
-  it.each([
-    'mon',
-    'mon 8-17',
-    'mon 08:00-25:00',
-    'mon 08:00-08:00',
-    'mon 24:00-08:00',
-    'mon 08:60-09:00',
-    'someday 08:00-17:00',
-    '2026-02-30 off',
-    '2026-12-26 to 2026-12-25 off',
-    'mon-tue-wed 08:00-17:00',
-  ])('refuses %s, quoting it', (line) => {
-    const parsed = parseSchedule([line], { zone: 'UTC' });
-    expect('wrong' in parsed && parsed.wrong).toContain(line.split(' ')[0]);
-  });
-
-  it('refuses a date that stands twice', () => {
-    expect(parseSchedule(['2026-12-24 off', '2026-12-24 08:00-12:00'], { zone: 'UTC' })).toEqual({
-      wrong: '2026-12-24 stands twice',
-    });
-  });
-
-  it('reads days over the end of the week, and lists of them', () => {
-    const parsed = parseSchedule(['fri-mon,wed 8:00-9:00'], { zone: 'UTC' });
-    expect('schedule' in parsed && parsed.schedule.week.map((hours) => hours.length)).toEqual([1, 1, 0, 1, 0, 1, 1]);
-    expect(parseDate('2026-12-24')).toBe(Math.floor(at('2026-12-24') / day));
-    expect(hour).toBe(3_600_000);
-  });
 });

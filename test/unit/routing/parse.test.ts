@@ -383,7 +383,7 @@ const mistakes: readonly (readonly [title: string, text: string, problems: reado
     'a step to nowhere',
     steps('{ name: n, after: 1m, to: nxt }'),
     [
-      'a.yaml:5:42: error: "nxt" is not the target of a step: write next or owner or { room: … } or { person: … } or { mailbox: … }',
+      'a.yaml:5:42: error: "nxt" is not the target of a step: write next or owner or everyone or { room: … } or { person: … } or { mailbox: … }',
     ],
   ],
   [
@@ -556,7 +556,7 @@ const mistakes: readonly (readonly [title: string, text: string, problems: reado
     'a merge key',
     'people:\n  a: { <<: { mail: a@x.org }, mail: b@x.org }\n',
     [
-      'a.yaml:2:8: error: unknown key "<<" in a person (there are: mail, jid, operator, skills, capacity, hours, quiet, zone, absent)',
+      'a.yaml:2:8: error: unknown key "<<" in a person (there are: mail, jid, operator, skills, capacity, hours, duty, quiet, zone, absent)',
     ],
   ],
 ];

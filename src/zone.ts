@@ -1,7 +1,8 @@
 // Wall clocks: what an instant is called in somebody's time zone, and which instant a wall time means there. Pure: the
-// zone's rules come with the runtime, the instant is a parameter.
-import type { Instant } from '../clock.ts';
-import { day, hour, minute, second } from '../clock.ts';
+// zone's rules come with the runtime, the instant is a parameter. The only place that asks the runtime for them: presence
+// and rules must agree on when a day begins.
+import type { Duration, Instant } from './clock.ts';
+import { day, hour, minute, second } from './clock.ts';
 
 /** A day and a time of day, without a zone. `dayNumber` counts days from 1970-01-01. */
 export interface WallTime {
@@ -19,6 +20,8 @@ function formatOf(zone: string): Intl.DateTimeFormat {
   if (known) return known;
   const format = new Intl.DateTimeFormat('en-US', {
     timeZone: zone,
+    calendar: 'gregory',
+    numberingSystem: 'latn',
     hourCycle: 'h23',
     year: 'numeric',
     month: 'numeric',
@@ -43,7 +46,7 @@ export function isZone(zone: string): boolean {
 }
 
 /** How far the wall clock is ahead of UTC at that instant. */
-function offsetAt(at: Instant, zone: string): number {
+function offsetAt(at: Instant, zone: string): Duration {
   const part: Record<string, number> = {};
   for (const { type, value } of formatOf(zone).formatToParts(at)) part[type] = Number(value);
   const { year = 1970, month = 1, day: date = 1, hour: hours = 0, minute: minutes = 0, second: seconds = 0 } = part;
@@ -51,8 +54,22 @@ function offsetAt(at: Instant, zone: string): number {
   return shown - Math.floor(at / second) * second;
 }
 
+// Zones change at whole quarters of an hour, so within one the offset stays the same. One entry a zone is enough: the
+// moments asked for are close together.
+const offsets = new Map<string, { readonly quarter: number; readonly offset: Duration }>();
+
+function recentOffset(at: Instant, zone: string): Duration {
+  const quarter = Math.floor(at / (15 * minute));
+  const known = offsets.get(zone);
+  if (known?.quarter === quarter) return known.offset;
+  const offset = offsetAt(at, zone);
+  if (offsets.size >= mostFormats) offsets.clear();
+  offsets.set(zone, { quarter, offset });
+  return offset;
+}
+
 export function wallTimeAt(at: Instant, zone: string): WallTime {
-  const local = at + offsetAt(at, zone);
+  const local = at + recentOffset(at, zone);
   const dayNumber = Math.floor(local / day);
   return { dayNumber, time: local - dayNumber * day };
 }
@@ -61,7 +78,7 @@ export function wallTimeAt(at: Instant, zone: string): WallTime {
  * The instant a wall time means. One that a clock change skips means the instant of the change; one that it shows twice
  * means the first. `time` may be 24 h or more: then it is a later day's.
  */
-export function instantOf({ dayNumber, time }: WallTime, zone: string): Instant {
+export function wallInstant({ dayNumber, time }: WallTime, zone: string): Instant {
   const local = dayNumber * day + time;
   const offsets = [offsetAt(local - day, zone), offsetAt(local + day, zone)];
   const meant = offsets.map((offset) => local - offset).filter((at) => at + offsetAt(at, zone) === local);
