@@ -170,7 +170,8 @@ function consequences(stage: Stage, before: Tracked, next: Advance, trigger: Tri
       return {
         decisions,
         events: [escalated(move.step, move.room)],
-        withdrawNudgesOf: [{ queueId, seq }],
+        // Who has it still, and could not be told so far, is told of the gap: what is never said must not vanish.
+        withdrawNudgesOf: tracked.owner !== null && tracked.owner === before.owner ? [] : [{ queueId, seq }],
         nudges: [...nudgeRoom(stage, tracked, move.room, now), ...former],
       };
     case 'expire':

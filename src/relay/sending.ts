@@ -43,6 +43,8 @@ interface Unsure {
   readonly text: string;
   readonly id: string;
   readonly more: MoreOfMessage;
+  /** It is known by now: those of its notes that are claimed later need not go again. */
+  gone: boolean;
 }
 /** What is remembered of those; more are forgotten, the oldest first. */
 const mostUnsure = 2_000;
@@ -76,8 +78,14 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
     for (const { nudge, tracked } of wanted) {
       const before = unsure.get(nudge.id);
       if (!before || done.has(nudge.id)) continue;
-      if (!before.nudges.every(({ id }) => ids.has(id))) {
-        // Some of it has been overtaken: what is left is said anew.
+      if (before.gone) {
+        done.add(nudge.id);
+        await settleSent(nudge);
+        continue;
+      }
+      const absent = before.nudges.filter(({ id }) => !ids.has(id));
+      if (await anyOvertaken(absent)) {
+        // What is left of it is said anew.
         for (const each of before.nudges) unsure.delete(each.id);
         continue;
       }
@@ -90,10 +98,27 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
         before.id,
         before.more,
         tracked,
-        true,
+        before,
       );
     }
     return wanted.filter(({ nudge }) => !done.has(nudge.id));
+  }
+
+  /** Whether any of them is not waiting to be said any more. */
+  async function anyOvertaken(nudges: readonly Nudge[]): Promise<boolean> {
+    for (const { id, queueId } of nudges) {
+      const now = (await stage.store.nudges(queueId)).find((each) => each.id === id);
+      if (now?.state !== 'pending') return true;
+    }
+    return false;
+  }
+
+  async function settleSent(nudge: Nudge): Promise<void> {
+    const at = stage.clock.now();
+    unsure.delete(nudge.id);
+    const events = sentEvents(nudge, at);
+    await stage.store.settleNudge(nudge.id, { to: 'sent', at }, { events });
+    tellAll(stage, events);
   }
 
   async function sendNew(to: Nudge['to'], wanted: readonly Wanted[]): Promise<void> {
@@ -127,9 +152,7 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
       return false;
     }
     if (nudge.attempts > 0 && (await hasArrived(nudge))) {
-      const events = sentEvents(nudge, now);
-      await stage.store.settleNudge(nudge.id, { to: 'sent', at: now }, { events });
-      tellAll(stage, events);
+      await settleSent(nudge);
       return false;
     }
     if (await isNewsOfNothing(nudge, tracked)) {
@@ -243,7 +266,7 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
     id: string,
     more: MoreOfMessage,
     tracked: Tracked | null,
-    again = false,
+    again: Unsure | null = null,
   ): Promise<void> {
     const [first] = nudges;
     if (!first || !stage.notifier) return;
@@ -257,27 +280,26 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
     } catch (error) {
       const cause = describeError(error);
       await gaps.opened(to);
-      if (mayHaveArrived(error)) for (const { id: each } of nudges) unsure.set(each, { nudges, text: whole, id, more });
+      if (mayHaveArrived(error) && !again) {
+        const one = { nudges, text: whole, id, more, gone: false };
+        for (const { id: each } of nudges) unsure.set(each, one);
+      }
       for (const each of unsure.keys()) {
         if (unsure.size <= mostUnsure) break;
         unsure.delete(each);
       }
       stage.log.info({ queueId: first.queueId, to: addressee(first), cause }, 'nudge not sent; trying again');
-      for (const nudge of nudges) {
-        const pause = Math.min(2 * minute, 5 * second * 2 ** Math.min(nudge.attempts, 6));
-        await later(nudge, stage.clock.now() + pause);
-      }
+      // Together, so that what was one message can be repeated as one.
+      const attempts = Math.max(...nudges.map((nudge) => nudge.attempts));
+      const dueAt = stage.clock.now() + Math.min(2 * minute, 5 * second * 2 ** Math.min(attempts, 6));
+      for (const nudge of nudges) await later(nudge, dueAt);
       return;
     }
+    if (again) again.gone = true;
     stage.reach('nudge-sent');
     const at = stage.clock.now();
     pacing.said(addressee(first), at);
-    for (const nudge of nudges) {
-      unsure.delete(nudge.id);
-      const events = sentEvents(nudge, at);
-      await stage.store.settleNudge(nudge.id, { to: 'sent', at }, { events });
-      tellAll(stage, events);
-    }
+    for (const nudge of nudges) await settleSent(nudge);
     if (isFirst && greeted !== null) await stage.store.remember(greeted, String(at));
     await gaps.heard(to);
   }
@@ -287,7 +309,6 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
       await stage.store.settleNudge(nudge.id, { to: 'pending', dueAt }, {});
       return;
     }
-    unsure.delete(nudge.id);
     await gaps.dropped(nudge.to, nudge, nudge.dueAt);
     await stage.store.settleNudge(nudge.id, { to: 'stale' }, {});
   }

@@ -1,6 +1,7 @@
 // The chat server is gone while mail comes: nobody hears a word, and when it is back each note is said once.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bot, type LiveSite, openLiveSite, room } from '../support/live-site.ts';
+import { outageSuite } from '../support/outage-suite.ts';
 import { requirePeer } from '../support/peers.ts';
 import { postfixMayRun } from '../support/postfix.ts';
 
@@ -56,4 +57,8 @@ describe.skipIf(!requirePeer('postfix', 'prosody', 'slixmpp') || !postfixMayRun(
     const nudged = await Promise.all(ids.map(async (id) => (await pointsman.client.tracked(id)).events));
     for (const events of nudged) expect(events.filter(({ event }) => event === 'nudged')).toHaveLength(1);
   });
+});
+
+describe.skipIf(!requirePeer('postfix', 'prosody', 'slixmpp') || !postfixMayRun())('for longer than a step takes', () => {
+  outageSuite({ step: '6s', mails: 6, every: 300, lasts: 8_000 });
 });
