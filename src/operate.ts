@@ -48,6 +48,7 @@ export interface OperateOptions {
     candidates(tracked: Tracked): Choice['considered'];
     reassign(ref: DeliveryRef, to: PersonName, by: string): Promise<Tracked>;
     snooze(ref: DeliveryRef, lasts: Duration, by: string): Promise<Tracked>;
+    takeStep(ref: DeliveryRef, step: string | null, by: string, seen: number): Promise<Tracked>;
     load(person: PersonName): { readonly open: number; readonly lastAssignedAt: Instant | null };
   };
   rotateMarkKey(): string;
@@ -175,6 +176,10 @@ export function createOperations(options: OperateOptions): Omit<Operations, keyo
       // Sorting is stable: among equals the rules' own order stays.
       const considered = relay.candidates(tracked).toSorted((a, b) => order[a.verdict] - order[b.verdict]);
       return { tracked, considered };
+    },
+    async takeStep(id, step, by) {
+      const tracked = await trackedOrRefused(id);
+      return relay.takeStep(tracked, step, by, tracked.revision);
     },
     async reassign(id, person, by) {
       return relay.reassign(await trackedOrRefused(id), person, by);

@@ -7,7 +7,7 @@ import type { Mailbox } from '../mail/path.ts';
 import { neverSeen, type Presence } from '../presence/presence.ts';
 import { type Choice, choose, type PersonSnapshot, type Snapshot } from '../routing/choose.ts';
 import type { Surroundings } from '../routing/match.ts';
-import { allCandidates, type GroupPlan, plan } from '../routing/plan.ts';
+import { allCandidates, type GroupPlan, otherPools, plan } from '../routing/plan.ts';
 import type { GroupName, PersonName } from '../routing/rules.ts';
 import { acknowledge } from '../tracking/acknowledge.ts';
 import { advance } from '../tracking/advance.ts';
@@ -192,9 +192,9 @@ export class World {
       people[person] = { presence, open: owned.size, units, lastAssignedAt: lastAt };
     }
     const turn = this.#turns.get(rule.group);
-    const others = (rule.chain ?? []).flatMap((link) => {
-      const other = link.kind === 'group' ? this.#turns.get(link.pool.group) : undefined;
-      return link.kind === 'group' && other ? [[link.pool.group, other] as const] : [];
+    const others = otherPools(rule).flatMap(({ group }) => {
+      const other = this.#turns.get(group);
+      return other ? [[group, other] as const] : [];
     });
     return {
       now: this.#now,

@@ -204,7 +204,15 @@ function recordOf(
   const left = { event: 'forwarded', at: now, queueId, seq, to: mailbox, nextHop, reply } as const;
   return {
     // Numbered when all of the message are known.
-    deliveries: [delivery, ...others.map((each) => ({ ...each, seq: -1, taken: { ...taken, assignment: null } }))],
+    deliveries: [
+      delivery,
+      ...others.map((each) => ({
+        ...each,
+        seq: -1,
+        chosen: { mailbox: each.path.mailbox, person: null },
+        taken: { ...taken, assignment: null },
+      })),
+    ],
     tracked,
     nudges,
     evidence: { queueId, seq, at: now, person, grade: grades.accepted, source: 'MTA', reference: null, trusted: true },

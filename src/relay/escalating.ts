@@ -105,6 +105,7 @@ function consequences(stage: Stage, before: Tracked, next: Advance, trigger: Tri
   const escalated = (step: string, to: string): StoryEvent => ({
     ...base,
     event: 'escalated',
+    group: tracked.plan.group,
     step,
     trigger,
     ...(before.owner === null ? {} : { from: before.owner }),
@@ -178,7 +179,7 @@ function consequences(stage: Stage, before: Tracked, next: Advance, trigger: Tri
       return {
         decisions,
         events: [
-          { ...base, event: 'closed', state: 'expired' },
+          { ...base, event: 'closed', group: tracked.plan.group, state: 'expired' },
           {
             ...base,
             event: 'fault',
@@ -268,7 +269,7 @@ export async function weigh(
     const after = result.tracked;
     const closed: StoryEvent[] = isOpen(after.state)
       ? []
-      : [{ event: 'closed', at: now, ...ref, state: after.state, by }];
+      : [{ event: 'closed', group: after.plan.group, at: now, ...ref, state: after.state, by }];
     const also: Consequences = {
       evidence: [stored],
       events: [seen, ...closed],

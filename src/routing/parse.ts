@@ -215,6 +215,10 @@ function stepTarget(
 ): StepTarget | undefined {
   if ('word' in to) return Object.freeze({ kind: to.word });
   if ('room' in to) return Object.freeze({ kind: 'room', room: to.room.value });
+  if ('group' in to) {
+    const group = names.known('group', to.group);
+    return group === undefined ? undefined : Object.freeze({ kind: 'group', group });
+  }
   if ('mailbox' in to) return Object.freeze({ kind: 'mailbox', mailbox: to.mailbox.value });
   const person = names.known('person', to.person);
   const mailbox = person === undefined ? undefined : people.get(person)?.mail;

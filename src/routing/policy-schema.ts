@@ -28,12 +28,13 @@ export const stepSchema = fields('a step', {
   ),
   to: required(
     target('the target of a step', ['next', 'owner', 'everyone'], {
+      group: reference,
       room: located(bareJid),
       person: reference,
       mailbox: located(mailbox),
     }),
     doc(
-      '`next` (the next eligible member, chosen at that moment), `owner` (a reminder), `everyone` (all eligible members who have not had it; whoever takes it has it), `{ room: … }`, `{ person: … }`, `{ mailbox: … }`.',
+      '`next` (the next eligible member, chosen at that moment), `owner` (a reminder), `everyone` (all eligible members who have not had it; whoever takes it has it), `{ group: … }` (the best of another group), `{ room: … }`, `{ person: … }`, `{ mailbox: … }`.',
       '{ room: duty@rooms.example.org }',
     ),
   ),

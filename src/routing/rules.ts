@@ -183,6 +183,8 @@ export type StepTarget =
   | { readonly kind: 'owner' }
   /** Every eligible member who has not had it gets it and is asked; whoever takes it has it. */
   | { readonly kind: 'everyone' }
+  /** One of another group, chosen by its strategy at the step's instant. */
+  | { readonly kind: 'group'; readonly group: GroupName }
   | { readonly kind: 'room'; readonly room: BareJid }
   | { readonly kind: 'person'; readonly person: PersonName; readonly mailbox: Mailbox }
   | { readonly kind: 'mailbox'; readonly mailbox: Mailbox };

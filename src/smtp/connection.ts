@@ -105,7 +105,9 @@ export class Connection {
       return;
     }
     if (quit) {
-      this.#socket.destroySoon();
+      // What it has taken to send is sent, also when it is closed.
+      if (this.#socket.writableLength === 0) this.#socket.destroy();
+      else this.#socket.destroySoon();
       return;
     }
     this.#socket.end();

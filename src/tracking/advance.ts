@@ -9,7 +9,7 @@ import type { BareJid } from '../presence/jid.ts';
 import { isOpenAt, nextOpening } from '../routing/calendar.ts';
 import { type Choice, choose, type Recipient, type Snapshot } from '../routing/choose.ts';
 import { allCandidates } from '../routing/plan.ts';
-import type { PersonName, Step } from '../routing/rules.ts';
+import type { GroupName, PersonName, Step } from '../routing/rules.ts';
 import type { Trigger } from './event.ts';
 import { beginsAgain, dueAfter, stepAt, stepCount, stillTried } from './steps.ts';
 import type { Tracked } from './tracked.ts';
@@ -82,6 +82,17 @@ export function advance(
     choice ??= choose(tracked.plan, shot);
     return choice.kind === 'member' ? choice : null;
   };
+  /** The best of another group: not an alternative to the own ones, so chosen anew each time. */
+  const memberOf = (group: GroupName) => () => {
+    const pool = tracked.plan.pools?.find((each) => each.group === group);
+    if (forwardsLeft <= 0 || pool === undefined) return null;
+    const { chain: _chain, mode: _mode, ...plan } = tracked.plan;
+    const turn = shot.others?.[group];
+    const made = choose({ ...plan, ...pool }, { ...shot, lastInGroup: turn?.last ?? null, runInGroup: turn?.run ?? 0 });
+    if (made.kind !== 'member') return null;
+    choice = made;
+    return made;
+  };
   // After the last step its own delay passes once more before the message counts as expired.
   const after = (step: Step | undefined) => {
     const counts = step ?? steps.at(-1);
@@ -121,7 +132,14 @@ export function advance(
       const waiting = { ...keepOwner(base, trigger, tried), step: index, stepTaken: taken, nextStepAt: until };
       return { tracked: waiting, move, trigger, skipped, choice, snapshot: shot };
     }
-    const found = target(step, base, trigger, member, tried, forwardsLeft);
+    const found = target(
+      step,
+      base,
+      trigger,
+      step.to.kind === 'group' ? memberOf(step.to.group) : member,
+      tried,
+      forwardsLeft,
+    );
     if (typeof found === 'string') {
       skipped.push(`${step.name}: ${found}`);
       continue;
@@ -179,13 +197,16 @@ function target(
 ): Move | string {
   const spent = 'it has been forwarded as often as the policy allows';
   switch (step.to.kind) {
+    case 'group':
     case 'next': {
       const next = member();
       return next
         ? { kind: 'reassign', step: step.name, person: next.person, mailbox: next.mailbox }
         : forwardsLeft <= 0
           ? spent
-          : 'nobody else is eligible';
+          : step.to.kind === 'group'
+            ? `nobody of ${step.to.group} is eligible`
+            : 'nobody else is eligible';
     }
     case 'everyone':
       return member() === null

@@ -128,6 +128,44 @@ describe('a step for everyone', () => {
   });
 });
 
+describe('a step to another group', () => {
+  const text = 'until: taken\nsteps:\n  - { name: second-line, after: 10m, to: { group: second } }\n';
+  const second = `  second:
+    address: second@example.org
+    members: [carol, erin]
+    strategy: in-order
+    fallback: unchanged
+    policy: none
+policies:`;
+  const rules = policy(text)
+    .replace('policies:', second)
+    .replace('schedules:', '  erin: { mail: erin@example.org }\nschedules:');
+
+  it('goes to the best of that group at that moment, who owns it then', async () => {
+    story = await Story.begin(rules);
+    for (const person of ['alice', 'bob', 'erin']) story.presence(person, 'available');
+    await story.mail('support@example.org');
+    await story.hears('alice', /Answer: ack/);
+    await story.clock.advance(10 * minute);
+    await story.ships('erin@example.org');
+    expect(steps()).toEqual(['time, second-line: erin']);
+    expect(await only()).toMatchObject({ owner: 'erin' });
+    await story.hears('erin', /Answer: ack/);
+    await story.says('erin', 'ack');
+    expect(await story.event('closed')).toMatchObject({ by: 'erin' });
+  });
+
+  it('is passed over, with the reason, when nobody of it is there', async () => {
+    story = await Story.begin(rules);
+    for (const person of ['alice', 'bob']) story.presence(person, 'available');
+    await story.mail('support@example.org');
+    await story.hears('alice', /Answer: ack/);
+    await story.clock.advance(10 * minute);
+    await story.event('closed');
+    expect(await only()).toMatchObject({ state: 'expired' });
+  });
+});
+
 describe('more than one taker', () => {
   const text = 'until: taken\ntakers: 2\nsteps:\n  - { name: next, after: 10m, to: next }\n';
 
