@@ -1,6 +1,6 @@
 // Faults whose causes are outside of Pointsman, provoked as they come about: by what people, rooms, servers, files and
 // certificates do. Each is told in the duty room on Prosody, is claimed there by an operator, and ends when its cause does.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, it } from 'vitest';
 import { type FaultId, faultKinds } from '../../src/notify/faults.ts';
 import { bot, type LiveSite, openLiveSite } from '../support/live-site.ts';
 import { requirePeer } from '../support/peers.ts';
@@ -45,8 +45,15 @@ describe.skipIf(!requirePeer('postfix', 'prosody', 'slixmpp') || !postfixMayRun(
   /** Its number, once the room has been told, it was claimed and the claim was told. */
   async function comes(kind: FaultId): Promise<string> {
     const { anna, pointsman } = site;
-    const { number } = await pointsman.logged(kind, ({ fault, severity }) => fault === kind && severity !== undefined, patience);
-    const told = await anna.roomMessage(new RegExp(`^f${number} ${faultKinds[kind].severity}: ${faultKinds[kind].title}\\.\n`), patience);
+    const { number } = await pointsman.logged(
+      kind,
+      ({ fault, severity }) => fault === kind && severity !== undefined,
+      patience,
+    );
+    const told = await anna.roomMessage(
+      new RegExp(`^f${number} ${faultKinds[kind].severity}: ${faultKinds[kind].title}\\.\n`),
+      patience,
+    );
     process.stdout.write(`${told.body}\n`);
     anna.shout(duty, `claim f${number}`);
     await anna.roomMessage(new RegExp(`^f${number} is with anna: ${faultKinds[kind].title}`));

@@ -42,7 +42,9 @@ describe.skipIf(!requirePeer('postfix', 'prosody', 'slixmpp') || !postfixMayRun(
     }
     const people = { anna, bert };
     const told = () =>
-      Object.values(people).flatMap(({ messages }) => messages.filter((text) => /Mail for support|mails for you/.test(text)));
+      Object.values(people).flatMap(({ messages }) =>
+        messages.filter((text) => /Mail for support|mails for you/.test(text)),
+      );
     const ids = async () => (await pointsman.client.listTracked({ limit: 100 })).map(({ shortId }) => shortId);
     const deadline = Date.now() + 10 * 60_000;
     while (!(await ids()).every((id) => told().some((text) => text.includes(`#${id} `)))) {
@@ -55,7 +57,10 @@ describe.skipIf(!requirePeer('postfix', 'prosody', 'slixmpp') || !postfixMayRun(
       await person.message(/^With you:/, 300_000);
     }
     for (const id of await ids())
-      expect(told().filter((text) => text.includes(`#${id} Mail`)), id).toHaveLength(1);
+      expect(
+        told().filter((text) => text.includes(`#${id} Mail`)),
+        id,
+      ).toHaveLength(1);
     const stanzas = Object.values(people).flatMap(({ told: journal }) =>
       journal.seen(({ event }) => event === 'message').map(({ id }) => id),
     );

@@ -82,7 +82,9 @@ export function outageSuite({ step, mails, every, lasts }: OutageOptions): void 
       expect(ids).toHaveLength(mails);
       // Each is open, hers, and in the room exactly once: by its line, or counted in a bundle.
       const inRoom = () =>
-        bert.told.seen(({ event, body }) => event === 'room' && (body ?? '').includes('Mail for')).map(({ body = '' }) => body);
+        bert.told
+          .seen(({ event, body }) => event === 'room' && (body ?? '').includes('Mail for'))
+          .map(({ body = '' }) => body);
       const counted = () =>
         inRoom().reduce((sum, text) => sum + Number(/^(\d+) mails that nobody/.exec(text)?.[1] ?? 1), 0);
       const until = Date.now() + 120_000;
@@ -90,9 +92,8 @@ export function outageSuite({ step, mails, every, lasts }: OutageOptions): void 
       expect(counted()).toBe(mails);
       for (const id of ids) expect(inRoom().join('\n').split(`#${id} Mail for`).length - 1, id).toBeLessThanOrEqual(1);
       // To her nothing was said late, and the line came once.
-      expect(anna.messages.filter((text) => /^#\w{4} Mail for/.test(text))).toHaveLength(1);
+      expect(anna.messages.filter((text) => text.includes('Mail for'))).toHaveLength(1);
       expect(anna.messages.filter((text) => /cut off/.test(text))).toHaveLength(1);
-      bert.shout(room, '!list');
     });
   });
 }
