@@ -16,8 +16,8 @@ const thisProcess = `${randomUUID().slice(0, 8)}-`;
 let count = 0;
 
 export interface Speaker {
-  /** Answers at once or later; `next` asks for the next line. */
-  onLine(line: Buffer, next: () => void): void;
+  /** Answers at once or later; `next` asks for the next line. `bare`: it ended in LF alone. */
+  onLine(line: Buffer, next: () => void, bare: boolean): void;
   /** Too long a line: there is no way back into step. */
   onNonsense(reason: string): void;
   /** Nothing came for the idle time. */
@@ -145,7 +145,7 @@ export class Connection {
 
   #newParser(): ContentParser {
     const parser = new ContentParser();
-    parser.oncommand = (line, next) => this.#speaker.onLine(line, next);
+    parser.oncommand = (line, next, bare) => this.#speaker.onLine(line, next, bare);
     parser.onerror = (error) => this.#speaker.onNonsense(error.message);
     return parser;
   }

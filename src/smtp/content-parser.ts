@@ -72,8 +72,8 @@ const longestCommand = 4_096;
 const commandsAtOnce = 100;
 
 export class ContentParser {
-  /** The line without its end. `next` is called, at once or later, to go on. */
-  oncommand: (line: Buffer, next: () => void) => void = (_line, next) => next();
+  /** The line without its end, which was CRLF or a bare LF. `next` is called, at once or later, to go on. */
+  oncommand: (line: Buffer, next: () => void, bare: boolean) => void = (_line, next) => next();
   onerror: (error: Error) => void = () => undefined;
   #reading: Reading | undefined;
   #closed = false;
@@ -140,10 +140,11 @@ export class ContentParser {
             this.#partial = rest;
             rest = rest.subarray(rest.length);
           } else {
-            const line = rest.subarray(0, end > 0 && rest[end - 1] === cr ? end - 1 : end);
+            const bare = end === 0 || rest[end - 1] !== cr;
+            const line = rest.subarray(0, bare ? end : end - 1);
             rest = rest.subarray(end + 1);
             count += 1;
-            this.oncommand(line, count % commandsAtOnce === 0 ? () => setImmediate(go) : go);
+            this.oncommand(line, count % commandsAtOnce === 0 ? () => setImmediate(go) : go, bare);
             continue;
           }
           again = true;

@@ -109,6 +109,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     presenceAt: verb('presenceAt'),
     forgetPresence: verb('forgetPresence'),
     retireContent: verb('retireContent'),
+    prune: verb('prune'),
     retryNow: verb('retryNow'),
     intervene: verb('intervene'),
     hastenBeyond: verb('hastenBeyond'),
