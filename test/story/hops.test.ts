@@ -175,4 +175,37 @@ describe('a clock that was a day ahead', () => {
     story.relay.wake();
     await story.event('forwarded', (event) => event.queueId === queueId);
   });
+
+  it('nor a step: what was left of its time is what is left', async () => {
+    story.presence('alice', 'available');
+    story.presence('bob', 'available');
+    const right = story.clock.now();
+    await story.clock.jumpTo(right + 24 * hour);
+    const queueId = await story.mail('support@example.org');
+    await story.event('forwarded', (event) => event.queueId === queueId);
+    await story.clock.advance(4 * minute);
+    await story.clock.jumpTo(right);
+    story.relay.wake();
+    const moved = story.event('forwarded', (event) => event.queueId === queueId && event.to === 'bob@example.org');
+    await story.quiet();
+    await story.clock.advance(9 * minute);
+    await story.quiet();
+    expect(shippedTo('bob@example.org')).toBe(0);
+    await story.clock.advance(minute);
+    await moved;
+  });
+
+  it('nor what is held, also when it was set right while nobody looked', async () => {
+    const right = story.clock.now();
+    await story.clock.jumpTo(right + 24 * hour);
+    const queueId = await story.mail('ops@example.org');
+    await story.event('held', (event) => event.queueId === queueId);
+    await story.quiet();
+    await story.clock.jumpTo(right);
+    await story.crash();
+    const sent = story.event('forwarded', (event) => event.queueId === queueId);
+    await story.quiet();
+    await story.clock.advance(5 * minute);
+    await sent;
+  });
 });
