@@ -16,6 +16,8 @@ export interface ProsodyOptions {
   readonly sharedRoster?: boolean | readonly string[];
   /** Without the documented limits on octets per second. */
   readonly unlimited?: boolean;
+  /** What it takes of each client a second, also of the bot, in place of the documented limits: `1kb/s`. */
+  readonly takes?: string;
   /** More configuration, as it stands in the file before the hosts. */
   readonly more?: string;
 }
@@ -123,7 +125,7 @@ function documented(name: string): string {
 const configuration = (
   folder: string,
   port: number,
-  { domain, unlimited, more = '' }: ProsodyOptions,
+  { domain, unlimited, takes, more = '' }: ProsodyOptions,
 ) => `pidfile = "${folder}/pid"
 data_path = "${folder}/data"
 log = { info = "${folder}/log" }
@@ -139,7 +141,7 @@ authentication = "internal_hashed"
 storage = "internal"
 c2s_require_encryption = true
 ${documented('modules').replace('/etc/prosody', folder)}
-${unlimited ? 'modules_disabled = { "s2s"; "limits" }' : documented('limits')}
+${unlimited ? 'modules_disabled = { "s2s"; "limits" }' : takes ? `limits = { c2s = { rate = "${takes}" } }` : documented('limits')}
 ${documented('smacks')}
 ${more}
 VirtualHost "${domain}"
