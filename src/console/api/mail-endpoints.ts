@@ -87,7 +87,10 @@ export const mailEndpoints: readonly Described[] = [
   }),
   get('/tracked/:id/candidates', 'read', 'Who might have it now, the best first, and why not the others', {
     parameters: id,
-    answer: answers.exactly({ tracked: answers.open('a tracked mail'), considered: answers.many(answers.open('a candidate')) }),
+    answer: answers.exactly({
+      tracked: answers.open('a tracked mail'),
+      considered: answers.many(answers.open('a candidate')),
+    }),
   }),
   post('/tracked/:id/give', 'act', 'Give it to somebody else', {
     ...{ parameters: id, body: object({ by, to: line }), answer: answers.open('a tracked mail') },
@@ -96,7 +99,11 @@ export const mailEndpoints: readonly Described[] = [
     ...{ parameters: id, body: object({ by, for: text({ longest: 20 }) }), answer: answers.open('a tracked mail') },
   }),
   post('/tracked/:id/step', 'act', 'Take a step of its policy now: the one of that name, or the one that comes', {
-    ...{ parameters: id, body: object({ by }, { step: orNull(text({ longest: 200 })) }), answer: answers.open('a tracked mail') },
+    ...{
+      parameters: id,
+      body: object({ by }, { step: orNull(text({ longest: 200 })) }),
+      answer: answers.open('a tracked mail'),
+    },
   }),
   get('/look-back/handled', 'read', 'Mail for groups by the moments that count, in pages', {
     query: object(span, { after: text({ longest: 24 }), limit }),

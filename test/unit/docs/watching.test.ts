@@ -79,7 +79,9 @@ test('the dashboard shows metrics that exist, each panel in a place of its own',
   expect(expressions.flatMap(unknownIn)).toEqual([]);
   const legends = dashboard.panels.flatMap(({ targets }) =>
     targets.flatMap(({ expr, legendFormat }) =>
-      [...legendFormat.matchAll(/{{(\w+)}}/g)].filter((match) => !new RegExp(`by \\([^)]*\\b${match[1]}\\b`).test(expr)),
+      [...legendFormat.matchAll(/{{(\w+)}}/g)].filter(
+        (match) => !new RegExp(`by \\([^)]*\\b${match[1]}\\b`).test(expr),
+      ),
     ),
   );
   expect(legends).toEqual([]);
@@ -91,7 +93,9 @@ test('the dashboard shows metrics that exist, each panel in a place of its own',
   expect(Math.max(...dashboard.panels.map(({ gridPos: { x, w } }) => x + w))).toBeLessThanOrEqual(24);
 });
 
-test.each(rules.map((rule) => [rule.alert, rule] as const))('%s is about what exists, and says what to do', (name, rule) => {
+test.each(
+  rules.map((rule) => [rule.alert, rule] as const),
+)('%s is about what exists, and says what to do', (name, rule) => {
   expect(unknownIn(rule.expr)).toEqual([]);
   expect(rule.for).toMatch(/^\d+[mh]$/);
   expect(['critical', 'warning', 'info']).toContain(rule.labels.severity);
