@@ -170,9 +170,7 @@ describe.skipIf(!requirePeer('chromium'))('the console in a browser', () => {
     const found: Record<string, unknown> = {};
     for (const path of everyPage) {
       await one.page.goto(url + path);
-      await one.page.evaluate(() => {
-        for (const details of document.querySelectorAll('details')) details.open = true;
-      });
+      await one.page.evaluate(`for (const details of document.querySelectorAll('details')) details.open = true`);
       expect(await one.page.locator('html').getAttribute('lang')).toBe(look.language);
       const wrong = { axe: await one.violations(), ...(await one.overflow()) };
       if (wrong.axe.length + wrong.clipped.length > 0 || wrong.sideways > 0) found[path] = wrong;
@@ -182,29 +180,22 @@ describe.skipIf(!requirePeer('chromium'))('the console in a browser', () => {
 
   test('everything can be done with the keyboard, and one sees where one is', async () => {
     const { url, operations } = await serve();
-    const { page } = await visitor();
+    const one = await visitor();
+    const { page } = one;
+    const tabTo = async (selector: string) => {
+      for (let count = 0; count < 30 && !(await one.focusOn(selector)); count += 1) await page.keyboard.press('Tab');
+      expect(await one.focusOn(selector)).toBe(true);
+    };
     await page.goto(`${url}/queue`);
     await page.keyboard.press('Tab');
-    expect(await page.evaluate(() => document.activeElement?.className)).toBe('skip');
+    expect(await one.focusOn('a.skip')).toBe(true);
     await page.keyboard.press('Enter');
     await page.keyboard.press('Tab');
-    expect(await page.evaluate(() => document.activeElement?.closest('main') !== null)).toBe(true);
-    const row = page.getByRole('checkbox', { name: new RegExp(sampleId) });
-    for (
-      let count = 0;
-      count < 20 && !(await row.evaluate((element) => element === document.activeElement));
-      count += 1
-    )
-      await page.keyboard.press('Tab');
-    expect(await row.evaluate((element) => getComputedStyle(element).outlineStyle)).not.toBe('none');
+    expect(await one.focusOn('main')).toBe(true);
+    await tabTo('main input[type=checkbox]');
+    expect(await page.evaluate('getComputedStyle(document.activeElement).outlineStyle')).not.toBe('none');
     await page.keyboard.press('Space');
-    const hold = page.getByRole('button', { name: 'Hold' });
-    for (
-      let count = 0;
-      count < 20 && !(await hold.evaluate((element) => element === document.activeElement));
-      count += 1
-    )
-      await page.keyboard.press('Tab');
+    await tabTo('button[value=hold]');
     await page.keyboard.press('Enter');
     await page.getByRole('status').filter({ hasText: 'Put on hold: 1.' }).waitFor();
     expect(operations.calls).toContainEqual(['intervene', sampleId, 'hold', 'console:sandbox']);

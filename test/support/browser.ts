@@ -68,31 +68,28 @@ export class Visitor implements AsyncDisposable {
   /** What axe-core finds, a line for each rule with the places. */
   async violations(): Promise<readonly string[]> {
     await this.page.evaluate(axeSource);
-    return this.page.evaluate(async () => {
-      type Found = { violations: { id: string; nodes: { target: string[]; failureSummary?: string }[] }[] };
-      const { axe } = window as unknown as { axe: { run(): Promise<Found> } };
-      const { violations } = await axe.run();
-      return violations.map(({ id, nodes }) => {
-        const places = nodes.slice(0, 3).map(({ target, failureSummary }) => `${target.join(' ')} (${failureSummary})`);
-        return `${id}: ${places.join('; ')}`;
-      });
-    });
+    return this.page.evaluate<readonly string[]>(`axe.run().then(({ violations }) =>
+      violations.map(({ id, nodes }) => id + ': ' + nodes.slice(0, 3)
+        .map(({ target, failureSummary }) => target.join(' ') + ' (' + failureSummary + ')').join('; ')))`);
   }
 
   /** By how much the page is wider than the window, and which texts are cut off: of what is seen, and not meant to be cut. */
   overflow(): Promise<{ readonly sideways: number; readonly clipped: readonly string[] }> {
-    return this.page.evaluate(() => {
+    return this.page.evaluate(`(() => {
       const root = document.documentElement;
-      const clipped = [...document.querySelectorAll('main *, header *')].filter((element) => {
-        if (!(element instanceof HTMLElement) || element.closest('.unseen, .wide, svg') !== null) return false;
-        const { overflowX } = getComputedStyle(element);
-        return overflowX === 'hidden' && element.scrollWidth > element.clientWidth + 1 && element.innerText !== '';
-      });
+      const clipped = [...document.querySelectorAll('main *, header *')].filter((element) =>
+        element instanceof HTMLElement && element.closest('.unseen, .wide, svg') === null && element.innerText !== '' &&
+        getComputedStyle(element).overflowX === 'hidden' && element.scrollWidth > element.clientWidth + 1);
       return {
         sideways: root.scrollWidth - root.clientWidth,
-        clipped: clipped.map((element) => `${element.tagName}.${element.className}`),
+        clipped: clipped.map((element) => element.tagName + '.' + element.className),
       };
-    });
+    })()`);
+  }
+
+  /** Whether the focus is on (or within) what the selector says. */
+  focusOn(selector: string): Promise<boolean> {
+    return this.page.evaluate(`document.activeElement?.closest(${JSON.stringify(selector)}) != null`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

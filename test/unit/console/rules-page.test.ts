@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { day } from '../../../src/clock.ts';
 import { painted, pieces } from '../../../src/console/web/yaml-paint.ts';
 import { type Operations, RefusedError } from '../../../src/operations.ts';
-import type { ReplayQuestion, TryQuestion } from '../../../src/oversight.ts';
+import type { ReplayQuestion } from '../../../src/oversight.ts';
 import { host, hostile, openPages } from '../../support/console-pages.ts';
 import { sampleId } from '../../support/fake-operations.ts';
 
@@ -97,7 +97,7 @@ describe('trying', () => {
       from: '<>',
       at: Date.UTC(2026, 0, 5, 10),
       people: { alice: 'away' },
-    } satisfies TryQuestion);
+    });
     expect(text).toContain('<p>to alice</p>');
     expect(text).toContain('first in order');
     // What was filled in stays.

@@ -20,7 +20,7 @@ export function rulesHeading(view: View, tab: RulesTab): Html {
 export function rulesPage(view: View, { version, rejected, problems, files }: RuleFiles): Html {
   const { t } = view;
   return html`${rulesHeading(view, 'files')}
-    <p class="${rejected ? 'said bad' : 'note'}">${rejected ? t.rules.rejected(version) : t.rules.inForce(version)}</p>
+    <p class="${rejected ? 'said bad' : 'note'}">${rejected ? t.rules.rejected(safe(version)) : t.rules.inForce(safe(version))}</p>
     ${problemList(view, problems)}
     ${files.map(
       ({ name, text }) => html`<details class="rule-file" open><summary><code>${safe(name)}</code></summary>
