@@ -3,7 +3,8 @@
 lines on standard output. They use slixmpp, so that what Pointsman sends is judged by another library than its own.
 
 Commands, one object a line, "as" names the person:
-  login   {jid, password, host, port, ca, resource?, acks?}    -> {"event": "online"} or {"event": "refused", "why"}
+  login   {jid, password, host, port, ca, resource?, acks?, consent?}  -> {"event": "online"} or {"event": "refused", "why"}
+          consent: what they say when asked for their presence: yes (default), no, nothing
   show    {show: chat|available|away|xa|dnd, status?, priority?, idle?, to?}
   flood   {count, last}                                    so many changes of presence; the last show is `last`
   raw     {xml}
@@ -38,7 +39,7 @@ class Person(slixmpp.ClientXMPP):
         super().__init__(f'{command["jid"]}/{command.get("resource", "client")}', command["password"])
         self.name = name
         self.ca_certs = command["ca"]
-        self.auto_authorize = True
+        self.auto_authorize = {"yes": True, "no": False, "nothing": None}[command.get("consent", "yes")]
         self.auto_subscribe = True
         # Receipts (XEP-0184) are sent, as most clients do.
         for plugin in ("xep_0030", "xep_0045", "xep_0184", "xep_0199", "xep_0203"):
