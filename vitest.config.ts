@@ -1,4 +1,9 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+
+// For the threads and programs that tests start from the sources: stripping types takes longer than most tests, and the
+// WebAssembly that does it, run by many threads one after the other, can crash V8 (in Runtime_TierUpWasmToJSWrapper).
+process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('.cache/compile', import.meta.url));
 
 // unit: everything that needs no peer and no sleeping; live: real Postfix, Prosody …; long: fuzzing, soak, torture.
 export default defineConfig({

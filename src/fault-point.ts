@@ -11,6 +11,8 @@ export const windows = [
   'nudge-sent', // sent, not yet recorded
   'step-claimed', // escalation due, nothing advanced
   'step-advanced', // advanced, forward not yet claimed
+  'return-recorded', // a report of the next hop is stored, nothing followed from it yet
+  'return-moved-on', // the next one has it, the sender is not told yet
 ] as const;
 export type Window = (typeof windows)[number];
 

@@ -46,12 +46,20 @@ export interface Planned {
   readonly plans: readonly Plan[];
   /** A policy may have to forward it later. */
   readonly needsContent: boolean;
+  /** Rules ask for what the header does not tell: to be planned again, by planWhole, when all has come. */
+  readonly unsure: 'nothing' | 'thread' | 'content';
 }
 
 /** What an MTA shall do with one recipient. */
-export type Advice = { readonly because: readonly string[] } & (
+export type Advice = {
+  readonly because: readonly string[];
+  /** Put above the mail: it is one mail, so all its recipients see them. */
+  readonly headers?: readonly (readonly [name: string, value: string])[];
+  /** Who gets it besides, without the sender hearing of it. */
+  readonly copies?: readonly Mailbox[];
+} & (
   | { readonly kind: 'keep' }
-  | { readonly kind: 'instead'; readonly mailbox: Mailbox; readonly group: Mailbox }
+  | { readonly kind: 'instead'; readonly mailboxes: readonly Mailbox[] }
   | { readonly kind: 'refuse'; readonly reply: Reply }
   /** Nobody is there, and the rules would have it wait. */
   | { readonly kind: 'later'; readonly until: number }
@@ -72,6 +80,8 @@ export interface Advisor {
    * stays.
    */
   plan(client: Client, envelope: Envelope, header: Uint8Array | readonly RawField[]): Planned | null;
+  /** The same plan made surer. @param content null: it was too large, or nobody asked for it @throws PointsmanError */
+  planWhole(planned: Planned, content: Uint8Array | null): Promise<Planned>;
   /**
    * Chooses, and remembers the choice. When content is needed, all of it is durable before this resolves.
    * @throws PointsmanError
@@ -81,10 +91,14 @@ export interface Advisor {
   refusal(reversePath: ReversePath, mailbox: Mailbox): Reply | undefined;
   /** Whether any rule in force refuses so. */
   refusesByEnvelope(): boolean;
-  /** Whether the rules in force have any mail whose content must be kept. */
+  /** Whether the rules in force have any mail whose content must be kept or looked into. */
   keepsContent(): boolean;
   /** As advise(), but nothing is remembered. */
-  preview(
-    planned: Planned,
-  ): readonly { readonly plan: Plan; readonly choice: Choice | null; readonly snapshot: Snapshot | null }[];
+  preview(planned: Planned): readonly {
+    readonly plan: Plan;
+    readonly choice: Choice | null;
+    readonly snapshot: Snapshot | null;
+    /** As in Advice. */
+    readonly headers: readonly (readonly [name: string, value: string])[];
+  }[];
 }

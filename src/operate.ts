@@ -4,7 +4,7 @@ import { type Clock, type Duration, formatDuration, type Instant, minute, second
 import type { Advisor } from './intake.ts';
 import { type Mailbox, parseMailbox } from './mail/path.ts';
 import { isQueueId, type QueueId } from './mail/queue-id.ts';
-import { formatReply } from './mail/reply.ts';
+import { routeAnswers } from './operate/route-answers.ts';
 import {
   type AckOutcome,
   type GroupView,
@@ -13,8 +13,6 @@ import {
   type QueueCounts,
   RefusedError,
   type RelayState,
-  type RouteAnswer,
-  type RouteQuestion,
   type Status,
   type Story,
 } from './operations.ts';
@@ -50,6 +48,7 @@ export interface OperateOptions {
     candidates(tracked: Tracked): Choice['considered'];
     reassign(ref: DeliveryRef, to: PersonName, by: string): Promise<Tracked>;
     snooze(ref: DeliveryRef, lasts: Duration, by: string): Promise<Tracked>;
+    takeStep(ref: DeliveryRef, step: string | null, by: string, seen: number): Promise<Tracked>;
     load(person: PersonName): { readonly open: number; readonly lastAssignedAt: Instant | null };
   };
   rotateMarkKey(): string;
@@ -69,33 +68,6 @@ export interface OperateOptions {
 // Who asks whether we are ready must not hang with the store.
 const storeAnswersWithin: Duration = 2 * second;
 
-function routeAnswers(
-  advisor: Pick<Advisor, 'plan' | 'preview'>,
-  { from, to, header }: RouteQuestion,
-  rulesVersion: string,
-): readonly RouteAnswer[] {
-  const client = { address: '127.0.0.1', port: 0, helo: 'api', tls: false, carriesMembers: false };
-  const envelope = {
-    reversePath: from,
-    forwardPaths: to.map((mailbox) => ({ mailbox })),
-    body: '8BITMIME',
-    smtputf8: true,
-  } as const;
-  const planned = advisor.plan(client, envelope, Buffer.from(header));
-  const nothing = { decision: 'pass', because: ['no rule concerns it'], considered: [], rulesVersion } as const;
-  if (planned === null) return to.map((mailbox) => ({ ...nothing, to: mailbox, mailbox }));
-  return advisor.preview(planned).map(({ plan, choice }): RouteAnswer => {
-    const common = { to: plan.address, rulesVersion: plan.rulesVersion, considered: choice?.considered ?? [] };
-    const because = [...plan.because, ...(choice?.because ?? [])];
-    if (plan.kind === 'reject') return { ...common, because, decision: 'reject', reply: formatReply(plan.reply) };
-    if (plan.kind === 'pass' || choice === null) return { ...common, because, decision: 'pass', mailbox: plan.address };
-    if (choice.kind === 'hold') return { ...common, because, decision: 'hold', group: plan.group, until: choice.until };
-    const person = choice.person === undefined ? {} : { person: choice.person };
-    return { ...common, ...person, because, decision: choice.kind, group: plan.group, mailbox: choice.mailbox };
-  });
-}
-
-/** What concerns the mail and the people; the rest is operate/overseeing.ts. */
 export function createOperations(options: OperateOptions): Omit<Operations, keyof Oversight> {
   const { store, watcher, rules, relay, clock } = options;
   const startedAt = clock.now();
@@ -204,6 +176,10 @@ export function createOperations(options: OperateOptions): Omit<Operations, keyo
       // Sorting is stable: among equals the rules' own order stays.
       const considered = relay.candidates(tracked).toSorted((a, b) => order[a.verdict] - order[b.verdict]);
       return { tracked, considered };
+    },
+    async takeStep(id, step, by) {
+      const tracked = await trackedOrRefused(id);
+      return relay.takeStep(tracked, step, by, tracked.revision);
     },
     async reassign(id, person, by) {
       return relay.reassign(await trackedOrRefused(id), person, by);

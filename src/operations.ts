@@ -107,6 +107,10 @@ export interface RouteAnswer {
   readonly group?: string;
   readonly reply?: string;
   readonly until?: number;
+  /** Also those who get it besides. */
+  readonly also?: readonly Mailbox[];
+  /** To be put above the mail: by these it is known when it comes back to the group. */
+  readonly addHeaders?: readonly { readonly name: string; readonly value: string }[];
   readonly because: readonly string[];
   readonly considered: Choice['considered'];
   readonly rulesVersion: string;
@@ -200,6 +204,8 @@ export interface Operations extends Oversight {
   reassign(id: string, person: string, by: string): Promise<Tracked>;
   /** More time for its owner. @throws RefusedError */
   snooze(id: string, lasts: Duration, by: string): Promise<Tracked>;
+  /** Takes a step of its policy now: the one of that name, or the one that comes. @throws RefusedError */
+  takeStep(id: string, step: string | null, by: string): Promise<Tracked>;
   groups(): readonly GroupView[];
   /** `by` is who did it, for the record. */
   ack(id: string, by: string): Promise<AckOutcome>;

@@ -119,6 +119,8 @@ export interface Oversight {
   note(entry: Omit<NewAudit, 'at' | 'before'>): Promise<void>;
   lately(filter: Parameters<LookBack['lately']>[0]): ReturnType<LookBack['lately']>;
   report(question: ReportQuestion): Promise<Report>;
+  /** Mail for groups by the moments that count, in pages. */
+  handled(filter: Parameters<LookBack['handled']>[0]): ReturnType<LookBack['handled']>;
   presenceDays(names: readonly string[], since: Instant, until: Instant): Promise<readonly PresenceDay[]>;
   ruleFiles(): RuleFiles;
   /** Nothing is sent. @throws RefusedError */

@@ -42,6 +42,7 @@ import { weighHeader, weighMail } from './relay/mail-evidence.ts';
 import { watchMailboxes } from './relay/mailbox-evidence.ts';
 import { jidOf, refOfNudgeId } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
+import { PutOff } from './relay/put-off.ts';
 import { hastenPutOff } from './relay/putting-back.ts';
 import { queueIds } from './relay/queue-ids.ts';
 import { candidatesFor, reassign, snooze } from './relay/reassigning.ts';
@@ -50,6 +51,7 @@ import { requeue } from './relay/requeueing.ts';
 import { hearReturned } from './relay/returning.ts';
 import { createSending } from './relay/sending.ts';
 import { namesFor } from './relay/standing-in.ts';
+import { takeStep } from './relay/steering.ts';
 import type { Choice } from './routing/choose.ts';
 import type { DeliveryRef, Due, Intervened } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
@@ -84,6 +86,7 @@ export interface Relay extends Intake {
   candidates(tracked: Tracked): Choice['considered'];
   /** By an operator's hand. @throws RefusedError */
   reassign(ref: DeliveryRef, to: string, by: string): Promise<Tracked>;
+  takeStep(ref: DeliveryRef, step: string | null, by: string, seen?: number | null): Promise<Tracked>;
   snooze(ref: DeliveryRef, lasts: Duration, by: string): Promise<Tracked>;
   load(person: string): { open: number; lastAssignedAt: number | null };
 }
@@ -116,6 +119,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       mailboxes?.heard(event);
     },
   };
+  const putOff = await PutOff.load(parts.store, parts.log, parts.clock.now());
   const mailboxes = parts.mailboxes ? watchMailboxes(stage, parts.mailboxes) : null;
   const peers = peersOf(parts.config);
   const rates = new RateLimits(stage.config.limits);
@@ -243,6 +247,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const advisor = createAdvisor(stage, {
     markKey: parts.markKey ?? null,
     onReply: ({ facts }) => inBackground('a reply', weighHeader(stage, facts, facts.carriesMembers)),
+    putOff,
   });
 
   return {
@@ -267,6 +272,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     requeue: (queueId, to, by) => requeue(stage, queueId, to, by),
     candidates: (tracked) => candidatesFor(stage, tracked),
     reassign: (ref, to, by) => reassign(stage, ref, to, by),
+    takeStep: (ref, step, by, seen) => takeStep(stage, ref, step, by, seen),
     snooze: (ref, lasts, by) => snooze(stage, ref, lasts, by),
     nextHopOf: (mailbox) => hopFor(stage.config.nextHops, mailbox).name,
     actOnFault: desk.byHand,
@@ -326,6 +332,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       const impatience = new AbortController();
       const limit = stage.clock.sleepUntil(stage.clock.now() + 20_000, impatience.signal).then(() => cutOff.abort());
       await stopped;
+      await advisor.drain();
       await attempts.ended();
       await sources.stop();
       impatience.abort();

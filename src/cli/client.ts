@@ -36,6 +36,11 @@ export interface Client {
   countQueue(): Promise<QueueCounts>;
   listTracked(filter: ListFilter & { readonly group?: string }): Promise<readonly Tracked[]>;
   tracked(id: string): Promise<Story>;
+  give(id: string, to: string, by: string): Promise<Tracked>;
+  snooze(id: string, lasts: string, by: string): Promise<Tracked>;
+  takeStep(id: string, step: string | null, by: string): Promise<Tracked>;
+  handled(filter: Span & { readonly after?: string }): ReturnType<Operations['handled']>;
+  report(question: Span & { readonly group?: string; readonly zone: string }): ReturnType<Operations['report']>;
   ack(id: string, by: string): Promise<Exclude<AckOutcome, { kind: 'unknown' }>>;
   evidence(): Promise<{ readonly copies: string | null }>;
   presence(filter?: PresenceFilter): Promise<readonly PersonView[]>;
@@ -99,6 +104,11 @@ export function createClient(socket: string): Client {
     countQueue: () => get('/queue-counts'),
     listTracked: (filter) => get(`/tracked?${query(filter)}`),
     tracked: (one) => get(`/tracked/${id(one)}`),
+    give: (one, to, by) => post(`/tracked/${id(one)}/give`, { by, to }),
+    snooze: (one, lasts, by) => post(`/tracked/${id(one)}/snooze`, { by, for: lasts }),
+    takeStep: (one, step, by) => post(`/tracked/${id(one)}/step`, { by, step }),
+    handled: (filter) => get(`/look-back/handled?${query(filter)}`),
+    report: (question) => get(`/look-back/report?${query(question)}`),
     ack: (one, by) => post(`/tracked/${id(one)}/ack`, { by }),
     evidence: () => get('/evidence'),
     presence: (filter = {}) => get(`/presence?${query(filter)}`),

@@ -20,7 +20,8 @@ import { stateFolderOf } from './setup.ts';
 import { type SimulateOptions, simulate } from './simulate.ts';
 import type { Terminal } from './terminal.ts';
 import { tokenAdd, tokenList, tokenRevoke } from './token.ts';
-import { trackAck, trackAddress, trackList, trackShow } from './track.ts';
+import { trackAck, trackAddress, trackList, trackShow, trackSteer } from './track.ts';
+import { trackExport, trackReport } from './track-back.ts';
 import { type UserOptions, userAdd, userList, userRemove } from './user.ts';
 
 export interface SandboxOptions {
@@ -228,6 +229,34 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
   speaking(track, 'ack', 'acknowledge it: somebody takes care')
     .argument(...idArgument)
     .action(async (id: string, options) => ended(await trackAck(context, id, options)));
+  speaking(track, 'give', 'give it to somebody the rules name')
+    .argument(...idArgument)
+    .argument('<person>', 'who is to have it')
+    .action(async (id: string, to: string, options) =>
+      ended(await trackSteer(context, id, { kind: 'give', to }, options)),
+    );
+  speaking(track, 'snooze', 'more time for whoever has it')
+    .argument(...idArgument)
+    .argument('<time>', 'such as 30m, at most 1d')
+    .action(async (id: string, lasts: string, options) =>
+      ended(await trackSteer(context, id, { kind: 'snooze', lasts }, options)),
+    );
+  speaking(track, 'step', 'take the next step of its policy now')
+    .argument(...idArgument)
+    .option('--to <step>', 'the step of that name instead')
+    .action(async (id: string, options: { config?: string; socket?: string; json?: boolean; to?: string }) =>
+      ended(await trackSteer(context, id, { kind: 'step', step: options.to ?? null }, options)),
+    );
+  speaking(track, 'report', 'how long it took until mail for groups was read and taken')
+    .option('--since <time>', 'how far back, such as 12h or 7d', durationOption, 7 * day)
+    .option('--group <name>', 'only of this group')
+    .option('--zone <zone>', 'whose hours are meant, such as Europe/Berlin; otherwise those of here')
+    .action(async (options) => ended(await trackReport(context, options)));
+  speaking(track, 'export', 'all that is known of mail for groups: one JSON object a line')
+    .option('--since <time>', 'how far back, such as 12h or 7d', durationOption, 7 * day)
+    .option('--group <name>', 'only of this group')
+    .option('--csv', 'the moments of each as CSV instead')
+    .action(async (options) => ended(await trackExport(context, options)));
   speaking(track, 'address', 'where the mail server is to send copies of members’ mail').action(async (options) =>
     ended(await trackAddress(context, options)),
   );

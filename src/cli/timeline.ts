@@ -48,7 +48,9 @@ export function tell(event: StoryEvent): string {
         event.trusted ? '' : ', unverified: recorded only'
       })`;
     case 'escalated':
-      return `escalated by step ${event.step} (${event.trigger})${event.from ? ` from ${event.from}` : ''} to ${event.to}`;
+      return `escalated by step ${event.step} (${event.trigger})${event.from ? ` from ${event.from}` : ''} to ${event.to}${
+        event.until === undefined ? '' : ` before ${timeOfDay(event.until)}`
+      }${event.skipped ? `; skipped ${event.skipped.join('; ')}` : ''}`;
     case 'closed':
       return `closed: ${event.state}${event.by ? ` by ${event.by}` : ''}`;
     case 'fault':

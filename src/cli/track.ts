@@ -100,6 +100,36 @@ export async function trackAck(
   return outcome.kind === 'late' ? exitCodes.problem : exitCodes.fine;
 }
 
+type Deed =
+  | { readonly kind: 'give'; readonly to: string }
+  | { readonly kind: 'snooze'; readonly lasts: string }
+  | { readonly kind: 'step'; readonly step: string | null };
+
+/** What an operator does with the clock: gives it to somebody, waits, or takes a step before its time. */
+export async function trackSteer(
+  context: Context,
+  id: string,
+  deed: Deed,
+  options: Target & { readonly json?: boolean },
+): Promise<number> {
+  const client = await clientFor(context, options);
+  const { by, clock, terminal } = context;
+  const tracked =
+    deed.kind === 'give'
+      ? await client.give(id, deed.to, by)
+      : deed.kind === 'snooze'
+        ? await client.snooze(id, deed.lasts, by)
+        : await client.takeStep(id, deed.step, by);
+  if (options.json) {
+    writeJson(context, tracked);
+    return exitCodes.fine;
+  }
+  const { shortId, state, owner, nextStepAt } = tracked;
+  const next = nextStepAt === null ? '' : `; next step ${relative(nextStepAt, clock.now())}`;
+  terminal.write(`${shortId} is ${state}, with ${owner ?? 'nobody'}${next}\n`);
+  return exitCodes.fine;
+}
+
 /** For sender_bcc_maps and its like: whoever knows this address can close messages, so it is shown to the admin alone. */
 export async function trackAddress(context: Context, options: Target): Promise<number> {
   const { copies } = await (await clientFor(context, options)).evidence();

@@ -10,27 +10,18 @@ import { isQueueId, type QueueId } from '../mail/queue-id.ts';
 import { type Operations, RefusedError } from '../operations.ts';
 import type { Problem } from '../routing/rules.ts';
 import type { DeliveryState, QueueFilter } from '../store/store.ts';
-import type { TrackState } from '../tracking/tracked.ts';
+import { doneBy, idOf, limitOf, refuse, spanOf, statesOf } from './asked.ts';
 import { presenceApi } from './presence-api.ts';
 import { routeApi } from './route-api.ts';
 import type { Tokens } from './tokens.ts';
 import { tokensApi } from './tokens-api.ts';
+import { lookBackApi, trackedApi } from './tracked-api.ts';
 
 export interface ApiError {
   readonly error: { readonly message: string; readonly problems?: readonly Problem[] };
 }
 
 const deliveryStates: readonly DeliveryState[] = ['queued', 'held', 'delivered', 'failed', 'dropped', 'dead'];
-const trackStates: readonly TrackState[] = [
-  'waiting',
-  'held',
-  'tracked',
-  'acknowledged',
-  'answered',
-  'expired',
-  'withdrawn',
-];
-const limits = { usual: 100, most: 10_000 };
 const largestBody = 16 * 1024;
 
 /** @param tokens where tokens are made and revoked, for the control socket alone: who has one must not make others */
@@ -74,26 +65,8 @@ export function createApi(
     return c.json(await operations.requeue((await storyOf(c)).message.queueId, to, by));
   });
 
-  api.get('/tracked', async (c) => {
-    const states = statesOf(c, trackStates);
-    const group = c.req.query('group');
-    return c.json(
-      await operations.listTracked({ ...(states ? { states } : {}), ...(group ? { group } : {}), limit: limitOf(c) }),
-    );
-  });
-  api.get('/tracked/:id', async (c) => {
-    const story = await storyOf(c);
-    if (story.tracked.length === 0)
-      refuse(404, `${story.message.queueId} is not tracked: it was for no group with a policy`);
-    return c.json(story);
-  });
-  api.post('/tracked/:id/ack', async (c) => {
-    const by = await doneBy(c);
-    const id = idOf(c);
-    const outcome = await operations.ack(id, by);
-    if (outcome.kind === 'unknown') refuse(404, `no tracked message ${id}`);
-    return c.json(outcome);
-  });
+  api.route('/tracked', trackedApi(operations));
+  api.route('/look-back', lookBackApi(operations));
 
   api.get('/evidence', async (c) => c.json({ copies: await operations.copiesAddress() }));
 
@@ -146,28 +119,6 @@ function answer(c: Context, status: ContentfulStatusCode, message: string): Resp
   return c.json({ error: { message } } satisfies ApiError, status);
 }
 
-function refuse(status: ContentfulStatusCode, message: string): never {
-  throw new HTTPException(status, { message });
-}
-
-/** A queue id, or the short id of a tracked message. */
-function idOf(c: Context): string {
-  const id = c.req.param('id') ?? '';
-  if (!isQueueId(id.toUpperCase()) && !/^[0-9a-z]{4,8}$/i.test(id)) {
-    refuse(400, `not a queue id or short id: ${JSON.stringify(id.slice(0, 40))}; one looks like 01JC5Z0K3F7QX or k7mf`);
-  }
-  return id;
-}
-
-function statesOf<State extends string>(c: Context, known: readonly State[]): readonly State[] | undefined {
-  const text = c.req.query('state');
-  if (text === undefined || text === '') return undefined;
-  return text.split(',').map((word) => {
-    const state = known.find((one) => one === word);
-    return state ?? refuse(400, `no such state: ${JSON.stringify(word.slice(0, 40))}; known are ${known.join(', ')}`);
-  });
-}
-
 /** What narrows the list; each at most as long as an address. */
 function conditionsOf(c: Context): Omit<QueueFilter, 'states' | 'limit'> {
   const word = (name: string): string | undefined => {
@@ -187,40 +138,8 @@ function conditionsOf(c: Context): Omit<QueueFilter, 'states' | 'limit'> {
   };
 }
 
-function limitOf(c: Context): number {
-  const text = c.req.query('limit');
-  if (text === undefined) return limits.usual;
-  const limit = /^\d{1,6}$/.test(text) ? Number(text) : 0;
-  if (limit < 1 || limit > limits.most) {
-    refuse(400, `limit is a number from 1 to ${limits.most}, not ${JSON.stringify(text.slice(0, 40))}`);
-  }
-  return limit;
-}
-
-/** Milliseconds since 1970, both ends. */
-function spanOf(c: Context): { readonly since: number; readonly until: number; readonly limit: number } {
-  const bound = (name: string): number => {
-    const text = c.req.query(name) ?? '';
-    if (!/^\d{1,15}$/.test(text)) refuse(400, `"${name}" is a number of milliseconds since 1970`);
-    return Number(text);
-  };
-  return { since: bound('since'), until: bound('until'), limit: limitOf(c) };
-}
-
 /** Without a body that says so: whoever holds the socket. */
 async function doneByOr(c: Context, nobody: string): Promise<string> {
   const body: unknown = await c.req.json().catch(() => null);
   return body !== null && typeof body === 'object' && 'by' in body ? doneBy(c) : nobody;
-}
-
-/** Who asks, for the record: they can reach the socket, so they are believed. */
-export async function doneBy(c: Context): Promise<string> {
-  const body: unknown = await c.req
-    .json()
-    .catch(() => refuse(400, 'the body is not JSON; {"by":"who does it"} is wanted'));
-  const by = body !== null && typeof body === 'object' && 'by' in body ? body.by : undefined;
-  if (typeof by !== 'string' || by === '' || by.length > 100 || /\p{Cc}/u.test(by)) {
-    refuse(400, '"by" must say who does this, in 1 to 100 characters');
-  }
-  return by as string;
 }

@@ -3,7 +3,7 @@ import { type Context, Hono } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { Clock, Instant } from '../clock.ts';
 import type { Log } from '../log.ts';
-import { doneBy } from './api.ts';
+import { doneBy } from './asked.ts';
 import { isTokenName, type Scope, scopes, type Tokens } from './tokens.ts';
 
 export function tokensApi(tokens: Tokens, clock: Clock, log: Log): Hono {

@@ -51,7 +51,9 @@ export function parseMdn(content: Uint8Array): ParsedMdn | undefined {
       messageIdOf(fieldValue(fields, 'original-message-id')) ?? messageIdOf(fieldValue(header, 'message-id')),
     finalRecipient: addressOf(fieldValue(fields, 'final-recipient')),
     originalRecipient: addressOf(fieldValue(fields, 'original-recipient')),
-    reportingUa: fieldValue(fields, 'reporting-ua')?.slice(0, 200),
+    reportingUa: fieldValue(fields, 'reporting-ua')
+      ?.replace(/[\x00-\x1f\x7f-\x9f]+/g, ' ')
+      .slice(0, 200),
   });
 }
 

@@ -71,13 +71,22 @@ export function fieldValue(fields: readonly Field[], name: string): string | und
 
 /** `rfc822; bob@example.org`, also with `<…>` around it: the address alone; undefined for other address types. */
 export function addressOf(value: string | undefined): string | undefined {
-  const parts = /^\s*(?:(rfc822|utf-8)\s*;)?\s*<?([^<>\s]+@[^<>\s]+?)>?\s*(?:\(.*)?$/i.exec(value ?? '');
-  return parts?.[2]?.slice(0, 1_000);
+  const [, text = ''] = /^\s*(?:(?:rfc822|utf-8)\s*;\s*)?<?(.*)$/is.exec(value ?? '') ?? [];
+  // In steps: one pattern for all of it takes quadratic time.
+  const [word = ''] = /^[^<>\s\x00-\x1f\x7f-\x9f]*/.exec(text) ?? [];
+  const at = word.lastIndexOf('@');
+  if (at < 1 || at === word.length - 1) return undefined;
+  const comment = word.indexOf('(', at + 2);
+  if (comment < 0 && !/^>?\s*(?:\(.*)?$/s.test(text.slice(word.length))) return undefined;
+  return (comment < 0 ? word : word.slice(0, comment)).slice(0, 1_000);
 }
 
 /** One Message-ID with its angle brackets; also as some write it, without. */
 export function messageIdOf(value: string | undefined): string | undefined {
-  const parts = /<([^<>\s]{1,900})>|^\s*([^<>\s]{1,450}@[^<>\s]{1,450})\s*$/.exec(value ?? '');
+  const parts =
+    /<([^<>\s\x00-\x1f\x7f-\x9f]{1,900})>|^\s*([^<>\s\x00-\x1f\x7f-\x9f]{1,450}@[^<>\s\x00-\x1f\x7f-\x9f]{1,450})\s*$/.exec(
+      value ?? '',
+    );
   const id = parts?.[1] ?? parts?.[2];
   return id === undefined ? undefined : `<${id}>`;
 }
@@ -149,9 +158,21 @@ function decoded({ encoding, body }: Entity): string {
     encoding === 'base64'
       ? Buffer.from(cut, 'base64').toString('latin1')
       : encoding === 'quoted-printable'
-        ? cut
-            .replace(/[ \t]*=?[ \t]*\r\n/g, (end) => (end.includes('=') ? '' : '\r\n'))
-            .replace(/=([0-9A-Fa-f]{2})/g, (_all, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+        ? unquoted(cut)
         : cut;
   return text.replace(/\r?\n/g, '\r\n');
+}
+
+/** RFC 2045 §6.7. Line by line and from their ends: a pattern that looks for white space before an end takes for ever. */
+function unquoted(text: string): string {
+  const lines = text.split('\r\n');
+  const joined = lines.map((line, at) => {
+    if (at === lines.length - 1) return line;
+    let end = line.length;
+    while (line[end - 1] === ' ' || line[end - 1] === '\t') end -= 1;
+    return line[end - 1] === '=' ? line.slice(0, end - 1) : `${line.slice(0, end)}\r\n`;
+  });
+  return joined
+    .join('')
+    .replace(/=([0-9A-Fa-f]{2})/g, (_all, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }

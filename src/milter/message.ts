@@ -106,6 +106,8 @@ export class Message {
   #body: 'none' | 'kept' | 'dropped' = 'none';
   /** Part of the header could not be kept: nothing can be decided by it. */
   incomplete = false;
+  /** More than one message may have: the body was let go. */
+  tooLarge = false;
   /** For the handlers: whatever they want to remember of it. */
   context: unknown = undefined;
 

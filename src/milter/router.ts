@@ -8,7 +8,7 @@ import type { Log } from '../log.ts';
 import type { Envelope, ForwardPath } from '../mail/envelope.ts';
 import { PointsmanError } from '../mail/error.ts';
 import { isInternationalised, type Mailbox, mailboxKey, nullReversePath, parseMailbox } from '../mail/path.ts';
-import type { Reply } from '../mail/reply.ts';
+import { type Reply, replies } from '../mail/reply.ts';
 import type { Handlers } from './handlers.ts';
 import type { EnvelopeAddress, Message } from './message.ts';
 import type { Edit, EndVerdict, Verdict } from './reply.ts';
@@ -81,25 +81,38 @@ export function createRouter(options: RouterOptions): Handlers {
       const reply = advisor.refusal(envelopeOf(message, [], options.hostname).reversePath, mailbox);
       return reply ? { kind: 'reply', reply } : goOn;
     },
-    wantsBody: (message) => look(message).planned?.needsContent ?? false,
+    wantsBody(message) {
+      const { planned } = look(message);
+      return planned !== null && wantsContent(planned);
+    },
     message(message) {
       const { planned, recipients } = look(message);
       if (planned === null) return unchanged;
+      const answer = (advised: Advised): EndVerdict => {
+        const end = endOf(message, recipients, advised, options);
+        log.debug({ queueId: advised.queueId, mta: message.macro('i') ?? '', advice: advised.advice }, 'advised');
+        return end;
+      };
       try {
-        const body = planned.needsContent ? message.body() : undefined;
+        const wanted = wantsContent(planned);
+        // Later it will not be smaller.
+        if (wanted && message.tooLarge) return { verdict: { kind: 'reply', reply: replies.tooBig } };
+        const body = wanted ? message.body() : undefined;
         const content = body === undefined ? null : Buffer.concat([message.headerBlock(), crlf, body]);
-        const answer = (advised: Advised): EndVerdict => {
-          const end = endOf(message, recipients, advised, options);
-          log.debug({ queueId: advised.queueId, mta: message.macro('i') ?? '', advice: advised.advice }, 'advised');
-          return end;
-        };
-        const advised = advisor.advise(planned, content);
+        const advised =
+          planned.unsure === 'nothing'
+            ? advisor.advise(planned, content)
+            : advisor.planWhole(planned, content).then((whole) => advisor.advise(whole, content));
         return advised instanceof Promise ? advised.then(answer).catch(failure) : answer(advised);
       } catch (error) {
         return failure(error);
       }
     },
   };
+
+  function wantsContent({ needsContent, unsure }: Planned): boolean {
+    return needsContent || unsure === 'content' || (unsure === 'thread' && advisor.keepsContent());
+  }
 }
 
 const crlf = Buffer.from('\r\n');
@@ -160,38 +173,44 @@ function editsFor(
   advice: readonly Advice[],
 ): readonly Edit[] | null {
   const smtputf8 = message.sender.parameters.some((each) => each.toUpperCase() === 'SMTPUTF8');
-  const needed = actions.addRecipient | actions.deleteRecipient;
+  const can = (needed: number): boolean => (message.powers.actions & needed) === needed;
   // Whoever has the mail anyway is not added again: Postfix would deliver it twice.
-  const has = new Set(
-    recipients.flatMap(({ address }, index) =>
-      advice[index]?.kind === 'instead' ? [] : [mailboxKey(address as Mailbox)],
-    ),
-  );
-  const removed = new Set<string>();
-  const groups = new Set<string>();
-  const edits: Edit[] = [];
+  const has = new Set<string>();
+  for (const [index, { address }] of recipients.entries())
+    if (advice[index]?.kind !== 'instead') has.add(mailboxKey(address as Mailbox));
+  const added = new Map<string, Edit & { kind: 'add recipient' }>();
+  const add = (address: Mailbox, parameters: string): void => {
+    const key = mailboxKey(address);
+    if (!has.has(key) && !added.has(key)) added.set(key, { kind: 'add recipient', address, parameters });
+  };
   for (const [index, recipient] of recipients.entries()) {
     const each = advice[index];
-    if (each?.kind !== 'instead') continue;
-    if ((message.powers.actions & needed) !== needed) return null;
-    // Postfix asks for SMTPUTF8 on its own only where it is told to.
-    if (isInternationalised(each.mailbox) && !smtputf8) return null;
-    if (!has.has(mailboxKey(each.mailbox))) {
-      has.add(mailboxKey(each.mailbox));
-      edits.push({ kind: 'add recipient', address: each.mailbox, parameters: dsnOf(recipient, smtputf8) });
-    }
-    if (!groups.has(mailboxKey(each.group)) && (message.powers.actions & actions.addHeaders) !== 0) {
-      groups.add(mailboxKey(each.group));
-      // A member who forwards back to the group is met by this (loop).
-      edits.push({ kind: 'insert header', index: 0, name: 'Delivered-To', value: each.group });
-    }
-    const raw = recipient.raw.toString('latin1');
-    if (!removed.has(raw)) {
-      removed.add(raw);
-      edits.push({ kind: 'remove recipient', raw: recipient.raw });
-    }
+    if (each?.kind === 'instead') for (const one of each.mailboxes) add(one, dsnOf(recipient, smtputf8));
   }
-  return edits;
+  // RFC 3461 §4.1: nobody but us asked for a copy, so the sender hears nothing of it.
+  for (const { copies = [] } of advice) for (const one of copies) add(one, 'NOTIFY=NEVER');
+  const removed = new Map<string, Edit>();
+  for (const [index, { raw, address }] of recipients.entries()) {
+    if (advice[index]?.kind !== 'instead') continue;
+    // Who is to have another's mail, and is there already, just stays: added and removed it would be gone in Postfix.
+    if (added.has(mailboxKey(address as Mailbox))) has.add(mailboxKey(address as Mailbox));
+    else removed.set(raw.toString('latin1'), { kind: 'remove recipient', raw });
+  }
+  for (const key of has) added.delete(key);
+  if ((added.size > 0 && !can(actions.addRecipient)) || (removed.size > 0 && !can(actions.deleteRecipient)))
+    return null;
+  // Postfix asks for SMTPUTF8 on its own only where it is told to.
+  if (!smtputf8 && [...added.values()].some(({ address }) => isInternationalised(address as Mailbox))) return null;
+  const above = can(actions.addHeaders) ? headersOf(advice) : [];
+  return [...added.values(), ...above, ...removed.values()];
+}
+
+/** One mail, so each once. What is inserted last stands on top. */
+function headersOf(advice: readonly Advice[]): Edit[] {
+  const all = new Map<string, Edit>();
+  for (const { headers = [] } of advice)
+    for (const [name, value] of headers) all.set(`${name}:${value}`, { kind: 'insert header', index: 0, name, value });
+  return [...all.values()].reverse();
 }
 
 /** RFC 3461 §5.2.7: the group stays the original recipient, and what the sender wants to be told stays as it is. */

@@ -281,7 +281,8 @@ export class Session {
   #mayHold(octets: number): boolean {
     const message = this.#message;
     if (!message || message.incomplete || message.bodyDropped) return false;
-    if (message.size + octets <= this.#options.largestMessage && this.#options.reserve(octets)) {
+    message.tooLarge = message.size + octets > this.#options.largestMessage;
+    if (!message.tooLarge && this.#options.reserve(octets)) {
       this.#reserved += octets;
       return true;
     }

@@ -103,6 +103,16 @@ export function withAudit(
         run: () => operations.snooze(id, lasts, by),
         after: standingOf,
       }),
+    takeStep: (id, step, by) =>
+      audited({
+        by,
+        action: 'take step',
+        subject: id,
+        wish: { step },
+        before: message(id),
+        run: () => operations.takeStep(id, step, by),
+        after: standingOf,
+      }),
     setPresence: (name, wish, by) =>
       audited({
         by,

@@ -65,6 +65,7 @@ export function createOversight(options: OverseeOptions): Oversight {
       await store.auditEnd(number, 'done', {});
     },
     lately: (filter) => store.lately(filter),
+    handled: (filter) => store.handled(filter),
     async report(question) {
       const { since, until, group, zone } = question;
       if (!isZone(zone)) throw new RefusedError(`there is no time zone ${JSON.stringify(zone.slice(0, 60))}`);

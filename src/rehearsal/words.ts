@@ -73,6 +73,10 @@ function step(trigger: string, from: string | null, { move, skipped }: Advance):
       return `${start}${move.person} is reminded`;
     case 'room':
       return `${start}to the room ${move.room}`;
+    case 'everyone':
+      return `${start}to everyone: ${move.people.map(({ person }) => person).join(', ')}`;
+    case 'later':
+      return `${start}waits for the hours of the step ${move.step}`;
     case 'forward':
       return `${start}to ${move.person ?? move.mailbox}`;
     case 'expire':

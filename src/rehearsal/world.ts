@@ -7,12 +7,13 @@ import type { Mailbox } from '../mail/path.ts';
 import { neverSeen, type Presence } from '../presence/presence.ts';
 import { type Choice, choose, type PersonSnapshot, type Snapshot } from '../routing/choose.ts';
 import type { Surroundings } from '../routing/match.ts';
-import { allCandidates, type GroupPlan, plan } from '../routing/plan.ts';
+import { allCandidates, type GroupPlan, otherPools, plan } from '../routing/plan.ts';
 import type { GroupName, PersonName } from '../routing/rules.ts';
 import { acknowledge } from '../tracking/acknowledge.ts';
 import { advance } from '../tracking/advance.ts';
 import type { Trigger } from '../tracking/event.ts';
 import { grades } from '../tracking/evidence.ts';
+import { dueAfter } from '../tracking/steps.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { Agenda } from './agenda.ts';
 import type { Answer, Behaviour, Happening, Load, Outcome, WorldOptions } from './happening.ts';
@@ -191,9 +192,9 @@ export class World {
       people[person] = { presence, open: owned.size, units, lastAssignedAt: lastAt };
     }
     const turn = this.#turns.get(rule.group);
-    const others = (rule.chain ?? []).flatMap((link) => {
-      const other = link.kind === 'group' ? this.#turns.get(link.pool.group) : undefined;
-      return link.kind === 'group' && other ? [[link.pool.group, other] as const] : [];
+    const others = otherPools(rule).flatMap(({ group }) => {
+      const other = this.#turns.get(group);
+      return other ? [[group, other] as const] : [];
     });
     return {
       now: this.#now,
@@ -218,7 +219,7 @@ export class World {
       ownedSince: owner === null ? null : this.#now,
       step: 0,
       stepTaken: 0,
-      nextStepAt: first ? this.#now + first.after : null,
+      nextStepAt: first ? dueAfter(first, this.#now) : null,
       tried: {},
       acceptedAt: facts.receivedAt,
       closedAt: null,

@@ -234,7 +234,7 @@ function refusalOf(stage: Stage, one: Plan, now: Instant): { reply: Reply; becau
 }
 
 /** RFC 3461 §4.1: nobody but us asked for the copy, so the sender hears nothing of it. */
-function copiesOf(plans: readonly Plan[], first: number, now: Instant): NewDelivery[] {
+export function copiesOf(plans: readonly Plan[], first: number, now: Instant): NewDelivery[] {
   const wanted = new Map<string, NewDelivery>();
   for (const one of plans) {
     if (one.kind === 'reject') continue;
@@ -265,6 +265,7 @@ function copiesOf(plans: readonly Plan[], first: number, now: Instant): NewDeliv
 function workOf(message: Message, { seq, path, plan: planned, finalDotAt, firstAttemptAt }: NewDelivery): Work {
   return {
     message,
+    dotStored: finalDotAt !== undefined,
     delivery: {
       queueId: message.queueId,
       seq,
@@ -276,7 +277,7 @@ function workOf(message: Message, { seq, path, plan: planned, finalDotAt, firstA
       chosen: null,
       lastReply: null,
       lastHop: null,
-      finalDotAt: finalDotAt ?? null,
+      finalDotAt: null,
       nextAttemptAt: firstAttemptAt,
       onHoldBy: null,
       delayToldAt: null,

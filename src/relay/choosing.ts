@@ -1,6 +1,7 @@
 // Choose, at the moment of dispatch: the plan of one delivery meets a snapshot of presence, load and history.
 
 import { type Duration, type Instant, second } from '../clock.ts';
+import type { MailFacts } from '../mail/facts.ts';
 import type { Mailbox } from '../mail/path.ts';
 import type { Reply } from '../mail/reply.ts';
 import { type Choice, choose, type Recipient, type Snapshot } from '../routing/choose.ts';
@@ -17,7 +18,10 @@ import { proposalNow, propose, proposedFor, tellProposed } from './proposing.ts'
 
 export interface Work {
   readonly message: Message;
+  /** Its `finalDotAt` tells of an earlier attempt that was cut off. */
   readonly delivery: Delivery;
+  /** Just accepted, and stored with a final dot that has yet to be written. */
+  readonly dotStored?: boolean;
 }
 
 export interface Target {
@@ -59,7 +63,7 @@ async function chosenBefore(
     : { ...chosen, because };
 }
 
-const peopleOf = ({ person, also = [] }: Exclude<Choice, { kind: 'hold' }>): PersonName[] => [
+export const peopleOf = ({ person, also = [] }: Exclude<Choice, { kind: 'hold' }>): PersonName[] => [
   ...(person === undefined ? [] : [person]),
   ...also.map((each) => each.person),
 ];
@@ -69,7 +73,7 @@ async function observe(stage: Stage, work: Work, plan: GroupPlan): Promise<Targe
   const { message, delivery } = work;
   const ref = { queueId: delivery.queueId, seq: delivery.seq };
   const { mailbox } = delivery.path;
-  const lastHandler = await lastHandlerOf(stage, plan, message);
+  const lastHandler = await lastHandlerOf(stage, plan, message.facts);
   const now = stage.clock.now();
   const snapshot = snapshotFor(stage, work, plan, now, {}, lastHandler);
   const choice = choose(plan, snapshot);
@@ -116,10 +120,10 @@ function snapshotFor(
 }
 
 /** Of the thread's earlier mail, the newest that somebody had. */
-async function lastHandlerOf(stage: Stage, plan: GroupPlan, { facts, queueId }: Message): Promise<PersonName | null> {
+export async function lastHandlerOf(stage: Stage, plan: GroupPlan, facts: MailFacts): Promise<PersonName | null> {
   if (plan.strategy !== 'sticky' || facts.references.length === 0) return null;
   const thread = await stage.store.trackedByMessageId(facts.references);
-  const owned = thread.filter((one) => one.owner !== null && one.queueId !== queueId);
+  const owned = thread.filter((one) => one.owner !== null && one.queueId !== facts.queueId);
   return owned.toSorted((a, b) => b.acceptedAt - a.acceptedAt)[0]?.owner ?? null;
 }
 
@@ -129,7 +133,7 @@ async function chooseMember(stage: Stage, work: Work, plan: GroupPlan): Promise<
   const doubts = noDoubts();
   for (let attempt = 1; attempt <= casTries; attempt += 1) {
     const tracked = plan.policy === null ? null : await stage.store.tracked(ref);
-    const lastHandler = await lastHandlerOf(stage, plan, message);
+    const lastHandler = await lastHandlerOf(stage, plan, message.facts);
     const proposed = plan.mode === 'propose' ? await proposedFor(stage, ref) : null;
     const now = stage.clock.now();
     stage.ledger.retract(ref);
@@ -197,9 +201,21 @@ async function waitForPick(
   asked: ReturnType<typeof propose> | null,
 ): Promise<boolean> {
   const { queueId, seq } = delivery;
+  const mayHaveArrived = delivery.finalDotAt !== null;
   stage.ledger.release(delivery, plan.group);
   const written = await stage.store.settle(
-    [{ queueId, seq, to: 'queued', reply: null, nextHop: null, nextAttemptAt: choice.until, counts: false }],
+    [
+      {
+        queueId,
+        seq,
+        to: 'queued',
+        reply: null,
+        nextHop: null,
+        nextAttemptAt: choice.until,
+        counts: false,
+        mayHaveArrived,
+      },
+    ],
     asked ? { ...asked, decisions: [decision] } : {},
   );
   if (written === 'stale') return false;
@@ -241,7 +257,7 @@ function untilRefusal(stage: Stage, message: Message, choice: Choice, now: Insta
 }
 
 /** Whoever gets it besides has a delivery of their own: an ordinary one, whose failure the sender is told of. */
-function copiesFor(
+export function copiesFor(
   { delivery, message }: Work,
   plan: GroupPlan,
   people: readonly Recipient[],
@@ -318,7 +334,8 @@ async function hold(
     : [];
   const moved: Tracked[] =
     tracked?.state === 'waiting' ? [{ ...tracked, state: 'held', revision: tracked.revision + 1 }] : [];
-  const written = await stage.store.settle([{ queueId, seq, to: 'held', until: wakeAt }], {
+  const mayHaveArrived = delivery.finalDotAt !== null;
+  const written = await stage.store.settle([{ queueId, seq, to: 'held', until: wakeAt, mayHaveArrived }], {
     events,
     decisions: first ? [decision] : [],
     tracked: moved,

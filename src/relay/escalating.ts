@@ -9,10 +9,11 @@ import { type Acknowledged, acknowledge } from '../tracking/acknowledge.ts';
 import { type Advance, advance, clockFor } from '../tracking/advance.ts';
 import type { StoryEvent, Trigger } from '../tracking/event.ts';
 import type { Evidence } from '../tracking/evidence.ts';
+import { stepAt } from '../tracking/steps.ts';
 import { isOpen, type Tracked } from '../tracking/tracked.ts';
 import { chosenEvent, decided, roomFor } from './choosing.ts';
 import { askWhetherThere, doubtful, noDoubts } from './doubting.ts';
-import { factsOf, notice, noticeToRoom, nudgeRoom, remindOwner } from './nudging.ts';
+import { factsOf, notice, noticeToRoom, nudgeAll, nudgeRoom, remindOwner } from './nudging.ts';
 import { awayNow, casTries, type Stage, tellAll } from './parts.ts';
 import { isProposal } from './proposing.ts';
 
@@ -20,14 +21,23 @@ import { isProposal } from './proposing.ts';
 export async function escalate(
   stage: Stage,
   of: DeliveryRef,
-  cause: { trigger: Trigger; owner?: PersonName | null },
+  cause: {
+    trigger: Trigger;
+    owner?: PersonName | null;
+    /** An operator takes a step out of its turn, having seen this revision. */
+    steer?: { position: number; by: string; revision: number };
+  },
 ): Promise<Tracked | null> {
   const ref = bareRef(of);
   const doubts = noDoubts();
   for (let attempt = 1; attempt <= casTries; attempt += 1) {
-    const before = await stage.store.tracked(ref);
+    const stored = await stage.store.tracked(ref);
     const now = stage.clock.now();
-    if (before?.state !== 'tracked') return null;
+    if (stored?.state !== 'tracked') return null;
+    const { steer } = cause;
+    if (steer && steer.revision !== stored.revision) return null;
+    const sameStep = !steer || steer.position === stored.step;
+    const before = sameStep ? stored : { ...stored, step: steer.position, stepTaken: 0 };
     if (cause.trigger === 'time' && (before.nextStepAt === null || before.nextStepAt > now)) return null;
     if (cause.owner !== undefined && before.owner !== cause.owner) return null;
     if (cause.trigger === 'time' && !before.pledge && (await onItsWay(stage, ref))) {
@@ -47,7 +57,8 @@ export async function escalate(
       await askWhetherThere(stage, inDoubt, doubts);
       continue;
     }
-    const also = consequences(stage, before, next, next.trigger, now);
+    const moved = consequences(stage, before, next, next.trigger, now);
+    const also = steer ? { ...moved, events: [steered(stage, before, steer), ...(moved.events ?? [])] } : moved;
     if ((await stage.store.advance(next.tracked, also)) === 'stale') continue;
     stage.ledger.moved(before, next.tracked);
     if (next.tracked.owner !== before.owner) await roomFor(stage, before.owner);
@@ -59,6 +70,11 @@ export async function escalate(
     return next.tracked;
   }
   throw new Error(`escalating ${ref.queueId} was overtaken ${casTries} times`);
+}
+
+function steered(stage: Stage, { queueId, seq, plan }: Tracked, steer: { position: number; by: string }): StoryEvent {
+  const step = stepAt(plan.policy, steer.position)?.name ?? 'the end';
+  return { event: 'operated', at: stage.clock.now(), queueId, seq, action: `take step ${step}`, by: steer.by };
 }
 
 /** So that no chain of passes and bounces hands one mail round for ever. */
@@ -92,6 +108,8 @@ function consequences(stage: Stage, before: Tracked, next: Advance, trigger: Tri
     trigger,
     ...(before.owner === null ? {} : { from: before.owner }),
     to,
+    ...(next.skipped.length === 0 ? {} : { skipped: next.skipped }),
+    ...(move.kind === 'later' ? { until: move.until } : {}),
   });
   // Who has passed hears so in the answer to that.
   const told = tracked.owner === before.owner || trigger === 'passed';
@@ -114,6 +132,30 @@ function consequences(stage: Stage, before: Tracked, next: Advance, trigger: Tri
         events: [escalated(move.step, move.person ?? move.mailbox)],
         forwards: [forward(tracked, move.mailbox, move.person, now)],
         withdrawNudgesOf: [{ queueId, seq }],
+        nudges: former,
+      };
+    case 'everyone':
+      return {
+        decisions,
+        events: [escalated(move.step, move.people.map(({ person }) => person).join(', '))],
+        forwards: move.people.map(({ mailbox, person }) => forward(tracked, mailbox, person, now)),
+        withdrawNudgesOf: [{ queueId, seq }],
+        nudges: [
+          ...nudgeAll(
+            stage,
+            tracked,
+            move.people.map(({ person }) => person),
+            ['everyone is asked'],
+            now,
+          ),
+          ...former,
+        ],
+      };
+    case 'later':
+      // The steps wait as they were said to: nothing new, unless somebody has left it or a step was passed over.
+      return {
+        decisions,
+        events: trigger === 'time' && next.skipped.length === 0 ? [] : [escalated(move.step, 'nobody yet')],
         nudges: former,
       };
     case 'remind':

@@ -5,6 +5,7 @@ import type { Consequences, DeliveryRef, Settlement } from '../store/store.ts';
 import { clockFor } from '../tracking/advance.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import { grades } from '../tracking/evidence.ts';
+import { dueAfter } from '../tracking/steps.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import type { Outcome } from '../transport.ts';
 import type { Target, Work } from './choosing.ts';
@@ -66,7 +67,7 @@ export async function followForward(stage: Stage, work: Work, target: Target, no
     revision: before.revision + 1,
     owner: target.person,
     ownedSince: target.person === null ? null : now,
-    nextStepAt: first ? now + first.after : null,
+    nextStepAt: first ? dueAfter(first, now) : null,
   };
   return {
     events: [],

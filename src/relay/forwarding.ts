@@ -8,6 +8,7 @@ import { domainOf, type Mailbox } from '../mail/path.ts';
 import type { Reply } from '../mail/reply.ts';
 import { replies } from '../mail/reply.ts';
 import type { Consequences, DeliveryRef, Settlement } from '../store/store.ts';
+import { wasAskedTogether } from '../tracking/advance.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { NextHop, Outcome, Shipment } from '../transport.ts';
 import { type Asked, askFor } from './asking.ts';
@@ -107,7 +108,8 @@ async function overtaken(stage: Stage, { delivery }: Work): Promise<boolean> {
   const tracked = await stage.store.tracked({ queueId: delivery.queueId, seq: delivery.forwardOf });
   // Expired is no end for a forward that is still on its way to the last one who was asked.
   const current = tracked?.state === 'tracked' || tracked?.state === 'expired';
-  const wanted = current && (delivery.chosen?.person == null || tracked.owner === delivery.chosen.person);
+  const person = delivery.chosen?.person ?? null;
+  const wanted = current && (person === null || tracked.owner === person || wasAskedTogether(tracked, person));
   if (wanted) return false;
   const { queueId, seq } = delivery;
   const now = stage.clock.now();
@@ -237,10 +239,12 @@ async function transact(
     content: fresh ?? (await stage.store.content(message.queueId)),
   };
   // Fresh mail that passes through was stored with its final dot.
-  const dotStored = fresh !== undefined && loads.every(({ work }) => work.delivery.finalDotAt !== null);
-  if (fresh === undefined && first.work.delivery.finalDotAt !== null) {
+  const dotStored = fresh !== undefined && loads.every(({ work }) => work.dotStored);
+  for (const { work, target } of loads) {
+    const { queueId, seq, finalDotAt } = work.delivery;
+    if (finalDotAt === null) continue;
     stage.log.warn(
-      { queueId: message.queueId },
+      { queueId, seq, to: target.mailbox, finalDotAt: new Date(finalDotAt).toISOString() },
       'an earlier attempt was cut off after its final dot: possible duplicate',
     );
   }
@@ -258,16 +262,19 @@ async function transact(
   // Shutting down is not the next hop's doing and no attempt: the lease is given back as it was.
   if (signal.aborted && outcomes.every((outcome) => outcome.kind === 'temporary' && outcome.reply === undefined)) {
     await stage.store.settle(
-      refs.map(
-        (ref): Settlement => ({
-          ...ref,
+      loads.map(({ work: { delivery } }, index): Settlement => {
+        const outcome = outcomes[index];
+        return {
+          queueId: delivery.queueId,
+          seq: delivery.seq,
           to: 'queued',
           reply: null,
           nextHop: null,
           nextAttemptAt: stage.clock.now(),
           counts: false,
-        }),
-      ),
+          mayHaveArrived: delivery.finalDotAt !== null || (outcome !== undefined && !unheard(outcome)),
+        };
+      }),
       {},
     );
     return null;

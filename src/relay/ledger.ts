@@ -3,7 +3,7 @@
 import type { Instant } from '../clock.ts';
 import type { Watcher } from '../presence/watcher.ts';
 import type { PersonSnapshot, Snapshot } from '../routing/choose.ts';
-import { allCandidates, type Candidate, type GroupPlan } from '../routing/plan.ts';
+import { allCandidates, type Candidate, type GroupPlan, otherPools } from '../routing/plan.ts';
 import type { GroupName, Person, PersonName } from '../routing/rules.ts';
 import { standInsFor } from '../routing/stand-ins.ts';
 import type { DeliveryRef, History } from '../store/store.ts';
@@ -90,11 +90,10 @@ export class Ledger {
       }
     };
     take(plan.candidates);
-    for (const link of plan.chain ?? []) {
-      if (link.kind !== 'group') continue;
-      take(link.pool.candidates);
-      const turn = this.#lastInGroup.get(link.pool.group);
-      if (turn) others[link.pool.group] = { last: turn.person, run: turn.run };
+    for (const pool of otherPools(plan)) {
+      take(pool.candidates);
+      const turn = this.#lastInGroup.get(pool.group);
+      if (turn) others[pool.group] = { last: turn.person, run: turn.run };
     }
     const standIns = this.#standInsFor(away, watcher, facts.now);
     for (const theirs of Object.values(standIns)) take(theirs);

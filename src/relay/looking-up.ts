@@ -8,7 +8,7 @@ import { indexOf } from '../routing/admission.ts';
 import { choose } from '../routing/choose.ts';
 import { type GroupPlan, plan } from '../routing/plan.ts';
 import type { Person, PersonName } from '../routing/rules.ts';
-import type { Stage } from './parts.ts';
+import { awayNow, type Stage } from './parts.ts';
 import { isUnheard, presenceOf } from './presence-of.ts';
 
 export type LookedUp =
@@ -43,14 +43,20 @@ export function createLookup(stage: Stage, steady: Duration): (map: string | nul
       return { kind: 'found', value: before.mailbox };
     const made = planOf(address);
     if (made?.kind !== 'group') return notFound;
-    const snapshot = stage.ledger.snapshot(made, stage.watcher, { now, excluded: {}, holdUntil: null });
+    const facts = { now, excluded: awayNow(stage, now), holdUntil: null };
+    const snapshot = stage.ledger.snapshot(made, stage.watcher, made.chain ? { ...facts, acceptedAt: now } : facts);
     const choice = choose(made, snapshot);
     if (choice.kind === 'hold') return { kind: 'temporary', why: 'nobody is there' };
     if (choice.kind === 'fallback' && learning(made)) return { kind: 'temporary', why: 'presence is not known yet' };
+    // To several at once: a list, as any alias may be.
+    if (choice.also) {
+      const all = [choice.mailbox, ...choice.also.map(({ mailbox }) => mailbox)];
+      return { kind: 'found', value: all.join(', ') };
+    }
     const person = choice.kind === 'member' ? choice.person : null;
     if (person !== null) {
       const ref = { queueId: stage.newQueueId(now), seq: 0 };
-      stage.ledger.assign(ref, person, made.group, now);
+      stage.ledger.assign(ref, person, (choice.kind === 'member' ? choice.group : undefined) ?? made.group, now);
       stage.ledger.settled(ref);
       standing.set(group.name, { person, mailbox: choice.mailbox, until: now + steady, rulesVersion: rules.version });
     } else standing.delete(group.name);
@@ -58,6 +64,7 @@ export function createLookup(stage: Stage, steady: Duration): (map: string | nul
   }
 
   function stillThere({ person: name }: Standing, eligible: GroupPlan['eligible']): boolean {
+    if (name !== null && stage.absences.away(name, stage.clock.now())) return false;
     const known = name === null ? undefined : stage.rules.current().people.get(name);
     return eligible.includes(known ? presenceOf(stage.watcher, known.name, known.jid).state : 'unknown');
   }

@@ -31,7 +31,7 @@ export async function putBack(
   const settlements: Settlement[] = [];
   const events: StoryEvent[] = [];
   for (const { work, target, hop } of loads) {
-    const { queueId, seq, lastHop } = work.delivery;
+    const { queueId, seq, lastHop, finalDotAt } = work.delivery;
     const { firstRetry } = stage.config.queue;
     // What has waited long may wait a little longer: a long queue must not be turned over every minute.
     const patience = Math.min(
@@ -49,6 +49,7 @@ export async function putBack(
       nextAttemptAt,
       counts: false,
       waitsFor: hop.name,
+      mayHaveArrived: finalDotAt !== null,
     });
     // Waiting for its turn is nothing that the next hop did.
     if (reply !== null && !gate.turn) {

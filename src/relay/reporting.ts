@@ -130,8 +130,7 @@ async function reportOn(
       seq: delivery.seq,
       to: sender,
       report: queueId,
-      ...(action === 'failed' ? {} : { action }),
-      ...(action === undefined ? {} : { action }),
+      ...(action === undefined || action === 'failed' ? {} : { action }),
     }),
   );
   return { acceptances: [acceptance], events: reported };

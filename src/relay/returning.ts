@@ -63,7 +63,7 @@ async function hearReport(stage: Stage, heard: Heard): Promise<void> {
   const mark = markOf(delivery, recipient.action);
   // A report may come twice (its own delivery was repeated): it is answered once.
   const before = await stage.store.evidence(about.queueId);
-  if (before.some(({ reference }) => reference?.startsWith(mark))) return;
+  const known = before.some(({ reference }) => reference?.startsWith(mark));
   const evidence: Omit<Evidence, 'at'> = {
     ...about,
     person,
@@ -73,18 +73,39 @@ async function hearReport(stage: Stage, heard: Heard): Promise<void> {
     reference: `${mark} ${heard.reference}`,
     trusted: true,
   };
-  await weigh(stage, about, evidence, 'a report');
+  if (!known) await weigh(stage, about, evidence, 'a report');
+  stage.reach('return-recorded');
   if (recipient.action === 'failed') {
-    await escalate(stage, about, { trigger: 'undeliverable', owner: person });
+    // Also when it is known: we may have died before it was acted upon, and what follows is done once anyway.
+    if (await isTheirs(stage, heard, known)) await escalate(stage, about, { trigger: 'undeliverable', owner: person });
+    stage.reach('return-moved-on');
     await oweFailure(stage, about, replyOf(recipient), recipient.remoteMta ?? null);
   } else if (
     // Success needs no report of its own: the sender has heard that the mail went to the members of a group.
     recipient.action === 'delayed' &&
     delivery.delayToldAt === null &&
-    isWanted(heard.message, delivery, 'delay')
+    isWanted(heard.message, delivery, 'delay') &&
+    !(await wasTold(stage, delivery, 'delayed'))
   ) {
     await report(stage, heard.message, delivery, recipient.action, replyOf(recipient), recipient.remoteMta ?? null);
   }
+}
+
+/** The last time they got it was by this delivery; a repeated report must not take it from nobody once more. */
+async function isTheirs(stage: Stage, { delivery, about, person }: Heard, known: boolean): Promise<boolean> {
+  if (person === null) return !known;
+  const story = await stage.store.message(about.queueId);
+  const theirs = (story?.deliveries ?? []).filter(
+    ({ seq, forwardOf, chosen }) => (seq === about.seq || forwardOf === about.seq) && chosen?.person === person,
+  );
+  return theirs.at(-1)?.seq === delivery.seq;
+}
+
+async function wasTold(stage: Stage, { queueId, seq }: DeliveryRef, action: Action): Promise<boolean> {
+  const events = await stage.store.events(queueId);
+  return events.some(
+    (event) => event.event === 'reported' && event.seq === seq && (event.action ?? 'failed') === action,
+  );
 }
 
 /** A report may be quicker than we are at writing down that the next hop has the mail: then it moves on now. */
@@ -115,10 +136,7 @@ export async function oweFailure(stage: Stage, about: DeliveryRef, reply: Reply,
       (each) => each.state === 'queued' || each.state === 'held' || (each.state === 'delivered' && !returned(each)),
     );
   if (somewhere || !returned(original)) return;
-  const told = (await stage.store.events(about.queueId)).some(
-    (event) => event.event === 'reported' && event.seq === about.seq && event.action === undefined,
-  );
-  if (!told) await report(stage, story.message, original, 'failed', reply, remote);
+  if (!(await wasTold(stage, about, 'failed'))) await report(stage, story.message, original, 'failed', reply, remote);
 }
 
 async function report(

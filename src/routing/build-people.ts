@@ -69,7 +69,8 @@ export function buildPerson(
   });
 }
 
-function hoursOf(
+/** The schedule of that name; without a zone of its own it is in `zone`. */
+export function hoursOf(
   entry: Located<string>,
   zone: string,
   names: Names,

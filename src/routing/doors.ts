@@ -1,5 +1,6 @@
 // What the rules may not say where an MTA keeps the queue: it is known when they are loaded, not when mail comes.
-import type { Group, Problem, Route, Rules } from './rules.ts';
+// docs/reference/milter.md has the table; a test holds both together.
+import type { Condition, Group, Link, Match, Place, Problem, Route, Rules } from './rules.ts';
 
 /**
  * @param milter what the configuration says of it; undefined: no MTA asks us through one
@@ -10,28 +11,71 @@ export function checkDoors(
   milter: { readonly hold: string | null } | undefined,
   lookup = false,
 ): readonly Problem[] {
-  if (milter === undefined && !lookup) return [];
-  const door = milter === undefined ? 'a lookup' : 'a milter';
   const groups = [...rules.groups.values()];
   return [
-    ...groups.flatMap((group) => (milter?.hold === null && group.hold !== null ? [holds(group)] : [])),
-    ...groups.flatMap((group) => beyond(group).map((what) => refused(door, `the group ${group.name}`, what, group))),
-    // It answers at once, from what is known.
-    ...(lookup
-      ? groups.flatMap((group) =>
-          group.askAfter === undefined ? [] : [refused('a lookup', `the group ${group.name}`, '"askAfter"', group)],
-        )
-      : []),
+    ...(milter === undefined ? [] : groups.flatMap((group) => atMilter(group, milter.hold !== null))),
+    ...(milter === undefined ? [] : rules.routes.flatMap(routeAtMilter)),
     // A lookup never sees more than the address, and passes the routes by.
-    ...(milter === undefined
-      ? []
-      : rules.routes.flatMap((route) =>
-          beyondOf(route).map((what) => refused(door, `the route ${route.name}`, what, route)),
-        )),
+    ...(lookup ? groups.flatMap(atLookup) : []),
   ];
 }
 
-function holds({ name, place }: Group): Problem {
+/** One answer for the whole message, at once, and the MTA's queue: no waiting of ours. */
+function atMilter(group: Group, mayHold: boolean): Problem[] {
+  const { name, place, hold, chain = [], exclude = [] } = group;
+  const holds = hold !== null || chain.some(({ kind }) => kind === 'hold');
+  return [
+    ...(holds && !mayHold ? [holdsMail(name, place)] : []),
+    ...(group.mode === 'propose' ? [refused('a milter', `the group ${name}`, '"mode: propose"', place)] : []),
+    ...exclude.flatMap(({ when, place: at }) =>
+      asksWhatWaits(when) ? [refused('a milter', `the group ${name}`, waiting, at)] : [],
+    ),
+  ];
+}
+
+function routeAtMilter({ name, place, match, action }: Route): Problem[] {
+  const proposes = action.kind === 'group' && action.mode === 'propose';
+  return [
+    ...(proposes ? [refused('a milter', `the route ${name}`, '"mode: propose"', place)] : []),
+    ...(asksWhatWaits(match) ? [refused('a milter', `the route ${name}`, waiting, place)] : []),
+  ];
+}
+
+/** An address is asked for, and nothing is known of the mail. */
+function atLookup(group: Group): Problem[] {
+  const { name, place, strategy, mode, chain = [], exclude = [], excludeSender } = group;
+  const beyond = [
+    ...(strategy === 'first-to-claim' || strategy === 'sticky' ? [`"strategy: ${strategy}"`] : []),
+    ...(mode === 'observe' || mode === 'propose' ? [`"mode: ${mode}"`] : []),
+    ...(chain.some(isFinalOnlyForMail) ? ['a chain of fallbacks that holds or refuses'] : []),
+    ...(exclude.length > 0 ? ['"exclude"'] : []),
+    ...(excludeSender ? ['"excludeSender"'] : []),
+  ];
+  return beyond.map((what) => refused('a lookup', `the group ${name}`, what, place));
+}
+
+const isFinalOnlyForMail = ({ kind }: Link): boolean => kind === 'hold' || kind === 'refuse';
+
+/** The mail that waits is the MTA's: we cannot count it. */
+const waiting = 'a condition on what is waiting';
+
+function asksWhatWaits({ also = [] }: Match): boolean {
+  return also.some((condition: Condition) => {
+    switch (condition.kind) {
+      case 'waiting':
+        return true;
+      case 'not':
+        return asksWhatWaits(condition.of);
+      case 'all':
+      case 'any':
+        return condition.of.some(asksWhatWaits);
+      default:
+        return false;
+    }
+  });
+}
+
+function holdsMail(name: string, place: Place): Problem {
   return {
     severity: 'error',
     place,
@@ -39,36 +83,10 @@ function holds({ name, place }: Group): Problem {
   };
 }
 
-function refused(door: string, who: string, what: string, { place }: { readonly place: Group['place'] }): Problem {
+function refused(door: string, who: string, what: string, place: Place): Problem {
   return {
     severity: 'error',
     place,
-    message: `${who} says ${what}, which only the SMTP relay can do, but there is ${door} in the configuration: take one of the two out`,
+    message: `${who} says ${what}, which ${door} cannot do, but there is ${door} in the configuration: take one of the two out`,
   };
 }
-
-/** One recipient becomes one other while the MTA waits: what needs more than that is not for these doors. */
-function beyond({ strategy, chain, mode, exclude = [] }: Group): string[] {
-  return [
-    ...strategyBeyond(strategy),
-    ...(chain === undefined ? [] : ['a chain of fallbacks']),
-    ...modeBeyond(mode),
-    ...(exclude.length > 0 ? ['"exclude"'] : []),
-  ];
-}
-
-function beyondOf({ match, action, copy, tags, headers }: Route): string[] {
-  const chosen = action.kind === 'group' ? [...strategyBeyond(action.strategy), ...modeBeyond(action.mode)] : [];
-  const adds = [copy, tags, headers].some((one) => one !== undefined && one.length > 0);
-  return [
-    ...((match.also ?? []).length > 0 ? ['a condition other than recipient, sender, subject or header'] : []),
-    ...chosen,
-    ...(adds ? ['"copy", "tag" or "addHeader"'] : []),
-  ];
-}
-
-const modeBeyond = (mode: Group['mode']): string[] =>
-  mode === 'observe' || mode === 'propose' ? [`"mode: ${mode}"`] : [];
-
-const strategyBeyond = (strategy: Group['strategy'] | undefined): string[] =>
-  strategy === 'everyone' || strategy === 'first-to-claim' || strategy === 'sticky' ? [`"strategy: ${strategy}"`] : [];

@@ -122,7 +122,7 @@ function stepHasTarget(policy: Policy, index: number, { members }: Group): boole
   // The first has it already; each step to the next takes one more.
   const before = policy.steps.slice(0, index).filter(({ to }) => to.kind === 'next');
   const had = 1 + before.reduce((sum, { times }) => sum + times, 0);
-  if (step?.to.kind === 'next') return members.length > had;
+  if (step?.to.kind === 'next' || step?.to.kind === 'everyone') return members.length > had;
   return !(step?.to.kind === 'person' && members.length === 1 && members[0] === step.to.person);
 }
 

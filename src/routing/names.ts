@@ -1,6 +1,8 @@
 // Names across all rule files: who defines what, and whether a name that is used is defined somewhere.
+
+import type { PolicyEntry } from './policy-schema.ts';
 import { didYouMean, formatPlace, quote, type Report } from './problem.ts';
-import type { GroupEntry, PersonEntry, PolicyEntry, RuleFile, ScheduleEntry } from './rule-file.ts';
+import type { GroupEntry, PersonEntry, RuleFile, ScheduleEntry } from './rule-file.ts';
 import type { Located, Named } from './schema.ts';
 
 interface Entries {

@@ -5,12 +5,13 @@ import { createHash } from 'node:crypto';
 import { mailboxKey } from '../mail/path.ts';
 import { parseJid } from '../presence/jid.ts';
 import { addressesOf, buildGroup, checkLoops } from './build-groups.ts';
-import { buildPerson, buildSchedule, type OpenSchedule } from './build-people.ts';
+import { buildPerson, buildSchedule, hoursOf, type OpenSchedule } from './build-people.ts';
 import { buildRoute } from './build-routes.ts';
 import { lint } from './lint.ts';
 import { Names } from './names.ts';
+import type { PolicyEntry, StepEntry } from './policy-schema.ts';
 import { formatPlace, quote, Report } from './problem.ts';
-import { type PolicyEntry, type RuleFile, ruleFileSchema, type StepEntry } from './rule-file.ts';
+import { type RuleFile, ruleFileSchema } from './rule-file.ts';
 import type {
   Condition,
   Group,
@@ -88,7 +89,7 @@ function versionOf(files: readonly RuleText[]): string {
 function build(files: readonly RuleFile[], names: Names, version: string): Rules {
   const schedules = collect(names.of('schedule'), (entry): OpenSchedule | undefined => buildSchedule(entry, names));
   const people = collect(names.of('person'), (entry) => buildPerson(entry, names, schedules));
-  const policies = collect(names.of('policy'), (entry) => buildPolicy(entry, names, people));
+  const policies = collect(names.of('policy'), (entry) => buildPolicy(entry, names, people, schedules));
   const known = { schedules, people };
   const groups = collect(names.of('group'), (entry) => buildGroup(entry, names, policies, known));
   checkLoops(groups, names);
@@ -129,13 +130,18 @@ function readsOf(routes: readonly Route[], groups: ReadonlyMap<string, Group>): 
   };
   for (const { match } of routes) visit(match);
   for (const { exclude = [] } of groups.values()) for (const { when } of exclude) visit(when);
-  return Object.freeze({ attachments: kinds.has('attachment'), thread: kinds.has('thread') });
+  return Object.freeze({
+    attachments: kinds.has('attachment'),
+    thread: kinds.has('thread'),
+    size: kinds.has('size'),
+  });
 }
 
 function buildPolicy(
   { name, place, value }: Named<PolicyEntry>,
   names: Names,
   people: ReadonlyMap<string, Person>,
+  schedules: ReadonlyMap<string, OpenSchedule>,
 ): Policy | undefined {
   if (value?.steps === undefined) return undefined;
   const { report } = names;
@@ -152,26 +158,54 @@ function buildPolicy(
       );
     else seen.set(step.name.value, step.name.place);
   }
-  const steps = value.steps.value.map((step) => buildStep(step, names, people)).filter((step) => step !== undefined);
-  const { ask, repeat, ack, maxForwards } = value;
+  const hours = value.hours && hoursOf(value.hours, 'UTC', names, schedules);
+  const steps = value.steps.value
+    .map((step) => buildStep(step, hours, names, people, schedules))
+    .filter((step) => step !== undefined);
+  const { ask, repeat, repeatFrom, ack, takers, maxForwards } = value;
+  const from = repeatFrom && steps.findIndex((step) => step.name === repeatFrom.value);
+  if (repeatFrom && from === -1)
+    report.error(
+      repeatFrom.place,
+      `the policy ${quote(name)} has no step ${quote(repeatFrom.value)}; it has ${steps.map((step) => quote(step.name)).join(', ')}`,
+    );
+  else if (repeatFrom && !repeat)
+    report.error(repeatFrom.place, `"repeatFrom" says where "repeat" begins, but the steps are not repeated`);
+  if (takers !== undefined && takers > 1 && value.until !== 'taken')
+    report.error(place, `the policy ${quote(name)} wants ${takers} takers: that needs "until: taken"`);
   return Object.freeze({
     name,
     until: value.until ?? 'read',
     steps: Object.freeze(steps),
     ...(ask === undefined ? {} : { ask: Object.freeze([...new Set(ask)]) }),
     ...(repeat === undefined ? {} : { repeat }),
+    ...(from === undefined || from <= 0 ? {} : { repeatFrom: from }),
     ...(ack?.lasts === undefined || ack.grace === undefined
       ? {}
       : { ack: Object.freeze({ lasts: ack.lasts, grace: ack.grace }) }),
+    ...(takers === undefined || takers === 1 ? {} : { takers }),
     ...(maxForwards === undefined ? {} : { maxForwards }),
     place,
   });
 }
 
-function buildStep(entry: StepEntry, names: Names, people: ReadonlyMap<string, Person>): Step | undefined {
+function buildStep(
+  entry: StepEntry,
+  usual: Schedule | undefined,
+  names: Names,
+  people: ReadonlyMap<string, Person>,
+  schedules: ReadonlyMap<string, OpenSchedule>,
+): Step | undefined {
   const to = entry.to && stepTarget(entry.to, names, people);
   if (entry.name === undefined || entry.after === undefined || to === undefined) return undefined;
-  return Object.freeze({ name: entry.name.value, after: entry.after, to, times: entry.times ?? 1 });
+  const hours = entry.hours ? hoursOf(entry.hours, 'UTC', names, schedules) : usual;
+  return Object.freeze({
+    name: entry.name.value,
+    after: entry.after,
+    ...(hours === undefined ? {} : { hours }),
+    to,
+    times: entry.times ?? 1,
+  });
 }
 
 function stepTarget(
@@ -181,6 +215,10 @@ function stepTarget(
 ): StepTarget | undefined {
   if ('word' in to) return Object.freeze({ kind: to.word });
   if ('room' in to) return Object.freeze({ kind: 'room', room: to.room.value });
+  if ('group' in to) {
+    const group = names.known('group', to.group);
+    return group === undefined ? undefined : Object.freeze({ kind: 'group', group });
+  }
   if ('mailbox' in to) return Object.freeze({ kind: 'mailbox', mailbox: to.mailbox.value });
   const person = names.known('person', to.person);
   const mailbox = person === undefined ? undefined : people.get(person)?.mail;

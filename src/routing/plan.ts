@@ -48,15 +48,18 @@ export interface Candidate {
   readonly standsInFor?: PersonName;
 }
 
-/** The group's own, and those of the groups that its chain names: whoever may be chosen for this mail. */
+/** The group's own, and those of the groups that its chain and its policy's steps name: whoever may be chosen for this mail. */
 export function allCandidates(plan: GroupPlan): readonly Candidate[] {
-  if (!plan.chain) return plan.candidates;
+  if (!plan.chain && !plan.pools) return plan.candidates;
   const all = new Map(plan.candidates.map((candidate) => [candidate.person, candidate]));
-  for (const link of plan.chain)
-    if (link.kind === 'group')
-      for (const candidate of link.pool.candidates)
-        if (!all.has(candidate.person)) all.set(candidate.person, candidate);
+  for (const { candidates } of otherPools(plan))
+    for (const candidate of candidates) if (!all.has(candidate.person)) all.set(candidate.person, candidate);
   return [...all.values()];
+}
+
+/** Of the other groups that the chain and the steps name. */
+export function otherPools({ chain = [], pools = [] }: GroupPlan): readonly Pool[] {
+  return [...chain.flatMap((link) => (link.kind === 'group' ? [link.pool] : [])), ...pools];
 }
 
 /** Whether one choice may send it to several at once. */
@@ -109,6 +112,8 @@ export interface GroupPlan extends Pool, Added {
   /** For the mode `propose`. */
   readonly propose?: { readonly to: readonly PersonName[]; readonly within: Duration };
   readonly policy: Policy | null;
+  /** Of the other groups that the policy's steps name. */
+  readonly pools?: readonly Pool[];
   readonly rule: Place;
   readonly rulesVersion: string;
   readonly because: readonly string[];
@@ -266,6 +271,10 @@ function planForGroup(
   const mode = overrides.mode ?? group.mode ?? 'auto';
   const policy = overrides.policy === undefined ? group.policy : overrides.policy;
   const pool = poolOf(group, overrides, rules, view);
+  // What is only observed is nobody's task.
+  const tasked = mode === 'observe' ? null : claimed(policy, pool.strategy);
+  const named = new Set((tasked?.steps ?? []).flatMap(({ to }) => (to.kind === 'group' ? [to.group] : [])));
+  const pools = [...named].map((name) => poolOf(groupOf(rules, name), {}, rules, view));
   return {
     ...added,
     ...pool,
@@ -277,8 +286,8 @@ function planForGroup(
     ...(group.pace === undefined ? {} : { pace: group.pace }),
     ...(mode === 'auto' ? {} : { mode }),
     ...(mode === 'propose' ? { propose: proposeOf(group, rules) } : {}),
-    // What is only observed is nobody's task.
-    policy: mode === 'observe' ? null : claimed(policy, pool.strategy),
+    policy: tasked,
+    ...(pools.length > 0 ? { pools } : {}),
     rule,
     rulesVersion: rules.version,
     because,

@@ -2,16 +2,8 @@
 // compares them with docs/reference/; scripts/rules-reference.ts writes them.
 import { dateMap, matchSchema, presenceMap, presentMap, testSchema, waitingMap } from './match-schema.ts';
 import { absenceSchema, personSchema, scheduleSchema } from './people-schema.ts';
-import {
-  exclusionSchema,
-  groupSchema,
-  memberSchema,
-  policySchema,
-  proposeSchema,
-  routeSchema,
-  ruleFileSchema,
-  stepSchema,
-} from './rule-file.ts';
+import { policySchema, stepSchema } from './policy-schema.ts';
+import { exclusionSchema, groupSchema, memberSchema, proposeSchema, routeSchema, ruleFileSchema } from './rule-file.ts';
 import { type Field, type JsonSchema, jsonOf, type Schema } from './schema.ts';
 import { selection } from './selection-schema.ts';
 import { opening } from './values.ts';

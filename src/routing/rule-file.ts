@@ -5,9 +5,9 @@
 import { day, hour, second } from '../clock.ts';
 import { matchSchema } from './match-schema.ts';
 import { personSchema, scheduleSchema } from './people-schema.ts';
+import { policySchema } from './policy-schema.ts';
 import { languages, modes } from './rules.ts';
 import {
-  bareJid,
   counted,
   doc,
   duration,
@@ -183,67 +183,6 @@ export const groupSchema = fields(
   { member: 'unknown key "member": a group has "members", a list of names of people' },
 );
 
-export const stepSchema = fields('a step', {
-  name: required(reference, doc('For people and commands; once in a policy.', 'lead')),
-  after: required(
-    duration(second, 30 * day),
-    doc('Counted from the step before; for the first from the moment a member got the mail.', '10m'),
-  ),
-  to: required(
-    target('the target of a step', ['next', 'owner'], {
-      room: located(bareJid),
-      person: reference,
-      mailbox: located(mailbox),
-    }),
-    doc(
-      '`next` (the next eligible member, chosen at that moment), `owner` (a reminder), `{ room: … }`, `{ person: … }`, `{ mailbox: … }`.',
-      '{ room: duty@rooms.example.org }',
-    ),
-  ),
-  times: optional(
-    integer(1, 100),
-    doc('How often the step is taken before the next one, each after `after`.', '2', '1'),
-  ),
-});
-
-export const ackSchema = fields('the life of an acknowledgement', {
-  lasts: required(duration(second, 30 * day), doc('Until the reminder.', '4h')),
-  grace: required(duration(second, 30 * day), doc('After the reminder.', '30m')),
-});
-
-export const policySchema = fields('a policy', {
-  until: optional(
-    oneOf(['read', 'taken', 'answered']),
-    doc(
-      'What stops the clock: it was `read`; somebody said that they have `taken` it, or answered; it was `answered`.',
-      'taken',
-      '`read`',
-    ),
-  ),
-  steps: required(
-    counted(list(stepSchema, 'a list of steps')),
-    doc('Taken one after the other, see below.', '[{ name: next, after: 10m, to: next }]'),
-  ),
-  ask: optional(
-    list(oneOf(['dsn', 'mdn'])),
-    doc(
-      'What is asked for, to an address of ours: `dsn`, delivery reports of the next hop (a failure moves the mail on at once); `mdn`, a read receipt. See [evidence](../operate/evidence.md).',
-      '[dsn]',
-      'nothing',
-    ),
-  ),
-  repeat: optional(integer(0, 100), doc('How often all steps are gone through again after the last one.', '1', '0')),
-  ack: optional(
-    ackSchema,
-    doc(
-      'How long an acknowledgement lasts: who has not answered after `lasts` is reminded; after `grace` more the mail goes on as if they had passed.',
-      '{ lasts: 4h, grace: 30m }',
-      'an acknowledgement ends it',
-    ),
-  ),
-  maxForwards: optional(integer(0, 1000), doc('Most forwards of one message that escalation may add.', '5', '10')),
-});
-
 /** RFC 5322 §3.6, RFC 5321 §4.4: what exists once, speaks for others, or is checked by somebody. */
 const taken =
   /^(?:from|sender|reply-to|to|cc|bcc|date|subject|message-id|in-reply-to|references|received|return-path|delivered-to|mime-version|content-.*|resent-.*|dkim-signature|arc-.*|authentication-results|received-spf|list-.*|auto-submitted|original-recipient)$/i;
@@ -329,8 +268,6 @@ export const ruleFileSchema = fields(
 export type RuleFile = ValueOf<typeof ruleFileSchema>;
 export type PersonEntry = ValueOf<typeof personSchema>;
 export type GroupEntry = ValueOf<typeof groupSchema>;
-export type PolicyEntry = ValueOf<typeof policySchema>;
-export type StepEntry = ValueOf<typeof stepSchema>;
 export type RouteEntry = ValueOf<typeof routeSchema>;
 export type ScheduleEntry = ValueOf<typeof scheduleSchema>;
 export type ExclusionEntry = ValueOf<typeof exclusionSchema>;

@@ -181,6 +181,10 @@ export type StepTarget =
   | { readonly kind: 'next' }
   /** The owner once more: a reminder by IM. */
   | { readonly kind: 'owner' }
+  /** Every eligible member who has not had it gets it and is asked; whoever takes it has it. */
+  | { readonly kind: 'everyone' }
+  /** One of another group, chosen by its strategy at the step's instant. */
+  | { readonly kind: 'group'; readonly group: GroupName }
   | { readonly kind: 'room'; readonly room: BareJid }
   | { readonly kind: 'person'; readonly person: PersonName; readonly mailbox: Mailbox }
   | { readonly kind: 'mailbox'; readonly mailbox: Mailbox };
@@ -189,6 +193,8 @@ export interface Step {
   readonly name: string;
   /** Counted from the step before, or from the forwarding for the first. */
   readonly after: Duration;
+  /** Only these hours count for `after`, and the step is never taken outside of them. */
+  readonly hours?: Schedule;
   readonly to: StepTarget;
   /** How many times the step is taken before the next one, at least 1. */
   readonly times: number;
@@ -203,10 +209,14 @@ export interface Policy {
   readonly steps: readonly Step[];
   /** Reports that are asked for on behalf of the group: `dsn` of the next hop, `mdn` of the member's mail program. */
   readonly ask?: readonly ('dsn' | 'mdn')[];
-  /** How often all steps are gone through again after the last one. */
+  /** How often the steps are gone through again after the last one. */
   readonly repeat?: number;
+  /** Where they begin then, counted from 0; the first unless said. */
+  readonly repeatFrom?: number;
   /** An acknowledgement is a promise too: after `lasts` without an answer its owner is reminded, after `grace` more it is off. */
   readonly ack?: { readonly lasts: Duration; readonly grace: Duration };
+  /** So many different people must take it; one unless said. */
+  readonly takers?: number;
   /** Most forwards of one message that escalation may add; 10 unless said. */
   readonly maxForwards?: number;
   readonly place: Place;
@@ -294,6 +304,7 @@ export interface Route extends Additions {
 export interface Reads {
   readonly attachments: boolean;
   readonly thread: boolean;
+  readonly size: boolean;
 }
 
 export interface Rules {

@@ -94,14 +94,17 @@ function tellEvidence(event: Extract<StoryEvent, { event: 'evidence' }>): readon
   return event.source === 'reply' ? [`${who} has answered by mail.`] : [`Said to be done (${event.source}).`];
 }
 
-function tellEscalation({ trigger, from, to, step }: Extract<StoryEvent, { event: 'escalated' }>): string {
+function tellEscalation({ trigger, from, to, step, until }: Extract<StoryEvent, { event: 'escalated' }>): string {
   const had = from ?? 'Nobody';
   const again = from === to;
+  if (until !== undefined) return `${had} is asked no more; on with step “${step}” when its hours begin.`;
   switch (trigger) {
     case 'time':
       return again
         ? `${had} has not answered: one more reminder (step “${step}”).`
         : `${from === undefined ? 'Nobody has' : `${from} has not`} answered in time: on to ${to} (step “${step}”).`;
+    case 'operator':
+      return `An operator moves it on: to ${to} (step “${step}”).`;
     case 'passed':
       return `${had} has passed it: on to ${to}.`;
     case 'owner offline':

@@ -22,19 +22,18 @@ import {
   rcptLines,
   type Timeouts,
 } from './hop-words.ts';
+import { ReplyReader } from './reply-reader.ts';
 
 const finalDot = Buffer.from('.\r\n');
-const longestReply = 65_536;
+/** More replies than any transaction has, unread: a next hop that floods us. */
+const mostReplies = 100_000;
 
 export class HopConnection {
   readonly #hop: NextHop;
   readonly #hostname: string;
   #socket: net.Socket;
   #extensions = noExtensions;
-  /** Octets that came, as Latin-1: of a reply that is not whole yet. */
-  #partial = '';
-  /** Where in it the line starts that has not ended. */
-  #lineAt = 0;
+  readonly #reader = new ReplyReader();
   readonly #replies: string[] = [];
   #waiter: { resolve(raw: string): void; reject(failure: Failure): void } | undefined;
   #lost: Failure | undefined;
@@ -125,7 +124,7 @@ export class HopConnection {
 
   async #secure(): Promise<void> {
     // What came in the clear behind the 220 must not count as said inside TLS (RFC 3207 §6).
-    if (this.#partial !== '' || this.#replies.length > 0)
+    if (this.#reader.isWithin || this.#replies.length > 0)
       throw { cause: 'octets before TLS', tls: true } satisfies Failure;
     const plain = this.#socket;
     for (const event of ['data', 'error', 'end', 'close', 'timeout']) plain.removeAllListeners(event);
@@ -240,12 +239,24 @@ export class HopConnection {
   }
 
   async #dot(onFinalDot: Letter['onFinalDot']): Promise<void> {
+    this.#mustBeSilent();
     try {
       const recorded = onFinalDot();
       if (recorded) await recorded;
     } catch (error) {
       // The content must not end now, so nothing else can be said on this connection.
       this.#lose({ cause: error instanceof Error ? error.message : String(error) });
+    }
+    this.#mustBeSilent();
+  }
+
+  /** Before the final dot content can be refused, not accepted: a 250 taken for the reply to it would lose the message. */
+  #mustBeSilent(): void {
+    const [raw] = this.#replies;
+    if (raw !== undefined || this.#reader.isWithin) {
+      const reply = raw === undefined ? undefined : parseReply(raw);
+      const cause = 'the next hop answered before the content ended';
+      this.#lose(reply && reply.code >= 400 ? { cause, reply } : { cause });
     }
     if (this.#lost) throw this.#lost;
   }
@@ -281,7 +292,7 @@ export class HopConnection {
   /** One reply too many, come with the last: taken for the first of the next message it would shift them all. */
   #rest(): void {
     this.#asking = false;
-    if (this.#replies.length > 0 || this.#partial !== '')
+    if (this.#replies.length > 0 || this.#reader.isWithin)
       this.#lose({ cause: 'the next hop spoke without being asked' });
   }
 
@@ -335,36 +346,20 @@ export class HopConnection {
 
   #listen(): void {
     const socket = this.#socket;
-    socket.on('data', (chunk: Buffer) => this.#hear(chunk.toString('latin1')));
+    socket.on('data', (chunk: Buffer) => this.#hear(chunk));
     socket.on('error', (error) => this.#lose({ cause: error.message.replace(/[\x00-\x1f]+/g, ' ') }));
     socket.on('end', () => this.#lose({ cause: 'connection closed by the next hop' }));
     socket.on('close', () => this.#lose({ cause: 'connection closed' }));
     socket.on('timeout', () => this.#lose({ cause: 'no answer in time' }));
   }
 
-  #hear(text: string): void {
-    const all = this.#partial + text;
-    let start = 0;
-    for (let at = this.#lineAt; ; ) {
-      const end = all.indexOf('\n', at);
-      if (end < 0 || end - start > longestReply) {
-        this.#partial = all.slice(start);
-        this.#lineAt = at - start;
-        break;
-      }
-      // RFC 5321 §4.2.1: a hyphen after the code says that more lines follow.
-      const more = all[at + 3] === '-' && /^\d{3}$/.test(all.slice(at, at + 3));
-      at = end + 1;
-      if (more) continue;
-      this.#answer(all.slice(start, end));
-      start = at;
-    }
-    if (this.#partial.length > longestReply) this.#lose({ cause: 'the reply does not end' });
+  #hear(octets: Buffer): void {
+    for (const raw of this.#reader.read(octets)) this.#answer(raw);
+    if (this.#reader.isEndless) this.#lose({ cause: 'the reply does not end' });
+    else if (this.#replies.length > mostReplies) this.#lose({ cause: 'replies to nothing' });
   }
 
-  #answer(latin1: string): void {
-    // Replies may be UTF-8 (RFC 6531 §3.7.4.2).
-    const raw = /[\x80-\xff]/.test(latin1) ? Buffer.from(latin1, 'latin1').toString('utf8') : latin1;
+  #answer(raw: string): void {
     if (!this.#asking) {
       // While it is kept: a farewell, or worse.
       this.#lose({ cause: 'the next hop spoke without being asked' });

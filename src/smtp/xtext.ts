@@ -22,7 +22,8 @@ export function encodeXtext(text: string): string {
 export function decodeUtf8Address(text: string, smtputf8: boolean): string | undefined {
   if (!smtputf8 && /[^\x21-\x7e]/.test(text)) return undefined;
   let wrong = false;
-  const decoded = text.replace(/\\x\{([^}]*)\}|\\|[+=\x00-\x20]/g, (whole: string, hex?: string) => {
+  // Six digits at most: looking for the end of each one that has none would take quadratic time.
+  const decoded = text.replace(/\\x\{([^}]{0,6})\}|\\|[+=\x00-\x20]/g, (whole: string, hex?: string) => {
     const point = hex !== undefined && /^[0-9A-F]{2,6}$/.test(hex) ? Number.parseInt(hex, 16) : Number.NaN;
     // 10FFFF is the last code point; surrogates and controls are no characters.
     if (Number.isNaN(point) || point > 0x10ffff || point < 0x20 || (point >= 0xd800 && point <= 0xdfff)) {

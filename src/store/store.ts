@@ -18,9 +18,11 @@ import type { Evidence } from '../tracking/evidence.ts';
 import type { Tracked, TrackState } from '../tracking/tracked.ts';
 import type { Fault, NewFault } from './fault.ts';
 import type { LookBack } from './look-back.ts';
+import type { QueueFilter } from './queue-filter.ts';
 import type { Recorded } from './recorded.ts';
 
 export type { Fault, NewFault } from './fault.ts';
+export type { QueueFilter } from './queue-filter.ts';
 export type { Recorded } from './recorded.ts';
 export { ShortIdTaken } from './short-id-taken.ts';
 
@@ -173,8 +175,10 @@ export type Settlement = DeliveryRef &
         readonly delayToldAt?: Instant;
         /** The next hop it waits for, and not for its own time: see hastenHop. */
         readonly waitsFor?: string;
+        readonly mayHaveArrived?: boolean;
       }
-    | { readonly to: 'held'; readonly until: Instant }
+    /** `mayHaveArrived`: a final dot was recorded, of an attempt of which nothing is known: that stays so. */
+    | { readonly to: 'held'; readonly until: Instant; readonly mayHaveArrived?: boolean }
     | {
         readonly to: 'failed' | 'dead' | 'dropped';
         readonly at: Instant;
@@ -351,23 +355,11 @@ export interface Store extends LookBack {
   /** Small facts of ours that outlive a restart: whom we greeted, keys. */
   remember(key: string, value: string): Promise<void>;
   recall(key: string): Promise<string | null>;
+  /** Those whose key begins so. */
+  recallAll(prefix: string): Promise<readonly (readonly [key: string, value: string])[]>;
+  forget(keys: readonly string[]): Promise<void>;
 
   close(): Promise<void>;
-}
-
-export interface QueueFilter {
-  readonly states?: readonly DeliveryState[];
-  readonly limit: number;
-  /** Part of the recipient or of the chosen mailbox, and of the reverse-path; case does not matter. */
-  readonly to?: string;
-  readonly from?: string;
-  /** Name of the next hop of the last attempt. */
-  readonly hop?: string;
-  readonly group?: GroupName;
-  /** Accepted before this. */
-  readonly acceptedBefore?: Instant;
-  /** Only what an operator keeps on hold. */
-  readonly onHold?: boolean;
 }
 
 /** A delivery that stands in for those it replaces; `seq` is given by the store. */

@@ -36,10 +36,14 @@ export function acknowledge(
         return { kind: 'owned', tracked: pledged };
       if (pledged) return { kind: 'recorded' };
     }
+    const takenBy = takersOf(tracked, evidence);
+    if (takenBy && takenBy.length < (tracked.plan.policy.takers ?? 1) && tracked.state === 'tracked')
+      return { kind: 'owned', tracked: { ...owner(tracked, evidence.person, now), takenBy } };
     return {
       kind: 'closed',
       tracked: {
         ...owner(tracked, evidence.person, now),
+        ...(takenBy ? { takenBy } : {}),
         state: evidence.grade === grades.answered ? 'answered' : 'acknowledged',
         nextStepAt: null,
         closedAt: now,
@@ -58,6 +62,15 @@ export function standing(tracked: Tracked, now: Instant): string {
   const who = tracked.closedBy === null ? '' : ` by ${tracked.closedBy}`;
   const when = tracked.closedAt === null ? '' : ` ${formatDuration(now - tracked.closedAt)} ago`;
   return tracked.state === 'tracked' ? `with ${tracked.owner ?? 'nobody'}` : `already ${tracked.state}${who}${when}`;
+}
+
+/** With this one; null where one is enough, and for an answer or an operator's word, which end it. */
+function takersOf(
+  { plan, takenBy = [] }: Tracked,
+  { person, grade }: Pick<Evidence, 'grade' | 'person'>,
+): readonly PersonName[] | null {
+  if ((plan.policy.takers ?? 1) <= 1 || person === null || grade === grades.answered) return null;
+  return takenBy.includes(person) ? takenBy : [...takenBy, person];
 }
 
 function owner(tracked: Tracked, person: PersonName | null, now: Instant): Tracked {

@@ -6,10 +6,12 @@
 import { formatDuration, type Instant } from '../clock.ts';
 import type { Mailbox } from '../mail/path.ts';
 import type { BareJid } from '../presence/jid.ts';
-import { type Choice, choose, type Snapshot } from '../routing/choose.ts';
-import type { PersonName, Step } from '../routing/rules.ts';
+import { isOpenAt, nextOpening } from '../routing/calendar.ts';
+import { type Choice, choose, type Recipient, type Snapshot } from '../routing/choose.ts';
+import { allCandidates } from '../routing/plan.ts';
+import type { GroupName, PersonName, Step } from '../routing/rules.ts';
 import type { Trigger } from './event.ts';
-import { beginsAgain, stepAt, stepCount, stillTried } from './steps.ts';
+import { beginsAgain, dueAfter, stepAt, stepCount, stillTried } from './steps.ts';
 import type { Tracked } from './tracked.ts';
 
 export type Move =
@@ -17,6 +19,10 @@ export type Move =
   | { readonly kind: 'reassign'; readonly step: string; readonly person: PersonName; readonly mailbox: Mailbox }
   | { readonly kind: 'remind'; readonly step: string; readonly person: PersonName }
   | { readonly kind: 'room'; readonly step: string; readonly room: BareJid }
+  /** Forward to all of them; whoever takes it has it. */
+  | { readonly kind: 'everyone'; readonly step: string; readonly people: readonly Recipient[] }
+  /** The step's hours have not begun: it waits for them. */
+  | { readonly kind: 'later'; readonly step: string; readonly until: Instant }
   /** Forward to a stated mailbox; with a person, they own it now. */
   | { readonly kind: 'forward'; readonly step: string; readonly mailbox: Mailbox; readonly person: PersonName | null }
   /** Every step was taken. */
@@ -45,6 +51,7 @@ export function triedWords(tracked: Tracked, trigger: Trigger, now: Instant): Tr
     undeliverable: 'their mailbox refused it',
     'ack expired': `took it${held === '' ? '' : `${held.replace(' for', '')} ago`} and has not answered`,
     'promise expired': 'has not kept a promise',
+    operator: `had it${held} when an operator moved it on`,
   };
   return { ...tracked.tried, [tracked.owner]: words[trigger] };
 }
@@ -75,10 +82,24 @@ export function advance(
     choice ??= choose(tracked.plan, shot);
     return choice.kind === 'member' ? choice : null;
   };
+  /** The best of another group: not an alternative to the own ones, so chosen anew each time. */
+  const memberOf = (group: GroupName) => () => {
+    const pool = tracked.plan.pools?.find((each) => each.group === group);
+    if (forwardsLeft <= 0 || pool === undefined) return null;
+    const { chain: _chain, mode: _mode, ...plan } = tracked.plan;
+    const turn = shot.others?.[group];
+    const made = choose({ ...plan, ...pool }, { ...shot, lastInGroup: turn?.last ?? null, runInGroup: turn?.run ?? 0 });
+    if (made.kind !== 'member') return null;
+    choice = made;
+    return made;
+  };
   // After the last step its own delay passes once more before the message counts as expired.
-  const after = (step: Step | undefined) => now + ((step ?? steps.at(-1))?.after ?? 0);
+  const after = (step: Step | undefined) => {
+    const counts = step ?? steps.at(-1);
+    return counts ? dueAfter(counts, now) : now;
+  };
 
-  if (trigger !== 'time') {
+  if (!byTheSteps(trigger)) {
     const next = member();
     if (next) {
       const moved = owned(base, next.person, now, tried);
@@ -105,16 +126,32 @@ export function advance(
       shot = { ...shot, excluded: { ...snapshot.excluded, ...tried } };
       choice = null;
     }
-    const move = target(step, base, trigger, member, tried, forwardsLeft);
-    if (typeof move === 'string') {
-      skipped.push(`${step.name}: ${move}`);
+    if (step.hours && trigger !== 'operator' && !isOpenAt(step.hours, now)) {
+      const until = nextOpening(step.hours, now) ?? after(step);
+      const move: Move = { kind: 'later', step: step.name, until };
+      const waiting = { ...keepOwner(base, trigger, tried), step: index, stepTaken: taken, nextStepAt: until };
+      return { tracked: waiting, move, trigger, skipped, choice, snapshot: shot };
+    }
+    const found = target(
+      step,
+      base,
+      trigger,
+      step.to.kind === 'group' ? memberOf(step.to.group) : member,
+      tried,
+      forwardsLeft,
+    );
+    if (typeof found === 'string') {
+      skipped.push(`${step.name}: ${found}`);
       continue;
     }
+    const move = found.kind === 'everyone' ? { ...found, people: everyoneOf(tracked, choice, forwardsLeft) } : found;
     const more = taken + 1 < step.times;
     const position = more ? { step: index, stepTaken: taken + 1 } : { step: index + 1, stepTaken: 0 };
     const upcoming = more ? step : stepAt(policy, index + 1);
     const owner = move.kind === 'reassign' ? move.person : move.kind === 'forward' ? move.person : null;
-    const moved = owner === null ? keepOwner(base, trigger, tried) : owned(base, owner, now, tried);
+    const asked = move.kind === 'everyone' ? askedTogether(base, move.people, now) : base;
+    const moved =
+      owner === null ? keepOwner(asked, trigger, { ...asked.tried, ...tried }) : owned(base, owner, now, tried);
     return {
       tracked: { ...moved, ...position, nextStepAt: after(upcoming) },
       move,
@@ -160,17 +197,26 @@ function target(
 ): Move | string {
   const spent = 'it has been forwarded as often as the policy allows';
   switch (step.to.kind) {
+    case 'group':
     case 'next': {
       const next = member();
       return next
         ? { kind: 'reassign', step: step.name, person: next.person, mailbox: next.mailbox }
         : forwardsLeft <= 0
           ? spent
-          : 'nobody else is eligible';
+          : step.to.kind === 'group'
+            ? `nobody of ${step.to.group} is eligible`
+            : 'nobody else is eligible';
     }
+    case 'everyone':
+      return member() === null
+        ? forwardsLeft <= 0
+          ? spent
+          : 'nobody else is eligible'
+        : { kind: 'everyone', step: step.name, people: [] };
     case 'owner':
       if (tracked.owner === null) return 'nobody has it';
-      return trigger === 'time'
+      return byTheSteps(trigger)
         ? { kind: 'remind', step: step.name, person: tracked.owner }
         : `the owner is out (${trigger})`;
     case 'room':
@@ -193,13 +239,45 @@ function owned(tracked: Tracked, owner: PersonName, now: Instant, tried: Tracked
   return { ...tracked, state: 'tracked', owner, ownedSince: now, tried: others };
 }
 
+/** Nobody has said or done anything: the steps are taken as they come. */
+const byTheSteps = (trigger: Trigger): boolean => trigger === 'time' || trigger === 'operator';
+
+/** All who could get it now, the best one first. */
+function everyoneOf(
+  { plan }: Tracked,
+  choice: Choice | null,
+  forwardsLeft: number,
+): Extract<Move, { kind: 'everyone' }>['people'] {
+  const ready = (choice?.considered ?? []).filter(({ verdict }) => verdict !== 'excluded');
+  const first = ready.toSorted((a, b) => Number(b.verdict === 'chosen') - Number(a.verdict === 'chosen'));
+  const mailboxes = new Map(allCandidates(plan).map(({ person, mailbox }) => [person, mailbox]));
+  return first
+    .flatMap(({ person }) => {
+      const mailbox = mailboxes.get(person);
+      return mailbox === undefined ? [] : [{ person, mailbox }];
+    })
+    .slice(0, forwardsLeft);
+}
+
+const togetherWords = ', with everyone';
+
+/** Whether they were asked with others, so that the mail is for them though it has another owner or none. */
+export const wasAskedTogether = ({ tried }: Tracked, person: PersonName): boolean =>
+  tried[person]?.endsWith(togetherWords) ?? false;
+
+/** They have had it, too: a later step goes to others. */
+function askedTogether(tracked: Tracked, people: readonly Recipient[], now: Instant): Tracked {
+  const at = `was asked at ${new Date(now).toISOString().slice(11, 16)} UTC${togetherWords}`;
+  return { ...tracked, tried: { ...tracked.tried, ...Object.fromEntries(people.map(({ person }) => [person, at])) } };
+}
+
 /** The owner stays answerable while only time ran out; who passed or left does not. */
 function keepOwner(tracked: Tracked, trigger: Trigger, tried: Tracked['tried']): Tracked {
-  return trigger === 'time' ? tracked : { ...tracked, owner: null, ownedSince: null, tried };
+  return byTheSteps(trigger) ? tracked : { ...tracked, owner: null, ownedSince: null, tried };
 }
 
 /** When the step that comes is due, if its clock starts now. */
 export function clockFor({ plan, step, state }: Tracked, now: Instant): Instant | null {
   const upcoming = stepAt(plan.policy, step) ?? plan.policy.steps.at(-1);
-  return state === 'tracked' && upcoming ? now + upcoming.after : null;
+  return state === 'tracked' && upcoming ? dueAfter(upcoming, now) : null;
 }

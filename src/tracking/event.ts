@@ -82,6 +82,10 @@ export type StoryEvent = { readonly at: Instant; readonly queueId: QueueId; read
       readonly trigger: Trigger;
       readonly from?: string;
       readonly to: string;
+      /** Steps before it that had no target, with the reason. */
+      readonly skipped?: readonly string[];
+      /** Nobody is asked before then: the step's hours begin. */
+      readonly until?: Instant;
     }
   | { readonly event: 'closed'; readonly state: string; readonly by?: string }
   | {
@@ -94,6 +98,13 @@ export type StoryEvent = { readonly at: Instant; readonly queueId: QueueId; read
 );
 
 /** Why a step was taken. */
-export type Trigger = 'time' | 'passed' | 'owner offline' | 'undeliverable' | 'ack expired' | 'promise expired';
+export type Trigger =
+  | 'time'
+  | 'passed'
+  | 'owner offline'
+  | 'undeliverable'
+  | 'ack expired'
+  | 'promise expired'
+  | 'operator';
 
 export type EventKind = StoryEvent['event'];

@@ -41,6 +41,8 @@ export interface Tracked {
   readonly pledge?: Pledge | null;
   /** Everybody who has had it or refused it, with the words for why not again. */
   readonly tried: Readonly<Record<PersonName, string>>;
+  /** Who has taken it, where the policy wants more than one. */
+  readonly takenBy?: readonly PersonName[];
   readonly acceptedAt: Instant;
   readonly closedAt: Instant | null;
   readonly closedBy: string | null;

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readAttachments } from '../../src/mail/attachments.ts';
-import { runs } from '../support/runs.ts';
+import { fuzz } from '../support/fuzz.ts';
 
 const octets = (text: string) => Buffer.from(text, 'latin1');
 
@@ -32,17 +32,14 @@ test('any octets, and any heap of pieces of MIME', () => {
     ),
     fc.uint8Array({ maxLength: 4 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
   );
-  fc.assert(
-    fc.property(fc.array(piece, { maxLength: 60 }), (pieces) => {
-      const found = readAttachments(octets(pieces.join('')));
-      expect(found.length).toBeLessThanOrEqual(500);
-      for (const { type, name } of found) {
-        expect(type).toBe(type.toLowerCase());
-        if (name !== undefined) expect(name.length).toBeLessThanOrEqual(1000);
-      }
-    }),
-    { numRuns: runs(3_000) },
-  );
+  fuzz('MIME parts: any heap of pieces', 3_000, [fc.array(piece, { maxLength: 60 })], (pieces) => {
+    const found = readAttachments(octets(pieces.join('')));
+    expect(found.length).toBeLessThanOrEqual(500);
+    for (const { type, name } of found) {
+      expect(type).toBe(type.toLowerCase());
+      if (name !== undefined) expect(name.length).toBeLessThanOrEqual(1000);
+    }
+  });
 });
 
 test('what was put in is found, in order, however deep it lies', () => {
@@ -71,12 +68,9 @@ test('what was put in is found, in order, however deep it lies', () => {
     return `Content-Type: multipart/mixed; boundary=${boundary}\r\n\r\n${parts.map((part) => `--${boundary}\r\n${part}\r\n`).join('')}--${boundary}--\r\n`;
   };
   const all = ({ files, inner }: Tree): string[] => [...files, ...(inner ? all(inner) : [])];
-  fc.assert(
-    fc.property(tree, (one) => {
-      expect(readAttachments(octets(write(one))).map((found) => found.name)).toEqual(all(one));
-    }),
-    { numRuns: runs(500) },
-  );
+  fuzz('MIME parts: any tree', 500, [tree], (one) => {
+    expect(readAttachments(octets(write(one))).map((found) => found.name)).toEqual(all(one));
+  });
 });
 
 test.each([

@@ -4,7 +4,17 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { EndVerdict } from '../../src/milter/reply.ts';
 import { Session } from '../../src/milter/session.ts';
-import { offerPacket, PacketReader, packet } from '../../src/milter/wire.ts';
+import {
+  offerPacket,
+  PacketReader,
+  packet,
+  readConnect,
+  readMacros,
+  readOffer,
+  readStrings,
+  WireError,
+} from '../../src/milter/wire.ts';
+import { fuzz } from '../support/fuzz.ts';
 
 const letters = 'CHMRTLNBEADQKUOZ'.split('');
 const text = fc.string({ unit: 'binary-ascii', maxLength: 30 });
@@ -83,8 +93,11 @@ describe('milter session', () => {
   const offer = offerPacket({ version: 6, actions: 0x1ff, protocol: 0x1fffff });
 
   test('holds in each state, however it is cut', () => {
-    fc.assert(
-      fc.property(conversation, fc.boolean(), fc.array(fc.nat(), { maxLength: 20 }), (packets, few, cuts) => {
+    fuzz(
+      'milter: conversations, in pieces',
+      400,
+      [conversation, fc.boolean(), fc.array(fc.nat(), { maxLength: 20 })],
+      (packets, few, cuts) => {
         const whole = Buffer.concat([offer, ...packets]);
         const once = talk([whole], few, end);
         const pieces = talk(cutAt(whole, cuts), few, end);
@@ -95,17 +108,46 @@ describe('milter session', () => {
         for (let one = reader.next(); one; one = reader.next())
           expect('Ocatrdysp+2-ehimbq').toContain(String.fromCharCode(one.code));
         expect(reader.pending).toBe(0);
-      }),
-      { numRuns: 400 },
+      },
     );
   });
 
   test('holds against any octets', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200 }), fc.boolean(), (octets, negotiated) => {
-        talk(negotiated ? [offer, Buffer.from(octets)] : [Buffer.from(octets)], false, end);
-      }),
-      { numRuns: 500 },
-    );
+    fuzz('milter: any octets', 500, [fc.uint8Array({ maxLength: 200 }), fc.boolean()], (octets, negotiated) => {
+      talk(negotiated ? [offer, Buffer.from(octets)] : [Buffer.from(octets)], false, end);
+    });
+  });
+});
+
+describe('the readers of milter packets', () => {
+  const given = fc.oneof(
+    payload,
+    fc
+      .tuple(fc.constantFrom('mx', '[192.0.2.1]', ''), fc.constantFrom('4', '6', 'L', 'U', 'X', ''), payload)
+      .map(([name, family, rest]) => Buffer.concat([Buffer.from(`${name}\0${family}`), rest])),
+  );
+  const wellOrWireError = <T>(read: () => T): T | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      return undefined;
+    }
+  };
+
+  test('say what is there, or that it is no milter protocol', () => {
+    fuzz('milter: packets (offer, connect, macros, strings)', 1_000, [given], (octets) => {
+      const strings = wellOrWireError(() => readStrings(octets));
+      if (strings !== undefined) {
+        const back = Buffer.concat(strings.flatMap((one) => [one, Buffer.of(0)]));
+        expect(back.equals(octets)).toBe(true);
+      }
+      const connect = wellOrWireError(() => readConnect(octets));
+      if (connect !== undefined) expect(connect.port).toBeLessThanOrEqual(65_535);
+      const macros = wellOrWireError(() => readMacros(octets));
+      for (const [name] of macros?.values ?? []) expect(name).not.toContain('\0');
+      const offered = wellOrWireError(() => readOffer(octets));
+      if (offered !== undefined) expect(octets.length).toBeGreaterThanOrEqual(12);
+    });
   });
 });

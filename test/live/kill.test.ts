@@ -1,7 +1,7 @@
 // kill -9 under a steady flow: in every window between two durable steps at least twice, and at random moments besides,
 // restarted each time. What got a 250 arrives, and what is tracked still escalates to the end of its policy.
 import { afterAll, beforeAll, describe, expect, onTestFailed, onTestFinished, test } from 'vitest';
-import { windows } from '../../src/fault-point.ts';
+import { windows as all } from '../../src/fault-point.ts';
 import { freePorts } from '../support/free-port.ts';
 import { mailWith } from '../support/live-site.ts';
 import { CountingSink } from '../support/mail-sink.ts';
@@ -33,6 +33,8 @@ policies:
 `;
 const chief = 'chief@example.test';
 const randomKills = 4;
+// No next hop sends reports here; test/story/evidence.test.ts dies in those windows.
+const windows = all.filter((window) => !window.startsWith('return-'));
 
 interface Kill {
   readonly at: string;

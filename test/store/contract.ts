@@ -226,6 +226,18 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
         expect((await only())?.finalDotAt).toBeNull();
       });
 
+      it.each([
+        { to: 'queued', reply: null, nextHop: null, nextAttemptAt: t0 + hour, counts: false },
+        { to: 'held', until: t0 + hour },
+      ] as const)('keeps it where no attempt was made, if asked to: $to', async (settlement) => {
+        await store.accept(make.groupAcceptance(a));
+        await store.recordFinalDot([ref], t0 + 5);
+        await store.settle([{ ...ref, ...settlement, mayHaveArrived: true }], {});
+        expect((await only())?.finalDotAt).toBe(t0 + 5);
+        await store.settle([{ ...ref, ...settlement }], {});
+        expect((await only())?.finalDotAt).toBeNull();
+      });
+
       it('settles: delivered is final, without a timer', async () => {
         await store.accept(make.acceptance(a));
         await attempts();
@@ -861,6 +873,15 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
         expect(await store.recall('greeted alice')).toBeNull();
         await store.remember('greeted alice', 'yes');
         await store.remember('greeted alice', 'twice');
+        await store.remember('greeted bob', 'once');
+        await store.remember('Greeted carl', 'never');
+        expect(await store.recallAll('greeted ')).toEqual([
+          ['greeted alice', 'twice'],
+          ['greeted bob', 'once'],
+        ]);
+        await store.forget(['greeted bob', 'greeted nobody']);
+        expect(await store.recall('greeted bob')).toBeNull();
+        expect(await store.recallAll('%')).toEqual([]);
         expect(await store.recall('greeted alice')).toBe('twice');
       });
     });

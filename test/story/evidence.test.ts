@@ -2,6 +2,7 @@
 // that come back to us move the mail on and reach the sender.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { minute } from '../../src/clock.ts';
+import { noFaults } from '../../src/fault-point.ts';
 import { parseDsn } from '../../src/mail/dsn-parse.ts';
 import { nullReversePath } from '../../src/mail/path.ts';
 import type { QueueId } from '../../src/mail/queue-id.ts';
@@ -231,6 +232,38 @@ describe('a delivery report', () => {
     await story.quiet();
     expect(story.events.filter(({ event }) => event === 'reported')).toHaveLength(1);
     expect(await states(queueId)).toEqual([{ state: 'expired', owner: null }]);
+  });
+
+  it.each([
+    'return-recorded',
+    'return-moved-on',
+  ] as const)('of failure by every mailbox is not forgotten when we die at %s: the next hop sends it again', async (window) => {
+    const queueId = await give();
+    /** The report comes, we die in that window, start again, and it comes again: we had not said 250. */
+    const diesOnce = async (to: string, report: Uint8Array) => {
+      const killed = new Error('killed');
+      story.reach = (reached) => {
+        if (reached === window) throw killed;
+      };
+      await expect(returned(to, report)).rejects.toThrow(killed);
+      story.reach = noFaults;
+      await story.quiet();
+      await story.crash();
+      for (let twice = 0; twice < 2; twice += 1) await returned(to, report);
+    };
+    await diesOnce(reportsOn(queueId), failed);
+    await story.ships('bob@example.org');
+    await story.hears('bob', /Answer: ack/);
+    await story.quiet();
+    expect(await states(queueId)).toEqual([{ state: 'tracked', owner: 'bob' }]);
+    await diesOnce(
+      reportsOn(queueId, 1),
+      postfixDsn({ recipient: 'bob@example.org', action: 'failed', status: '5.2.2' }),
+    );
+    await story.ships('ann@example.net');
+    await story.quiet();
+    expect(story.events.filter(({ event }) => event === 'reported')).toHaveLength(1);
+    expect(story.shipped.filter(({ to }) => to.includes('bob@example.org'))).toHaveLength(1);
   });
 
   it('of failure, where the sender wants no reports, ends there', async () => {

@@ -43,6 +43,32 @@ describe('a next hop', () => {
     await story.event('forwarded');
   });
 
+  it('that cannot be reached now may have had it before a crash: that is not forgotten', async () => {
+    story.outcomes.set('farther@elsewhere.example', [busy]);
+    const queueId = await story.mail('farther@elsewhere.example');
+    const { nextAttemptAt } = await deferred(queueId);
+    // The next attempt came to its final dot, and its process to its end.
+    await story.relay.drain();
+    await story.store.recordFinalDot([{ queueId: queueId as never, seq: 0 }], story.clock.now());
+    await story.crash();
+    await goesDown();
+    const fresh = await story.mail('far@elsewhere.example');
+    await story.clock.advanceTo(nextAttemptAt);
+    await story.quiet();
+    expect(await at(queueId)).toMatchObject({ attempts: 1, state: 'queued', finalDotAt: expect.any(Number) });
+    // Stored with its final dot, and never sent.
+    expect(await at(fresh)).toMatchObject({ state: 'queued', finalDotAt: null });
+    story.outcomes.clear();
+    const forwarded = story.event('forwarded', (event) => event.queueId === queueId);
+    for (let tick = 0; tick < 30; tick += 1) {
+      await story.clock.advance(20 * second);
+      await story.store.counts();
+    }
+    await forwarded;
+    const told = story.logged.filter(({ message }) => message.includes('possible duplicate'));
+    expect(told.map(({ fields }) => fields.to)).toEqual(['farther@elsewhere.example']);
+  });
+
   it('that is down is probed, by one message at a time', async () => {
     await goesDown();
     const before = story.shipped.length;

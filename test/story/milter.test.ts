@@ -1,14 +1,12 @@
 // Mail that an MTA asks about and delivers itself: who gets it, what is kept, watched and escalated, and what happens
 // when something is amiss. The MTA's side is played; relay, rules and store are real.
 import { afterEach, describe, expect, test } from 'vitest';
-import { silentLog } from '../../src/log.ts';
 import { headOf } from '../../src/mail/content.ts';
 import { isMarked, markField } from '../../src/mail/mark.ts';
 import { expectMailbox } from '../../src/mail/path.ts';
-import { createMilter } from '../../src/milter/milter.ts';
-import { createRouter, type RouterOptions, routerActions } from '../../src/milter/router.ts';
 import { settle } from '../support/clock.ts';
-import { type Mail, Mta } from '../support/mta.ts';
+import { MilterStory } from '../support/milter-story.ts';
+import type { Mail, Mta } from '../support/mta.ts';
 import { Story } from '../support/story.ts';
 
 const rules = (group = '') => `people:
@@ -42,37 +40,17 @@ describe('the milter door', () => {
   let undo: AsyncDisposableStack;
   afterEach(() => undo.disposeAsync());
 
-  async function begin(text: string, options: Partial<RouterOptions> = {}): Promise<{ story: Story; mta: Mta }> {
+  async function begin(
+    text: string,
+    options: Parameters<typeof MilterStory.begin>[1] = {},
+  ): Promise<{ story: Story; mta: Mta; dial: MilterStory['dial'] }> {
     undo = new AsyncDisposableStack();
-    const story = await Story.begin(text, { markKey: 'key' });
-    undo.defer(() => story.end());
-    const { advisor } = story.relay;
-    const router = createRouter({
-      advisor,
-      log: silentLog,
-      onFailure: 'tempfail',
-      hold: null,
-      carriesMembers: false,
-      hostname: 'mx.example.org',
-      ...options,
-    });
-    const milter = createMilter(router, {
-      clock: story.clock,
-      actions: routerActions,
-      body: () => advisor.keepsContent(),
-      recipients: () => advisor.refusesByEnvelope(),
-      fewReplies: true,
-      onFailure: options.onFailure ?? 'tempfail',
-    });
-    undo.defer(() => milter.close());
-    const at = await milter.listen({ host: '127.0.0.1', port: 0 });
-    const mta = await Mta.dial({ host: '127.0.0.1', port: 'port' in at ? at.port : 0 });
-    undo.defer(async () => mta.close());
-    await mta.hello();
-    return { story, mta };
+    const made = undo.use(await MilterStory.begin(text, options));
+    return { story: made.story, mta: made.mta, dial: (more) => made.dial(more) };
   }
   const instead = (person: string) => [
     `2 <${person}@example.org> ORCPT=rfc822;Support@Example.org`,
+    expect.stringContaining('X-Pointsman-Trace  v1 k1 '),
     expect.stringContaining('Delivered-To  Support@Example.org'),
     '- <Support@Example.org>',
     'a',
@@ -184,30 +162,133 @@ describe('the milter door', () => {
   });
 
   test('an MTA that cannot add or remove recipients keeps them', async () => {
-    const { story } = await begin(unwatched);
+    const { story, dial } = await begin(unwatched);
     story.presence('ann', 'available');
-    const { mta } = await again(0x1);
+    const mta = await dial({ actions: 0x1 });
     expect(await mta.message(mail)).toEqual(['a']);
+  });
 
-    async function again(actions: number): Promise<{ mta: Mta }> {
-      const router = createRouter({
-        advisor: story.relay.advisor,
-        log: silentLog,
-        onFailure: 'tempfail',
-        hold: null,
-        carriesMembers: false,
-        hostname: 'mx.example.org',
-      });
-      const milter = createMilter(router, { clock: story.clock });
-      undo.defer(() => milter.close());
-      const at = await milter.listen({ host: '127.0.0.1', port: 0 });
-      const dialled = await Mta.dial(
-        { host: '127.0.0.1', port: 'port' in at ? at.port : 0 },
-        { version: 6, actions, protocol: 0x1fffff },
-      );
-      undo.defer(async () => dialled.close());
-      return { mta: dialled };
-    }
+  test('a hold begins when the mail comes first, however often it comes again, and over a restart', async () => {
+    const held = rules('    policy: none\n    hold: 1h');
+    const { story, mta, dial } = await begin(held, { hold: 'tempfail' });
+    story.presence('ann', 'away');
+    story.presence('ben', 'away');
+    const later = ['y 451 4.7.1 Nobody can take it now, try again later'];
+    const fallback = expect.stringMatching(/^2 <duty@example.org> /);
+    expect(await mta.message(mail)).toEqual(later);
+    await story.clock.advance(40 * 60_000);
+    expect(await mta.message({ ...mail, queueId: 'Q2' })).toEqual(later);
+    await story.crash();
+    await story.clock.advance(19 * 60_000);
+    const again = await dial({ hold: 'tempfail' });
+    expect(await again.message({ ...mail, queueId: 'Q3' })).toEqual(later);
+    await story.clock.advance(2 * 60_000);
+    // Its hour is over; the hour of another mail, though of the same sender, begins.
+    expect((await again.message({ ...mail, queueId: 'Q4' }))[0]).toEqual(fallback);
+    const other = {
+      ...mail,
+      headers: [
+        ['Subject', 'Fire'],
+        ['Message-ID', '<m2@example.net>'],
+      ],
+    } as const;
+    expect(await again.message(other)).toEqual(later);
+    // Whoever sends it once more sends another mail.
+    expect(await again.message({ ...mail, queueId: 'Q5' })).toEqual(later);
+    story.expectErrors(/the timer queue could not be read/);
+  });
+
+  test('mail without a Message-ID is known again by author, subject and date', async () => {
+    const { story, mta } = await begin(rules('    policy: none\n    hold: 1h'), { hold: 'tempfail' });
+    story.presence('ann', 'away');
+    story.presence('ben', 'away');
+    const dated = (date: string) => ({
+      ...mail,
+      headers: [
+        ['Subject', 'Fire'],
+        ['Date', date],
+      ] as const,
+    });
+    expect((await mta.message(dated('Mon, 1 Jan 2026 10:00:00 +0000')))[0]).toMatch(/^y 451/);
+    await story.clock.advance(61 * 60_000);
+    expect((await mta.message(dated('Mon, 1 Jan 2026 11:00:00 +0000')))[0]).toMatch(/^y 451/);
+    expect((await mta.message(dated('Mon, 1 Jan 2026 10:00:00 +0000')))[0]).toMatch(/^2 <duty@/);
+  });
+
+  test('a member sends it back to the group: our mark is met, though Delivered-To was lost', async () => {
+    const { story, mta } = await begin(unwatched);
+    story.presence('ann', 'available');
+    const sent = await mta.message(mail);
+    const trace = sent.find((each) => each.includes('X-Pointsman-Trace'))?.replace(/^.*X-Pointsman-Trace\s+/, '') ?? '';
+    const back: Mail = {
+      ...mail,
+      from: '<ann@example.org>',
+      headers: [...(mail.headers ?? []), ['X-Pointsman-Trace', trace]],
+    };
+    expect(await mta.message(back)).toEqual(['y 554 5.4.6 Routing loop detected']);
+    const another: Mail = {
+      ...back,
+      headers: [
+        ['Message-ID', '<m2@example.net>'],
+        ['X-Pointsman-Trace', trace],
+      ],
+    };
+    expect((await mta.message(another))[0]).toMatch(/^2 <ann@/);
+  });
+
+  test('one Message-ID to one member too often is a circle, whatever marks are left', async () => {
+    const { story, mta } = await begin(unwatched);
+    story.presence('ann', 'available');
+    for (let count = 1; count <= 20; count += 1) expect((await mta.message(mail))[0]).toMatch(/^2 <ann@/);
+    expect(await mta.message(mail)).toEqual(['y 554 5.4.6 Routing loop detected']);
+    await story.clock.advance(61 * 60_000);
+    expect((await mta.message(mail))[0]).toMatch(/^2 <ann@/);
+  });
+
+  test('what was chosen counts before it is stored: a burst does not overfill a member', async () => {
+    const { story, mta, dial } = await begin(
+      watched.replace('ann: { mail: ann@example.org }', 'ann: { mail: ann@example.org, capacity: 1 }'),
+    );
+    story.presence('ann', 'available');
+    story.presence('ben', 'available');
+    const { accept } = story.store;
+    const goOn = Promise.withResolvers<void>();
+    let reached = 0;
+    story.store.accept = async (acceptance) => {
+      reached += 1;
+      await goOn.promise;
+      return accept(acceptance);
+    };
+    const second = await dial();
+    const both = [mta.message(mail), second.message({ ...mail, headers: [['Message-ID', '<m2@example.net>']] })];
+    while (reached < 2) await settle();
+    goOn.resolve();
+    const given = (await Promise.all(both)).map(([one]) => one);
+    expect(given.toSorted()).toEqual([expect.stringMatching(/^2 <ann@/), expect.stringMatching(/^2 <ben@/)]);
+    expect(story.relay.load('ann')).toMatchObject({ open: 1 });
+  });
+
+  test('what could not be stored counts no more', async () => {
+    const { story, mta } = await begin(
+      watched.replace('ann: { mail: ann@example.org }', 'ann: { mail: ann@example.org, capacity: 1 }'),
+    );
+    story.presence('ann', 'available');
+    story.presence('ben', 'available');
+    const { accept } = story.store;
+    story.store.accept = () => Promise.reject(new Error('the disk is gone'));
+    expect((await mta.message(mail))[0]).toMatch(/^y 451 4\.3\.0/);
+    story.store.accept = accept;
+    expect((await mta.message(mail))[0]).toMatch(/^2 <ann@/);
+    expect((await mta.message({ ...mail, headers: [] }))[0]).toMatch(/^2 <ben@/);
+  });
+
+  test('who has said "away" is not chosen', async () => {
+    const { story, mta } = await begin(unwatched);
+    story.presence('ann', 'available');
+    story.presence('ben', 'available');
+    await story.says('ann', 'away 1h');
+    await story.quiet();
+    expect((await mta.message(mail))[0]).toMatch(/^2 <ben@/);
   });
 
   test('mail that the rules would hold: try later, or quarantine, as is said', async () => {

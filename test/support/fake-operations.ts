@@ -244,6 +244,7 @@ function fakeOversight(): Oversight {
       events: sampleStory.events.map((event, index) => ({ ...event, number: index + 1 })),
       next: null,
     }),
+    handled: async () => [],
     report: async ({ since, until }) => ({
       since,
       until,
@@ -320,6 +321,7 @@ export function fakeOperations(over: Partial<Operations> = {}): FakeOperations {
     candidates: async () => ({ tracked: sampleTracked, considered: sampleDecision.choice.considered }),
     reassign: async () => sampleTracked,
     snooze: async () => sampleTracked,
+    takeStep: async () => sampleTracked,
     groups: () => [],
     ack: async (id, by) =>
       known(id)

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { day, hour, type Instant, minute } from '../../src/clock.ts';
 import type { Config } from '../../src/config.ts';
-import { noFaults } from '../../src/fault-point.ts';
+import { type FaultPoint, noFaults } from '../../src/fault-point.ts';
 import type { Client } from '../../src/intake.ts';
 import { turnByTurn } from '../../src/leisure.ts';
 import type { Fields, Log } from '../../src/log.ts';
@@ -92,6 +92,8 @@ export class Story {
   readonly #receipts: Parameters<Notifier['onReceipt']>[0][] = [];
   readonly #openings: ((room: BareJid | null) => void)[] = [];
   readonly #waiting: { fits: () => unknown; done: (value: unknown) => void }[] = [];
+  /** Called in the windows between two durable steps; one that throws there ends what is being done, as a crash does. */
+  reach: FaultPoint = noFaults;
   #random = 1;
   #markKey: string | undefined;
 
@@ -160,7 +162,7 @@ export class Story {
         this.events.push(event);
         this.#look();
       },
-      reach: noFaults,
+      reach: (window) => this.reach(window),
       ...(this.#markKey === undefined ? {} : { markKey: this.#markKey }),
     });
     this.relay.start();

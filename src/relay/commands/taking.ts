@@ -76,7 +76,7 @@ export function take(request: Request, found: Tracked): Promise<Answer> {
     const now = stage.clock.now();
     const id = tracked.shortId;
     if (tracked.state === 'waiting' || tracked.state === 'held') return { text: waitsWords(tracked, p) };
-    if (tracked.state === 'tracked' && (await isClaimed(stage, tracked))) {
+    if (tracked.state === 'tracked' && !wantsMore(tracked, person.name) && (await isClaimed(stage, tracked))) {
       // Said again, or said too late: either way nothing changes.
       if (tracked.owner !== person.name) return { text: p.has(id, tracked.owner ?? p.nobody) };
       const closes = tracked.plan.policy.until !== 'answered';
@@ -101,7 +101,10 @@ export function take(request: Request, found: Tracked): Promise<Answer> {
         const closed: StoryEvent[] = isOpen(after.state)
           ? []
           : [{ event: 'closed', at: now, ...refOf(after), state: after.state, by: person.name }];
-        const nudges = await tellOthers(stage, after, person.name, person.name, room, now);
+        // While others are wanted besides, nobody is told that nothing is left to do.
+        const nudges = wantsMore(after, null)
+          ? []
+          : await tellOthers(stage, after, person.name, person.name, room, now);
         const mine = result.kind === 'owned' ? p.owned(id) : confirmText(factsOf(stage, after, now), p);
         return {
           tracked: after,
@@ -115,6 +118,13 @@ export function take(request: Request, found: Tracked): Promise<Answer> {
   });
 }
 
+/** Whether the policy wants more people to take it, this one among them. */
+const wantsMore = ({ plan, takenBy = [], state }: Tracked, person: string | null): boolean =>
+  state === 'tracked' &&
+  takenBy.length < (plan.policy.takers ?? 1) &&
+  (plan.policy.takers ?? 1) > 1 &&
+  !(person !== null && takenBy.includes(person));
+
 const toldIn = (room: string, nudges: readonly NewNudge[]): boolean =>
   nudges.some(({ to }) => to.kind === 'room' && to.room === room);
 
@@ -126,7 +136,8 @@ export function promise(request: Request, found: Tracked, lasting: Duration): Pr
     const id = tracked.shortId;
     if (tracked.state === 'waiting' || tracked.state === 'held') return { text: waitsWords(tracked, p) };
     const others = tracked.owner !== person.name;
-    if (others && (await isClaimed(stage, tracked))) return { text: p.has(id, tracked.owner ?? p.nobody) };
+    if (others && !wantsMore(tracked, person.name) && (await isClaimed(stage, tracked)))
+      return { text: p.has(id, tracked.owner ?? p.nobody) };
     if (others && hasMovedOn(request, tracked)) {
       return { text: p.movedOn(id, standingOf(tracked, now, p), 'claim') };
     }

@@ -6,6 +6,16 @@ import { pledge } from './0004-pledge.ts';
 import { faults } from './0005-faults.ts';
 import { passing } from './0006-passing.ts';
 import { audit } from './0007-audit.ts';
+import { takers } from './0008-takers.ts';
 import type { Migration } from './migration.ts';
 
-export const sqliteMigrations: readonly Migration[] = [start, operator, contentFiles, pledge, faults, passing, audit];
+export const sqliteMigrations: readonly Migration[] = [
+  start,
+  operator,
+  contentFiles,
+  pledge,
+  faults,
+  passing,
+  audit,
+  takers,
+];

@@ -30,6 +30,7 @@ export const reads: ReadonlySet<VerbName> = new Set<VerbName>([
   'nudges',
   'counts',
   'recall',
+  'recallAll',
   'faults',
   'audited',
   'lately',

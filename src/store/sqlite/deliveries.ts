@@ -98,15 +98,16 @@ export function settle(work: Work, settlement: Settlement): void {
     case 'queued': {
       // Put on hold during the attempt: it stays there.
       const next = onHold ? never : settlement.nextAttemptAt;
-      // Settled, so the final dot of this attempt no longer hints at a duplicate.
+      // Settled, so its final dot no longer hints at a duplicate; unless there was no attempt, and an earlier one was cut off.
       work.sql.run(
         `UPDATE deliveries SET state = 'queued', attempts = attempts + ?, last_reply = coalesce(?, last_reply),
-           last_hop = coalesce(?, last_hop), final_dot_at = NULL, next_attempt_at = ?,
+           last_hop = coalesce(?, last_hop), final_dot_at = iif(?, final_dot_at, NULL), next_attempt_at = ?,
            delay_told_at = coalesce(?, delay_told_at), waits_for = ?
          WHERE queue_id = ? AND seq = ?`,
         settlement.counts ? 1 : 0,
         settlement.reply,
         settlement.nextHop,
+        settlement.mayHaveArrived ? 1 : 0,
         whole(next),
         settlement.delayToldAt ?? null,
         settlement.waitsFor ?? null,
@@ -119,8 +120,9 @@ export function settle(work: Work, settlement: Settlement): void {
     case 'held': {
       const until = onHold ? never : settlement.until;
       work.sql.run(
-        `UPDATE deliveries SET state = 'held', chosen_mailbox = NULL, chosen_person = NULL, final_dot_at = NULL,
-           next_attempt_at = ? WHERE queue_id = ? AND seq = ?`,
+        `UPDATE deliveries SET state = 'held', chosen_mailbox = NULL, chosen_person = NULL,
+           final_dot_at = iif(?, final_dot_at, NULL), next_attempt_at = ? WHERE queue_id = ? AND seq = ?`,
+        settlement.mayHaveArrived ? 1 : 0,
         whole(until),
         settlement.queueId,
         settlement.seq,

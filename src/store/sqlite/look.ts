@@ -107,6 +107,20 @@ export function recall(work: Work, key: string): string | null {
   return work.sql.get<{ value: string }>('SELECT value FROM memories WHERE key = ?', key)?.value ?? null;
 }
 
+export function recallAll(work: Work, prefix: string): readonly (readonly [string, string])[] {
+  return work.sql
+    .all<{ key: string; value: string }>(
+      'SELECT key, value FROM memories WHERE substr(key, 1, length(?)) = ?',
+      prefix,
+      prefix,
+    )
+    .map(({ key, value }) => [key, value] as const);
+}
+
+export function forget(work: Work, keys: readonly string[]): void {
+  for (const key of keys) work.sql.run('DELETE FROM memories WHERE key = ?', key);
+}
+
 export function history(work: Work): History {
   return {
     assignments: work.sql.all<History['assignments'][number]>(

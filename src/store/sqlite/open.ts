@@ -134,6 +134,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     presenceSpans: verb('presenceSpans'),
     remember: verb('remember'),
     recall: verb('recall'),
+    recallAll: verb('recallAll'),
+    forget: verb('forget'),
     close: () => link.close(),
   };
 }

@@ -18,6 +18,7 @@ export interface TrackedRow {
   readonly next_step_at: Instant | null;
   readonly tried: string;
   readonly pledge: string | null;
+  readonly taken_by: string | null;
   readonly accepted_at: Instant;
   readonly closed_at: Instant | null;
   readonly closed_by: string | null;
@@ -42,6 +43,7 @@ export const trackedFrom = (row: TrackedRow): Tracked => ({
   nextStepAt: row.next_step_at,
   tried: JSON.parse(row.tried) as Tracked['tried'],
   ...(row.pledge === null ? {} : { pledge: JSON.parse(row.pledge) as NonNullable<Tracked['pledge']> }),
+  ...(row.taken_by === null ? {} : { takenBy: JSON.parse(row.taken_by) as NonNullable<Tracked['takenBy']> }),
   acceptedAt: row.accepted_at,
   closedAt: row.closed_at,
   closedBy: row.closed_by,

@@ -33,9 +33,9 @@ export function insertTracked(work: Work, tracked: Tracked): void {
   }
   work.sql.run(
     `INSERT INTO tracked (state, revision, owner, owned_since, step, step_taken, next_step_at, tried, closed_at,
-       closed_by, pledge, queue_id, seq, short_id, group_name, plan, accepted_at, message_id, subject, sender, reverse_path,
+       closed_by, pledge, taken_by, queue_id, seq, short_id, group_name, plan, accepted_at, message_id, subject, sender, reverse_path,
        address)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ...changing(tracked),
     tracked.queueId,
     tracked.seq,
@@ -73,7 +73,7 @@ export function changeTracked(work: Work, tracked: Tracked, at: Instant | undefi
   // What is the same for its whole life (plan, ids, texts) is not written again.
   work.sql.run(
     `UPDATE tracked SET state = ?, revision = ?, owner = ?, owned_since = ?, step = ?, step_taken = ?, next_step_at = ?,
-       tried = ?, closed_at = ?, closed_by = ?, pledge = ? WHERE queue_id = ? AND seq = ?`,
+       tried = ?, closed_at = ?, closed_by = ?, pledge = ?, taken_by = ? WHERE queue_id = ? AND seq = ?`,
     ...changing(tracked),
     tracked.queueId,
     tracked.seq,
@@ -112,6 +112,7 @@ function changing(tracked: Tracked) {
     tracked.closedBy,
     // A word holds while somebody is asked; whoever ends that ends it.
     tracked.pledge && tracked.state === 'tracked' ? JSON.stringify(tracked.pledge) : null,
+    tracked.takenBy ? JSON.stringify(tracked.takenBy) : null,
   ];
 }
 

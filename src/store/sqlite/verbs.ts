@@ -108,4 +108,6 @@ export const verbs: Verbs = {
   ...lookBack,
   remember: look.remember,
   recall: look.recall,
+  recallAll: look.recallAll,
+  forget: look.forget,
 };

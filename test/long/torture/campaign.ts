@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { missingPeers } from '../../support/peers.ts';
 import { chanceFrom } from './chance.ts';
-import { type Account, settleAccounts } from './ledger.ts';
+import { type Account, settleAccounts, type Told } from './ledger.ts';
 import { type Bulk, Load, startSmtpSource } from './load.ts';
 import { TroubledHop } from './next-hop.ts';
 import { type Fault, planRounds, type Round, tellOf } from './plan.ts';
@@ -28,6 +28,10 @@ export interface RoundResult {
   readonly round: Round;
   readonly ms: number;
   readonly accepted: number;
+  /** What came to the next hop, and how much of it were reports. */
+  readonly arrived: number;
+  readonly reports: number;
+  readonly turnedAway: number;
   /** What happened besides. */
   readonly note: string;
 }
@@ -67,7 +71,7 @@ export async function runCampaign(seed: number, count: number, say: Say = () => 
     seed,
     rounds: results,
     account: await torture.account(),
-    unsure: torture.load.unsure,
+    unsure: torture.load.unsure.length,
     turnedAway: torture.load.turnedAway,
     troubles: torture.hop.counts,
     impossible,
@@ -87,7 +91,7 @@ class Torture implements AsyncDisposable {
   readonly #bulk: Bulk[] = [];
   readonly #cutAfter = new Set<number>();
   #life = 0;
-  #expired = false;
+  #expiredIn = 0;
   /** By how much it was, since all was settled: what was scheduled then is due at its time, which has yet to come. */
   readonly #ahead = new Set<number>();
 
@@ -116,7 +120,7 @@ class Torture implements AsyncDisposable {
 
   async round({ number, fault, trouble }: Round): Promise<RoundResult> {
     const began = performance.now();
-    const before = this.load.posted.length;
+    const before = this.#counts();
     const site = fault.kind === 'disk' && this.#small ? this.#small : this.#main;
     this.hop.trouble = trouble;
     this.#nextLife();
@@ -136,7 +140,25 @@ class Torture implements AsyncDisposable {
     }
     if (bulk) this.#bulk.push(bulk);
     const ms = Math.round(performance.now() - began);
-    return { round: { number, fault, trouble }, ms, accepted: this.load.posted.length - before, note };
+    const after = this.#counts();
+    return {
+      round: { number, fault, trouble },
+      ms,
+      accepted: after.accepted - before.accepted,
+      arrived: after.arrived - before.arrived,
+      reports: after.reports - before.reports,
+      turnedAway: after.turnedAway - before.turnedAway,
+      note,
+    };
+  }
+
+  #counts() {
+    return {
+      accepted: this.load.posted.length + this.#bulk.reduce((sum, { queueIds }) => sum + queueIds.size, 0),
+      arrived: this.hop.arrivals.length,
+      reports: this.hop.arrivals.filter(({ report }) => report !== undefined).length,
+      turnedAway: this.load.turnedAway,
+    };
   }
 
   async #endLoad(stopping: AbortController, loading: Promise<void>, bulk: Bulk | undefined): Promise<void> {
@@ -182,7 +204,7 @@ class Torture implements AsyncDisposable {
         await setClock(this.#clockFile, 0);
         await pause(200);
         await site.kill();
-        if (fault.jump > 5 * 86_400) this.#expired = true;
+        if (fault.jump > 5 * 86_400) this.#expiredIn = this.#life;
         if (fault.jump > 0) this.#ahead.add(fault.jump);
         return '';
       }
@@ -237,7 +259,7 @@ class Torture implements AsyncDisposable {
   async account(): Promise<Account> {
     this.hop.heal();
     const dead = new Set<string>();
-    const deadIds = new Set<string>();
+    const stored: Told[] = [];
     const sites = [this.#main, ...(this.#small ? [this.#small] : [])];
     for (const site of sites) {
       this.#nextLife();
@@ -252,20 +274,23 @@ class Torture implements AsyncDisposable {
       }
       if (!settled) throw new Error(await this.#left(site));
       for (const row of await site.pointsman.client.listQueue({ state: 'dead', limit: 10_000 })) {
-        dead.add(row.path.mailbox);
-        deadIds.add(row.queueId);
+        dead.add(`${row.queueId} ${row.path.mailbox}`);
       }
       await site.stop();
+      stored.push(...site.storedEvents());
+      const stray = site.strayFiles();
+      if (stray.length > 0) throw new Error(`${stray.length} files of content belong to no message`);
     }
     this.#ahead.clear();
     const result = settleAccounts({
       posted: this.load.posted,
+      unsure: this.load.unsure,
       arrivals: this.hop.arrivals,
       log: sites.flatMap(({ log }) => log),
       refused: this.hop.refused,
       dead,
-      deadIds,
-      expired: this.#expired,
+      stored,
+      expiredIn: this.#expiredIn,
       cutAfter: this.#cutAfter,
       bulk: this.#bulk,
     });

@@ -4,9 +4,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import { encodeXtext } from '../../../src/smtp/xtext.ts';
 import { programPath } from '../../support/peers.ts';
 import { SmtpTalk } from '../../support/smtp-talk.ts';
 import { type Chance, oneOf } from './chance.ts';
+import { digestOf } from './next-hop.ts';
 
 export interface Posted {
   readonly number: number;
@@ -17,18 +19,23 @@ export interface Posted {
   readonly recipients: readonly string[];
   /** The sender wants no report. */
   readonly never: boolean;
+  /** Absent: it gave none, and reports are told by the Message-ID. */
+  readonly envid?: string;
+  readonly digest: string;
   readonly life: number;
 }
+
+export const messageIdOf = (number: number): string => `<torture-${number}@source.test>`;
 
 export const groupAddress = 'desk@torture.test';
 export const sender = 'sender@source.test';
 
-type Draft = Omit<Posted, 'queueId' | 'life'> & { readonly size: number };
+type Draft = Omit<Posted, 'queueId' | 'life' | 'digest'> & { readonly size: number };
 
 export class Load {
   readonly posted: Posted[] = [];
-  /** Content was sent and no reply heard. */
-  unsure = 0;
+  /** Content was sent and no reply heard: it may be there or not. */
+  readonly unsure: Omit<Posted, 'queueId'>[] = [];
   /** Refused for now, as it must be when the disk is full. */
   turnedAway = 0;
   life = 0;
@@ -63,8 +70,11 @@ export class Load {
     const kind = this.#chance();
     const ok = (letter: string) => `b${letter}-${number}@sink.test`;
     const refused = `refused-${number}@sink.test`;
-    const size = this.#chance() < 0.03 ? 300_000 : oneOf(this.#chance, [400, 2_000, 12_000]);
-    const base = { number, from: sender, never: false, size };
+    const size = this.#chance() < 0.05 ? 300_000 : oneOf(this.#chance, [400, 2_000, 12_000]);
+    const envid = this.#chance() < 0.6 ? { envid: `torture+${number}` } : {};
+    const base = { number, from: sender, never: false, size, ...envid };
+    if (kind < 0.03) return { ...base, recipients: [groupAddress, ok('a')] };
+    if (kind < 0.05) return { ...base, from: '', recipients: [groupAddress] };
     if (kind < 0.12) return { ...base, recipients: [groupAddress] };
     if (kind < 0.2) return { ...base, recipients: [ok('a'), refused, ok('c')] };
     if (kind < 0.28) return { ...base, recipients: [ok('a'), ok('b'), ok('c')] };
@@ -74,8 +84,9 @@ export class Load {
   }
 
   async #post(talk: SmtpTalk, draft: Draft): Promise<void> {
-    const mail = await talk.say(`MAIL FROM:<${draft.from}>`);
-    if (!mail.startsWith('250')) throw new Error(mail);
+    const envid = draft.envid === undefined ? '' : ` ENVID=${encodeXtext(draft.envid)}`;
+    const reverse = await talk.say(`MAIL FROM:<${draft.from}>${envid}`);
+    if (!reverse.startsWith('250')) throw new Error(reverse);
     const accepted: string[] = [];
     for (const each of draft.recipients) {
       const reply = await talk.say(`RCPT TO:<${each}>${draft.never ? ' NOTIFY=NEVER' : ''}`);
@@ -89,15 +100,19 @@ export class Load {
       return;
     }
     const { life } = this;
+    const content = contentOf(draft);
+    const { size: _, ...rest } = draft;
+    const digest = digestOf(`${content.toString('latin1').replace(/^\./gm, '..')}.\r\n`);
+    const mail = { ...rest, recipients: accepted, digest, life };
     let reply: string;
     try {
-      reply = await talk.content(contentOf(draft));
+      reply = await talk.content(content);
     } catch (error) {
-      this.unsure += 1;
+      this.unsure.push(mail);
       throw error;
     }
     const queueId = /^250 .*\bqueued as (\w+)$/.exec(reply)?.[1];
-    if (queueId !== undefined) this.posted.push({ ...draft, recipients: accepted, queueId, life });
+    if (queueId !== undefined) this.posted.push({ ...mail, queueId });
     else if (reply.startsWith('4')) this.turnedAway += 1;
     else throw new Error(`a 250 names the queue id, and nothing here is refused for good: ${reply}`);
   }
@@ -109,7 +124,7 @@ function contentOf({ number, from, recipients, size }: Draft): Buffer {
     `From: <${from || 'mailer-daemon@source.test'}>`,
     `To: <${recipients.join('>, <')}>`,
     `Subject: torture ${number}`,
-    `Message-ID: <torture-${number}@source.test>`,
+    `Message-ID: ${messageIdOf(number)}`,
     '',
     '',
   ].join('\r\n');
@@ -118,8 +133,8 @@ function contentOf({ number, from, recipients, size }: Draft): Buffer {
 
 export interface Bulk {
   readonly recipient: string;
-  /** Of all that had a 250. */
-  readonly queueIds: ReadonlySet<string>;
+  /** Of all that had a 250: queue id and Message-ID. */
+  readonly queueIds: ReadonlyMap<string, string>;
   stop(): Promise<void>;
 }
 
@@ -131,20 +146,24 @@ export async function startSmtpSource(port: number, round: number): Promise<Bulk
   const program = programPath('smtp-source');
   if (program === undefined) return undefined;
   const recipient = `bulk-${round}@sink.test`;
-  const queueIds = new Set<string>();
+  const queueIds = new Map<string, string>();
   const sockets = new Set<Socket>();
   const tap = createServer({ noDelay: true }, (near) => {
     const far = connect({ port, host: '127.0.0.1', noDelay: true });
     const end = () => [near, far].forEach((socket) => void socket.destroy());
     for (const socket of [near, far]) sockets.add(socket.on('error', end).on('close', end));
-    near.pipe(far);
+    let messageId = 'none';
+    near.setEncoding('latin1').on('data', (text: string) => {
+      messageId = /^Message-Id: (<.*?>)/im.exec(text)?.[1] ?? messageId;
+      far.write(text, 'latin1');
+    });
     let line = '';
     far.setEncoding('latin1').on('data', (text: string) => {
       const lines = (line + text).split('\n');
       line = lines.pop() ?? '';
       for (const each of lines) {
         const queueId = /^250 .*\bqueued as (\w+)\r$/.exec(each)?.[1];
-        if (queueId !== undefined) queueIds.add(queueId);
+        if (queueId !== undefined) queueIds.set(queueId, messageId);
       }
       near.write(text, 'latin1');
     });

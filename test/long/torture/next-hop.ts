@@ -1,6 +1,7 @@
 // A next hop in trouble, by a script that follows from the seed: it dies in the middle of the content, answers 4xx at any
 // stage, hangs, closes half, speaks garbage, or takes the content and drops the line instead of answering. It writes down
 // what it has taken, for whom, and whether its reply got out.
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { type Chance, oneOf } from './chance.ts';
@@ -25,6 +26,7 @@ export const troubles = [
   'garbage to the content',
   'drops after the final dot',
   'one reply too many',
+  'a 250 before the content',
   'endless reply line',
   '5xx to the content',
 ] as const;
@@ -42,23 +44,35 @@ const refusesContent: ReadonlySet<Trouble> = new Set<Trouble>([
   '4xx to the content',
   '421 to the content',
   '5xx to the content',
+  // It has said 250 to nothing, and then could not store it.
+  'a 250 before the content',
 ]);
 
 export interface Arrival {
-  /** From our Received field. */
+  /** From our Received field; of a report, from its Message-ID. */
   readonly queueId: string;
+  readonly messageId: string;
   readonly recipients: readonly string[];
   /** Life of Pointsman in which it came. */
   readonly life: number;
   /** The 250 was handed to the network. */
   readonly replied: boolean;
-  /** Recipients that a report says have failed. */
-  readonly reported: readonly string[];
+  /** Of the octets from the sender's first field on. */
+  readonly digest: string;
+  /** What a report (RFC 3464) says. */
+  readonly report?: {
+    /** ENVID of the message it is about. */
+    readonly envid?: string;
+    /** Message-ID of the message it is about. */
+    readonly about?: string;
+    /** Who failed: as the sender knows them, where it says so. */
+    readonly failed: readonly string[];
+  };
 }
 
 export class TroubledHop implements AsyncDisposable {
   readonly arrivals: Arrival[] = [];
-  /** Who was refused for good, by a reply of 5xx. */
+  /** Who was refused for good, by a reply of 5xx: an address, or queue id and address where the content was refused. */
   readonly refused = new Set<string>();
   readonly counts = new Map<string, number>();
   life = 0;
@@ -170,7 +184,9 @@ class HopSession {
     const trouble = this.#trouble;
     switch (verb) {
       case 'EHLO':
-        return void this.#say('250-hop.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE');
+        return void this.#say(
+          '250-hop.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n250 SIZE',
+        );
       case 'MAIL':
         this.#recipients = [];
         this.#sender = false;
@@ -188,7 +204,7 @@ class HopSession {
         this.#content = [];
         this.#size = 0;
         this.#tail = '\r\n';
-        this.#say('354 go on');
+        this.#say(trouble === 'a 250 before the content' ? '354 go on\r\n250 2.0.0 taken' : '354 go on');
         if (trouble === 'closes half after 354') this.#socket.end();
         return;
       case 'RSET':
@@ -244,7 +260,8 @@ class HopSession {
 
   #end354(content: string): void {
     const trouble = this.#trouble;
-    if (trouble === '5xx to the content') for (const each of this.#recipients) this.#hop.refused.add(each);
+    if (trouble === '5xx to the content')
+      for (const each of this.#recipients) this.#hop.refused.add(`${queueIdIn(headOf(content))} ${each}`);
     const refused = trouble !== null && refusesContent.has(trouble);
     const silent = trouble !== null && takesSilently.has(trouble);
     if (!refused) this.#keep(content, !silent);
@@ -253,6 +270,7 @@ class HopSession {
     this.#trouble = this.#hop.draw();
     switch (trouble) {
       case '4xx to the content':
+      case 'a 250 before the content':
         return void this.#say('451 4.3.0 could not store it');
       case '5xx to the content':
         return void this.#say('554 5.6.0 not with this content');
@@ -278,16 +296,17 @@ class HopSession {
   }
 
   #keep(content: string, replied: boolean): void {
-    const recipients = [...this.#recipients];
-    // The first Received is ours; a report is our own and has the id in its Message-ID.
-    const head = content.slice(0, content.indexOf('\r\n\r\n'));
-    const queueId =
-      /^Received: [^\0]*?\bid (\w+)/m.exec(head)?.[1] ?? /^Message-ID: <(\w+)[.@]/im.exec(head)?.[1] ?? 'unknown';
-    const isReport = /^Content-Type: multipart\/report/im.test(head) && /^Action: failed/im.test(content);
-    const reported = isReport
-      ? [...content.matchAll(/^Final-Recipient: rfc822; ?(\S+)\r$/gim)].map(([, address = '']) => address)
-      : [];
-    this.#hop.arrivals.push({ queueId, recipients, life: this.#hop.life, replied, reported });
+    const head = headOf(content);
+    const from = content.indexOf('From: ');
+    this.#hop.arrivals.push({
+      queueId: queueIdIn(head),
+      messageId: /^Message-ID: (<.*?>)/im.exec(head)?.[1] ?? 'none',
+      recipients: [...this.#recipients],
+      life: this.#hop.life,
+      replied,
+      digest: digestOf(content.slice(from)),
+      ...(/^Content-Type: multipart\/report/im.test(head) ? { report: reportIn(head, content) } : {}),
+    });
   }
 
   #say(text: string): void {
@@ -302,4 +321,25 @@ class HopSession {
   #hang(): void {
     this.#mute = true;
   }
+}
+
+const headOf = (content: string): string => content.slice(0, content.indexOf('\r\n\r\n') + 2);
+
+/** The first Received is ours; a report is our own and has the id in its Message-ID. */
+const queueIdIn = (head: string): string =>
+  /^Received: [^\0]*?\bid (\w+)/m.exec(head)?.[1] ?? /^Message-ID: <(\w+)[.@]/im.exec(head)?.[1] ?? 'unknown';
+
+/** Of octets as they go over the wire, final dot included. */
+export const digestOf = (text: string): string => createHash('sha1').update(text, 'latin1').digest('base64url');
+
+function reportIn(head: string, content: string): NonNullable<Arrival['report']> {
+  const envid = /^Original-Envelope-Id: (\S+)\r$/im.exec(content)?.[1];
+  const about = /^References: (<.*?>)/im.exec(head)?.[1];
+  const groups = content.split('\r\n\r\n').filter((group) => /^Action: failed\r?$/im.test(group));
+  const failed = groups.map(
+    (group) =>
+      (/^Original-Recipient: rfc822; ?(\S+)/im.exec(group) ?? /^Final-Recipient: rfc822; ?(\S+)/im.exec(group))?.[1] ??
+      '',
+  );
+  return { failed, ...(envid === undefined ? {} : { envid }), ...(about === undefined ? {} : { about }) };
 }

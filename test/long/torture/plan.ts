@@ -25,8 +25,8 @@ export interface Round {
   readonly trouble: Trouble;
 }
 
-// Nobody is nudged here; test/live/kill.test.ts kills in the windows of nudges.
-const reachable = windows.filter((window) => !window.startsWith('nudge'));
+// Nobody is nudged here, and no next hop sends reports; test/live/kill.test.ts and the stories kill in those windows.
+const reachable = windows.filter((window) => !/^(?:nudge|return)-/.test(window));
 const shares: readonly (readonly [kind: Fault['kind'], share: number])[] = [
   ['kill', 0.28],
   ['window', 0.32],
@@ -61,7 +61,7 @@ function faultOf(kind: Fault['kind'], chance: Chance, turn: number): Fault {
     case 'window': {
       const window = reachable[turn % reachable.length] as Window;
       // Steps are rarer than deliveries.
-      return { kind, window, count: window.startsWith('step') ? between(chance, 1, 3) : between(chance, 2, 40) };
+      return { kind, window, count: window.startsWith('step') ? between(chance, 1, 3) : between(chance, 2, 14) };
     }
     case 'disk':
       return { kind, after, killWhileFull: chance() < 0.5 };

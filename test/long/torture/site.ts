@@ -1,4 +1,5 @@
 // Pointsman under torture: one state folder through all of its lives, on a disk of its own where the disk is to be full.
+import { readdirSync } from 'node:fs';
 import { mkdir, rename, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -7,6 +8,7 @@ import { run } from '../../support/child.ts';
 import { freePorts } from '../../support/free-port.ts';
 import { fakeTimeLibrary } from '../../support/peers.ts';
 import { type LogLine, PointsmanProcess } from '../../support/pointsman-process.ts';
+import type { Told } from './ledger.ts';
 
 // Nobody is known to be there: whoever is in turn has it, and the chief two seconds later.
 const rules = `people:
@@ -122,6 +124,33 @@ export class TorturedSite implements AsyncDisposable {
       if (error.code !== 'ENOSPC') throw error;
     });
     return () => run(['rm', '-f', file]).then(() => undefined);
+  }
+
+  /** Events of the story that say something of ends; only while it does not run. */
+  storedEvents(): Told[] {
+    const database = new Database(join(this.state, 'pointsman.db'), { readonly: true });
+    try {
+      const rows = database
+        .prepare(`SELECT event FROM events WHERE event LIKE '%possible duplicate%' OR event LIKE '%"reported"%'`)
+        .all() as { event: string }[];
+      return rows.map(({ event }) => JSON.parse(event) as Told);
+    } finally {
+      database.close();
+    }
+  }
+
+  /** Files of content that no message has; only while it does not run. */
+  strayFiles(): string[] {
+    const database = new Database(join(this.state, 'pointsman.db'), { readonly: true });
+    try {
+      const rows = database.prepare('SELECT file FROM message_content WHERE file IS NOT NULL').all() as {
+        file: string;
+      }[];
+      const named = new Set(rows.map(({ file }) => file));
+      return readdirSync(join(this.state, 'content')).filter((file) => !named.has(file));
+    } finally {
+      database.close();
+    }
   }
 
   /** Holds SQLite's write lock, as another process would, until the function that it gives is called. */

@@ -69,6 +69,7 @@ const everyView: readonly (readonly string[])[] = [
   ['queue', 'show', sampleId],
   ['track', 'list'],
   ['track', 'show', 'k7mf'],
+  ['track', 'report'],
   ['explain', sampleId],
   ['presence'],
 ];
@@ -151,6 +152,64 @@ describe('verbs', () => {
     expect(await ask('track', 'ack', 'k7mf')).toMatchObject({ exitCode: 0, out: 'k7mf is acknowledged\n' });
     expect(operations.calls).toContainEqual(['retry', sampleId, 'cli:ann']);
     expect(operations.calls).toContainEqual(['ack', 'k7mf', 'cli:ann']);
+  });
+
+  test('give, snooze and step steer a message, and say how it stands then', async () => {
+    const operations = await running();
+    const stands = /^k7mf is tracked, with alice; next step in 1m\n$/;
+    for (const words of [
+      ['give', 'k7mf', 'bob'],
+      ['snooze', 'k7mf', '30m'],
+      ['step', 'k7mf'],
+      ['step', 'k7mf', '--to', 'lead'],
+    ]) {
+      const { exitCode, out, err } = await ask('track', ...words);
+      expect(err).toBe('');
+      expect(out).toMatch(stands);
+      expect(exitCode).toBe(0);
+    }
+    expect(operations.calls).toEqual([
+      ['reassign', 'k7mf', 'bob', 'cli:ann'],
+      ['snooze', 'k7mf', 1_800_000, 'cli:ann'],
+      ['takeStep', 'k7mf', null, 'cli:ann'],
+      ['takeStep', 'k7mf', 'lead', 'cli:ann'],
+    ]);
+    const wrong = await ask('track', 'snooze', 'k7mf', '2d');
+    expect(wrong).toMatchObject({ exitCode: 2, err: expect.stringContaining('"for" is a time from 1s to 1d') });
+  });
+
+  test('export writes everything of each mail, a page at a time; CSV makes nothing a formula', async () => {
+    const mail = (seq: number) => ({
+      queueId: sampleId,
+      seq,
+      group: seq === 500 ? '=cmd()' : 'support',
+      acceptedAt: sampleNow - 60_000,
+      state: 'acknowledged' as const,
+      closedAt: sampleNow,
+      owner: 'alice',
+      escalations: 1,
+      given: [{ person: 'alice', at: sampleNow - 50_000 }],
+      evidence: [
+        { grade: 0, at: sampleNow - 50_000 },
+        { grade: 7, at: sampleNow },
+      ],
+    });
+    const all = Array.from({ length: 501 }, (_, seq) => mail(seq));
+    await running({
+      handled: async ({ after, limit }) => all.slice(after ? after.seq + 1 : 0, (after ? after.seq + 1 : 0) + limit),
+    });
+    const csv = (await ask('track', 'export', '--csv')).out.split('\r\n');
+    expect(csv).toHaveLength(503);
+    expect(csv[0]).toBe(
+      'queue_id,delivery,group,accepted,state,owner,given_to,escalations,first_read,first_taken,closed',
+    );
+    const now = new Date(sampleNow).toISOString();
+    expect(csv[1]).toContain(`${sampleId},0,support,`);
+    expect(csv[1]).toMatch(new RegExp(`,acknowledged,alice,alice,1,${now},${now},${now}$`));
+    expect(csv[501]).toContain(`,500,'=cmd(),`);
+    const lines = (await ask('track', 'export', '--group', '=cmd()')).out.trim().split('\n');
+    expect(lines).toHaveLength(1);
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ seq: 500, story: { message: { queueId: sampleId } } });
   });
 
   test('hold, release, drop and requeue-to take several ids; one that cannot be done stops nothing', async () => {

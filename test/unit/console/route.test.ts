@@ -77,6 +77,11 @@ routes:
             person: 'ann',
             mailbox: 'ann@example.org',
             group: 'support',
+            // Whoever sends it there by hand marks it as the doors do.
+            addHeaders: [
+              { name: 'Delivered-To', value: 'Support@example.org' },
+              { name: 'X-Pointsman-Trace', value: expect.stringMatching(/^v1 k1 /) },
+            ],
           },
           { to: 'x@example.net', decision: 'pass', mailbox: 'x@example.net' },
         ],

@@ -156,6 +156,23 @@ groups:
     await story.end();
   });
 
+  test('everyone is a list; a chain goes on to the next group; who has said "away" is not answered', async () => {
+    const story =
+      await Story.begin(`${rules}  all: { address: all@example.org, members: [ann, ben], strategy: everyone, fallback: unchanged, policy: none }
+  first: { address: first@example.org, members: [cid], fallback: [{ group: support }, { person: cid }], policy: none }
+`);
+    const ask = story.relay.lookup(5_000);
+    story.presence('ann', 'available');
+    story.presence('ben', 'available');
+    expect(ask('route', 'all@example.org')).toEqual({ kind: 'found', value: 'ann@example.org, ben@example.org' });
+    expect(ask('route', 'first@example.org')).toEqual({ kind: 'found', value: 'ann@example.org' });
+    await story.says('ann', 'away 1h');
+    await story.quiet();
+    expect(ask('route', 'first@example.org')).toEqual({ kind: 'found', value: 'ben@example.org' });
+    expect(ask('route', 'all@example.org')).toEqual({ kind: 'found', value: 'ben@example.org' });
+    await story.end();
+  });
+
   test('the other maps', async () => {
     const story = await Story.begin(rules);
     const ask = story.relay.lookup(5_000);

@@ -78,6 +78,7 @@ function scene({ store, link, problems, hindrances, tracked = [sampleTracked] }:
       wake: () => void calls.push(['wake']),
       candidates: () => [],
       reassign: () => Promise.reject(new Error('not asked for')),
+      takeStep: async () => Promise.reject(new Error('not here')),
       snooze: () => Promise.reject(new Error('not asked for')),
       load: (name) => ({ open: name === 'alice' ? 2 : 0, lastAssignedAt: null }),
     },

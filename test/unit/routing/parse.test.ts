@@ -383,7 +383,7 @@ const mistakes: readonly (readonly [title: string, text: string, problems: reado
     'a step to nowhere',
     steps('{ name: n, after: 1m, to: nxt }'),
     [
-      'a.yaml:5:42: error: "nxt" is not the target of a step: write next or owner or { room: … } or { person: … } or { mailbox: … }',
+      'a.yaml:5:42: error: "nxt" is not the target of a step: write next or owner or everyone or { group: … } or { room: … } or { person: … } or { mailbox: … }',
     ],
   ],
   [

@@ -26,9 +26,8 @@ function visit(schema: Schema<unknown>, path: string): void {
   }
 }
 visit(ruleFileSchema, 'file');
-const { groupSchema, memberSchema, policySchema, routeSchema, stepSchema, exclusionSchema } = await import(
-  '../../../src/routing/rule-file.ts'
-);
+const { groupSchema, memberSchema, routeSchema, exclusionSchema } = await import('../../../src/routing/rule-file.ts');
+const { policySchema, stepSchema } = await import('../../../src/routing/policy-schema.ts');
 const { personSchema, scheduleSchema } = await import('../../../src/routing/people-schema.ts');
 for (const [name, schema] of Object.entries({
   groupSchema,

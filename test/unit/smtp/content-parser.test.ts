@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { headOf } from '../../../src/mail/content.ts';
 import { type Content, ContentParser } from '../../../src/smtp/content-parser.ts';
-import { runs } from '../../support/runs.ts';
+import { fuzzLater } from '../../support/fuzz.ts';
 
 interface Read {
   readonly content: Content | 'cut off' | undefined;
@@ -107,28 +107,58 @@ test('the cut into segments changes nothing, and what was stuffed comes out as i
     .array(fc.constantFrom('.', '..', 'a', ' ', '\x00', '\xff', 'MAIL'), { maxLength: 5 })
     .map((all) => all.join(''));
   const message = fc.array(line, { maxLength: 8 }).map((lines) => lines.map((each) => `${each}\r\n`).join(''));
-  await fc.assert(
-    fc.asyncProperty(message, fc.array(fc.nat(60), { maxLength: 6 }), async (content, cuts) => {
+  await fuzzLater(
+    'content after DATA: stuffed, in pieces',
+    500,
+    [message, fc.array(fc.nat(60), { maxLength: 6 })],
+    async (content, cuts) => {
       const stuffed = `${content.replace(/^\./gm, '..')}.\r\nNOOP\r\n`;
       const places = [0, ...cuts.sort((one, other) => one - other), stuffed.length];
       const pieces = places.slice(1).map((end, index) => stuffed.slice(places[index], end));
       const got = await read(pieces.filter((piece) => piece !== ''));
       expect(text(got)).toBe(content);
       expect(got.commands).toEqual(['NOOP']);
-    }),
-    { numRuns: runs(500) },
+    },
   );
 });
 
 test('any octets, in any segments, give one verdict', async () => {
   const octets = fc.array(fc.constantFrom('.', '\r', '\n', '\r\n', 'a'), { maxLength: 20 }).map((all) => all.join(''));
-  await fc.assert(
-    fc.asyncProperty(octets, fc.nat(20), async (junk, cut) => {
-      const whole = `${junk}\r\n.\r\n`;
-      expect(await read([whole.slice(0, cut), whole.slice(cut)].filter((piece) => piece !== ''))).toEqual(
-        await read([whole]),
-      );
-    }),
-    { numRuns: runs(500) },
+  await fuzzLater('content after DATA: any line ends', 500, [octets, fc.nat(20)], async (junk, cut) => {
+    const whole = `${junk}\r\n.\r\n`;
+    expect(await read([whole.slice(0, cut), whole.slice(cut)].filter((piece) => piece !== ''))).toEqual(
+      await read([whole]),
+    );
+  });
+});
+
+test('any octets, in any segments, are the same commands', async () => {
+  const piece = fc.oneof(
+    fc.constantFrom('MAIL FROM:<a@b>', 'NOOP', '\r\n', '\n', '\r', ' ', '\x00', 'x'.repeat(2_000)),
+    fc.string({ unit: 'binary', maxLength: 3 }),
+  );
+  const commandsOf = async (pieces: readonly Buffer[]): Promise<string[]> => {
+    const parser = new ContentParser();
+    const heard: string[] = [];
+    parser.oncommand = (line, next) => {
+      heard.push(line.toString('latin1'));
+      next();
+    };
+    parser.onerror = (error) => heard.push(error.message);
+    for (const each of pieces) await new Promise<void>((resolve) => parser.write(Buffer.from(each), () => resolve()));
+    return heard;
+  };
+  await fuzzLater(
+    'command lines, in segments',
+    500,
+    [fc.array(piece, { maxLength: 12 }), fc.nat(40)],
+    async (all, cut) => {
+      const whole = Buffer.from(all.join(''));
+      const heard = await commandsOf([whole]);
+      const inTwo = [whole.subarray(0, cut), whole.subarray(cut)].filter(({ length }) => length > 0);
+      expect(await commandsOf(inTwo)).toEqual(heard);
+      for (const line of heard) expect(line.length).toBeLessThanOrEqual(4_096);
+      expect(heard.some((line) => line.includes('\n'))).toBe(false);
+    },
   );
 });

@@ -335,6 +335,38 @@ describe('connections', () => {
     expect(hop.connections).toBe(2);
   });
 
+  test('on which the content was accepted before it ended lose no message by it', async () => {
+    let finalDots = 0;
+    const { ship, hop } = await bench({
+      answer: (line) => (line === 'DATA' ? '354 go on\r\n250 2.0.0 taken' : undefined),
+      dot: () => '451 4.3.0 could not store it',
+    });
+    const outcomes = await ship({}, { onFinalDot: async () => void finalDots++ });
+    expect(outcomes).toMatchObject([{ kind: 'temporary' }]);
+    // It was never said to be whole, so it cannot be there twice.
+    expect({ finalDots, contents: hop.contents }).toEqual({ finalDots: 0, contents: [] });
+  });
+
+  test('on which the content was refused before it ended: that is the answer', async () => {
+    const { ship } = await bench({
+      answer: (line) => (line === 'DATA' ? '354 go on\r\n554 5.7.1 not this' : undefined),
+    });
+    expect(await ship()).toMatchObject([{ kind: 'permanent', reply: { code: 554, enhanced: '5.7.1' } }]);
+  });
+
+  test('of a next hop that never stops speaking are lost, before memory is', async () => {
+    const { ship } = await bench({
+      extensions: ['PIPELINING'],
+      onContent: (_, socket) => {
+        // It listens no more, so there is no end of the content at which it would be found out.
+        socket.pause();
+        socket.write('250 ok\r\n'.repeat(200_000));
+      },
+    });
+    const [outcome] = await ship({ content: Buffer.from('x\r\n'.repeat(8_000_000)) });
+    expect(outcome).toMatchObject({ kind: 'temporary', cause: 'replies to nothing' });
+  });
+
   test('closed by the next hop while kept are not used', async () => {
     const { hop, ship } = await bench();
     await ship();

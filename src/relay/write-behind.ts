@@ -1,0 +1,72 @@
+// What is written down after the answer, and not all at once: a flood must not make an MTA wait for our book-keeping.
+// What comes in a burst waits its turn; only what is beyond all measure is passed over, and counted.
+import { type Clock, type Duration, second } from '../clock.ts';
+import type { Log } from '../log.ts';
+
+/** So many in one go, and then a pause: a thousand a second, on a machine where each costs a fifth of a millisecond. */
+const atOnce = 25;
+const pause: Duration = 25;
+const mostWaiting = 20_000;
+const complainEvery: Duration = 10 * second;
+
+export class WriteBehind {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #waiting: (() => Promise<unknown>)[] = [];
+  readonly #draining = new AbortController();
+  #at = 0;
+  #running: Promise<void> | null = null;
+  #passedOver = 0;
+  #complainedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(clock: Clock, log: Log) {
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** @param write must not reject  @returns false: there is no room, and it is never written */
+  add(write: () => Promise<unknown>): boolean {
+    if (this.#waiting.length - this.#at >= mostWaiting) {
+      this.#passedOver += 1;
+      this.#complain();
+      return false;
+    }
+    this.#waiting.push(write);
+    this.#running ??= this.#run();
+    return true;
+  }
+
+  /** All that waits is written, without pauses. */
+  async drain(): Promise<void> {
+    this.#draining.abort();
+    while (this.#running) await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // The MTA hears its answer first.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    while (this.#at < this.#waiting.length) {
+      const some = this.#waiting.slice(this.#at, this.#at + atOnce);
+      this.#at += some.length;
+      // What is done must not be kept for what is not; nor is the rest to be moved each time.
+      if (this.#at >= 1_000) {
+        this.#waiting.splice(0, this.#at);
+        this.#at = 0;
+      }
+      await Promise.all(some.map((write) => write()));
+      if (this.#at < this.#waiting.length && !this.#draining.signal.aborted)
+        await this.#clock.sleepUntil(this.#clock.now() + pause, this.#draining.signal);
+    }
+    this.#waiting.length = 0;
+    this.#at = 0;
+    this.#running = null;
+  }
+
+  #complain(): void {
+    const now = this.#clock.now();
+    if (now - this.#complainedAt < complainEvery && now >= this.#complainedAt) return;
+    this.#complainedAt = now;
+    this.#log.warn({ decisions: this.#passedOver }, 'routed, but not written down: more came than can be written');
+    this.#passedOver = 0;
+  }
+}

@@ -1,0 +1,48 @@
+import { describe, expect, test } from 'vitest';
+import { silentLog } from '../../../src/log.ts';
+import { WriteBehind } from '../../../src/relay/write-behind.ts';
+import { settle, TestClock } from '../../support/clock.ts';
+
+const turns = async (): Promise<void> => {
+  for (let count = 0; count < 5; count += 1) await settle();
+};
+
+describe('writing behind', () => {
+  test('in order, a few at once and then a pause; a single one at once', async () => {
+    const clock = new TestClock();
+    const behind = new WriteBehind(clock, silentLog);
+    const written: number[] = [];
+    const add = (number: number) => behind.add(async () => written.push(number));
+    for (let number = 0; number < 60; number += 1) add(number);
+    expect(written).toEqual([]);
+    await turns();
+    expect(written).toHaveLength(25);
+    await clock.advance(25);
+    await turns();
+    expect(written).toHaveLength(50);
+    await clock.advance(25);
+    await turns();
+    expect(written).toEqual(Array.from({ length: 60 }, (_, number) => number));
+    add(60);
+    await turns();
+    expect(written.at(-1)).toBe(60);
+  });
+
+  test('a burst waits; beyond all measure it is passed over and told of; draining waits for no pause', async () => {
+    const told: unknown[] = [];
+    const log = { ...silentLog, warn: (fields: unknown) => told.push(fields) };
+    const behind = new WriteBehind(new TestClock(), log);
+    let written = 0;
+    const added = Array.from({ length: 20_002 }, () =>
+      behind.add(async () => {
+        written += 1;
+      }),
+    );
+    expect(added.filter((taken) => taken)).toHaveLength(20_000);
+    expect(told).toEqual([{ decisions: 1 }]);
+    await behind.drain();
+    expect(written).toBe(20_000);
+    expect(behind.add(async () => undefined)).toBe(true);
+    await behind.drain();
+  });
+});
