@@ -143,6 +143,11 @@ export class Person {
     this.#do({ do: 'say', to, body });
   }
 
+  /** So many messages, as fast as they go; `%` in the body is the number of each. */
+  pour(to: string, body: string, count: number): void {
+    this.#do({ do: 'pour', to, body, count });
+  }
+
   shout(room: string, body: string): void {
     this.#do({ do: 'shout', room, body });
   }

@@ -18,6 +18,8 @@ export interface ProsodyOptions {
   readonly unlimited?: boolean;
   /** Speaks to other servers: on that port, and finds theirs by the DNS server on that other. */
   readonly federation?: { readonly port: number; readonly dns: number };
+  /** What it takes of each client a second, also of the bot, in place of the documented limits: `1kb/s`. */
+  readonly takes?: string;
   /** More configuration, as it stands in the file before the hosts. */
   readonly more?: string;
 }
@@ -125,7 +127,7 @@ function documented(name: string): string {
 const configuration = (
   folder: string,
   port: number,
-  { domain, unlimited, federation, more = '' }: ProsodyOptions,
+  { domain, unlimited, takes, federation, more = '' }: ProsodyOptions,
 ) => `pidfile = "${folder}/pid"
 data_path = "${folder}/data"
 log = { info = "${folder}/log" }
@@ -141,7 +143,7 @@ storage = "internal"
 c2s_require_encryption = true
 ${documented('modules').replace('/etc/prosody', folder)}
 modules_disabled = { ${[...(federation ? [] : ['"s2s"']), ...(unlimited ? ['"limits"'] : [])].join('; ')} }
-${unlimited ? '' : documented('limits')}
+${unlimited ? '' : takes ? `limits = { c2s = { rate = "${takes}" } }` : documented('limits')}
 ${federation ? `${documented('federation')}${dnsAt(federation.dns)}` : ''}
 ${documented('smacks')}
 ${more}

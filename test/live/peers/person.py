@@ -13,6 +13,7 @@ Commands, one object a line, "as" names the person:
   explore {to}                                             disco, and carbons on -> {"event": "explored"}
   refuse  {jid}                                            takes back the subscription of that address
   say     {to, body}                                       a chat message
+  pour    {to, body, count}                                so many chat messages, as fast as they go
   shout   {room, body}                                     to everybody in a room
   join    {room, nick}                                     -> {"event": "joined"}
   raw     {xml}                                            a stanza as it is, for what the library has no words for
@@ -141,6 +142,11 @@ class Person(slixmpp.ClientXMPP):
 
     def say(self, command):
         self.send_message(mto=command["to"], mbody=command["body"], mtype="chat")
+
+    def pour(self, command):
+        for turn in range(command["count"]):
+            body = command["body"].replace("%", str(turn))
+            self.send_raw(f"<message to='{command['to']}' type='chat' id='pour-{turn}'><body>{body}</body></message>")
 
     def shout(self, command):
         self.send_message(mto=command["room"], mbody=command["body"], mtype="groupchat")
