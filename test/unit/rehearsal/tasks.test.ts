@@ -52,6 +52,7 @@ describe('one message', () => {
     expect(story?.map((line) => [line.at - at, line.text])).toEqual([
       [0, '0s to ann'],
       [10 * minute, '10m step second: to bob'],
+      [20 * minute, '20m every step was taken, nobody has answered'],
     ]);
     expect(story?.[0]?.reasons.join('\n')).toContain('ann chosen');
   });
@@ -145,7 +146,7 @@ describe('beside the program', () => {
       differences: [{ before: { where: 'to bob' }, after: { where: 'to ann' } }],
       loads: [
         { person: 'ann', before: null, after: { given: 1 } },
-        { person: 'bob', before: { given: 1 }, after: null },
+        { person: 'bob', before: { given: 1 }, after: { given: 0, peak: 1 } },
       ],
     });
   });
@@ -163,7 +164,7 @@ describe('beside the program', () => {
     await new Promise((resolve) => setImmediate(resolve));
     await clock.advance(61_000);
     await ended;
-    expect((await rehearse(trial())).story).toHaveLength(2);
+    expect((await rehearse(trial())).story).toHaveLength(3);
   });
 
   test('only a few wait', async () => {
