@@ -24,7 +24,7 @@ describe.skipIf(!requirePeer('chromium'))('the sandbox in a browser', () => {
     // bob alone is there.
     for (const name of ['alice', 'dave']) await page.getByRole('button', { name: `${name}: offline` }).click();
     await page.getByRole('button', { name: 'bob: available' }).click();
-    await page.getByLabel('to', { exact: true }).selectOption('support@pointsman.test');
+    await page.locator('form.send select[name=to]').selectOption('support@pointsman.test');
     await page.getByLabel('about').selectOption('No heating in room 12');
     await page.getByLabel('Whoever gets it').selectOption('ignore');
     await page.locator('.next', { hasText: 'bob' }).first().waitFor();
