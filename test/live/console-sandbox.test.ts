@@ -38,6 +38,8 @@ describe.skipIf(!requirePeer('chromium'))('the sandbox in a browser', () => {
     await page.getByRole('button', { name: 'alice: available' }).click();
     await page.getByRole('button', { name: '20 × faster' }).click();
     await line.locator('.owner', { hasText: 'alice' }).waitFor({ timeout: 40_000 });
+    // Before the steps run out.
+    await page.getByRole('button', { name: 'as ever' }).click();
     await line.getByRole('link').first().click();
     await page.getByText('Escalated to alice').waitFor();
     await page.getByRole('button', { name: 'Acknowledge' }).click();
