@@ -58,6 +58,8 @@ export interface Config {
     readonly delayNotice: Duration | null;
     /** Content of a finished message is deleted after this. */
     readonly keepContent: Duration;
+    /** What was noted of a finished message is deleted after this. */
+    readonly keepHistory: Duration;
     /** What becomes of mail that waits when other rules come into force; absent: it ends as it was planned. */
     readonly onReload?: 'finish' | 'replan';
   };
@@ -71,6 +73,8 @@ export interface Config {
     /** Of one peer address, a minute. */
     readonly messages: number | null;
     readonly recipients: number | null;
+    /** Connections at one time, of all and of one peer address; absent: as many as the front door takes by itself. */
+    readonly door?: { readonly connections?: number; readonly connectionsPerPeer?: number };
     /** Deliveries that may wait. */
     readonly most: number;
     /** Octets that must be free where the state folder is. */
@@ -211,6 +215,7 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
     limits: {
       messages: read.limits?.messagesPerMinute ?? null,
       recipients: read.limits?.recipientsPerMinute ?? null,
+      ...(read.limits ? { door: doorOf(read.limits) } : {}),
       most: read.limits?.waiting ?? defaults.limits.waiting,
       leastFree: read.limits?.freeSpace ?? defaults.limits.freeSpace,
     },
@@ -300,6 +305,12 @@ function presenceOf({ presence }: ConfigFile): PresenceConfig {
 }
 
 type XmppEntry = NonNullable<ConfigFile['xmpp']>;
+
+type DoorLimits = Record<'connections' | 'connectionsPerPeer', number | undefined>;
+const doorOf = ({ connections, connectionsPerPeer }: DoorLimits) => ({
+  ...(connections === undefined ? {} : { connections }),
+  ...(connectionsPerPeer === undefined ? {} : { connectionsPerPeer }),
+});
 
 function xmppOf(entry: XmppEntry, surroundings: ConfigSurroundings, report: Report): XmppConfig | null {
   const password = passwordOf(entry, surroundings, report, 'the xmpp account');

@@ -77,6 +77,7 @@ queue:
   firstRetry: 5m
   longestRetry: 4h
   keepContent: 7d     # content of a finished message
+  keepHistory: 30d    # what was noted of it: who had it and why, its events
   onReload: finish    # mail that waits when the rules change ends as it was planned; replan: by the new rules
   delayNotice: 4h     # the sender is told that it is delayed; none: never
   reportLifetime: 2d  # as lifetime, for reports of ours

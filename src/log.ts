@@ -3,6 +3,7 @@
 // What must not be in a log is listed once, here, and taken out at any depth.
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import { systemClock } from './clock.ts';
 import { leisure } from './leisure.ts';
 import { printable, printableLines } from './printable.ts';
 import type { StoryEvent } from './tracking/event.ts';
@@ -44,7 +45,7 @@ export function createLog(options: LogOptions): Log {
     {
       level: options.level,
       base: null,
-      timestamp: pino.stdTimeFunctions.isoTime,
+      timestamp: timeOf,
       // Errors are told by describe(); pino's own serialiser would put every property of them into the log.
       serializers: { err: (value: unknown) => value },
       formatters: { level: (level) => ({ level }) },
@@ -52,6 +53,15 @@ export function createLog(options: LogOptions): Log {
     stream,
   );
   return wrap(root, options.withContent ?? false);
+}
+
+let time = { at: 0, text: '' };
+
+/** Of a busy millisecond it is written once. */
+function timeOf(): string {
+  const at = systemClock.now();
+  if (at !== time.at) time = { at, text: `,"time":"${new Date(at).toISOString()}"` };
+  return time.text;
 }
 
 /**
@@ -142,12 +152,32 @@ function redact(value: unknown, withContent: boolean, depth: number): unknown {
   if (Array.isArray(value)) return value.map((item) => redact(item, withContent, depth + 1));
   if (value instanceof Map || value instanceof Set) return redact([...value], withContent, depth + 1);
   const safe: Record<string, unknown> = {};
-  for (const [key, item] of Object.entries(value)) {
-    const name = key.toLowerCase();
-    const hidden = secretFields.has(name) || (!withContent && contentFields.has(name));
-    safe[printable(key)] = hidden ? redacted : redact(item, withContent, depth + 1);
+  for (const key of Object.keys(value)) {
+    const { name, hidden } = keyOf(key);
+    const shown = hidden === 'never' || (hidden === 'unless asked for' && withContent);
+    const item = (value as Readonly<Record<string, unknown>>)[key];
+    safe[name] = shown ? redact(item, withContent, depth + 1) : redacted;
   }
   return safe;
+}
+
+interface Key {
+  /** As it may be shown. */
+  readonly name: string;
+  readonly hidden: 'always' | 'unless asked for' | 'never';
+}
+
+const keys = new Map<string, Key>();
+
+/** Nearly all that come have come before; those that mail brings along must not fill our memory. */
+function keyOf(key: string): Key {
+  const before = keys.get(key);
+  if (before) return before;
+  const lower = key.toLowerCase();
+  const hidden = secretFields.has(lower) ? 'always' : contentFields.has(lower) ? 'unless asked for' : 'never';
+  const made: Key = { name: printable(key), hidden };
+  if (keys.size < 1_000 && key.length < 100) keys.set(key, made);
+  return made;
 }
 
 // An error may carry anything as own properties (nodemailer puts the whole dialogue there): only its name, text, code

@@ -165,6 +165,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       size: config.size,
       intake: relay,
       peers: config.peers,
+      limits: config.limits.door ?? {},
       log,
       clock,
       onEvent: (event) => metrics.observeDoor(event),

@@ -4,7 +4,7 @@
 // What it adds to the board is only time and order: it sleeps until the board's next moment, and listeners hear of
 // changes one after the other, each when presenceOf() already answers with it.
 import type { Clock, Duration, Instant } from './clock.ts';
-import { day, hour } from './clock.ts';
+import { day, hour, second } from './clock.ts';
 import type { Log } from './log.ts';
 import type { Notifier } from './notify/notifier.ts';
 import type { BoardChange, BoardPerson } from './presence/board.ts';
@@ -106,10 +106,12 @@ export async function createPresenceDesk(options: DeskOptions): Promise<Presence
 
   async function keepHistory(keep: Duration, stopped: AbortSignal): Promise<void> {
     while (!stopped.aborted) {
-      await store.forgetPresence(clock.now() - keep).catch((error: unknown) => {
+      const forgotten = await store.forgetPresence(clock.now() - keep).catch((error: unknown) => {
         log.warn({ err: error }, 'the history of presence could not be shortened; trying again in an hour');
+        return 0;
       });
-      await clock.sleepUntil(clock.now() + tidyEvery, stopped);
+      // A portion at a time: others wait for the store.
+      await clock.sleepUntil(clock.now() + (forgotten > 0 ? second : tidyEvery), stopped);
     }
   }
 

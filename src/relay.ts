@@ -42,14 +42,16 @@ import { weighHeader, weighMail } from './relay/mail-evidence.ts';
 import { watchMailboxes } from './relay/mailbox-evidence.ts';
 import { jidOf, refOfNudgeId } from './relay/nudging.ts';
 import type { Parts, Stage } from './relay/parts.ts';
+import { patientStore } from './relay/patience.ts';
 import { PutOff } from './relay/put-off.ts';
-import { hastenPutOff } from './relay/putting-back.ts';
 import { queueIds } from './relay/queue-ids.ts';
 import { candidatesFor, reassign, snooze } from './relay/reassigning.ts';
 import { lookAgain } from './relay/replanning.ts';
 import { requeue } from './relay/requeueing.ts';
+import { forgetWhatIsOver } from './relay/retention.ts';
 import { hearReturned } from './relay/returning.ts';
 import { createSending } from './relay/sending.ts';
+import { hastenPutOff } from './relay/set-back.ts';
 import { namesFor } from './relay/standing-in.ts';
 import { takeStep } from './relay/steering.ts';
 import type { Choice } from './routing/choose.ts';
@@ -104,8 +106,10 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   };
   const absences = new Absences(parts.store, parts.watcher);
   await absences.load(parts.rules.current().people.keys());
+  const cutOff = new AbortController();
   const stage: Stage = {
     ...parts,
+    store: patientStore(parts, cutOff.signal),
     newQueueId: queueIds(parts.random),
     absences,
     ledger: new Ledger(await parts.store.history(), () => parts.rules.current().people),
@@ -130,7 +134,6 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const desk = createDesk(stage, announcer);
   const sources = createSources(stage, desk, () => room.look());
   const answering = createAnswering(stage, desk);
-  const cutOff = new AbortController();
   const stopping = new AbortController();
   const attempts = createAttempts(stage, cutOff.signal);
 
@@ -294,6 +297,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       stage.notifier?.onReceipt((receipt) => inBackground('a receipt', watchReceipt(receipt)));
       mailboxes?.start(stopping.signal);
       const loop = { store: stage.store, clock: stage.clock, log: stage.log };
+      inBackground('what has ended', forgetWhatIsOver(stage, stopping.signal));
       inBackground('what a wrong clock has put off', hastenPutOff(stage));
       loops.push(
         startDueLoop({

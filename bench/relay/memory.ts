@@ -21,7 +21,9 @@ async function main(): Promise<void> {
   const [sinkPort, port, httpPort] = (await freePorts(3)) as [number, number, number];
   const sink = new Sink(scratch.path, sinkPort);
   undo.defer(() => sink.stop());
-  const system = await startPointsman({ folder: join(scratch.path, 'pointsman'), port, sinkPort }, { httpPort });
+  const limits = { connections: 2 * connections, connectionsPerPeer: 2 * connections };
+  const where = { folder: join(scratch.path, 'pointsman'), port, sinkPort };
+  const system = await startPointsman(where, { httpPort, more: { limits } });
   undo.defer(() => system.stop());
 
   // Warm: what is loaded and compiled once is not what a message costs.
@@ -30,20 +32,20 @@ async function main(): Promise<void> {
   const large = await peakOf(system, () => send(system, sink, 50_000_000));
   console.log(`5 MB message: +${small.toFixed(1)} MB at the peak; 50 MB message: +${large.toFixed(1)} MB`);
 
-  await idleConnections(undo);
-}
-
-async function idleConnections(undo: AsyncDisposableStack): Promise<void> {
+  await idleConnections(undo, system.pid, port, 'the whole program');
   const door = spawn(process.execPath, [fileURLToPath(new URL('front-door.ts', import.meta.url))]);
   undo.defer(() => void door.kill());
   const [line] = (await once(door.stdout, 'data')) as [Buffer];
-  const pid = door.pid ?? 0;
+  await idleConnections(undo, door.pid ?? 0, Number(line), 'the front door alone');
+}
+
+async function idleConnections(undo: AsyncDisposableStack, pid: number, port: number, what: string): Promise<void> {
   const sockets: net.Socket[] = [];
   undo.defer(() => {
     for (const socket of sockets) socket.destroy();
   });
   const connect = async (): Promise<void> => {
-    const socket = net.connect({ port: Number(line), host: '127.0.0.1' });
+    const socket = net.connect({ port, host: '127.0.0.1' });
     sockets.push(socket);
     await once(socket, 'data');
     socket.write('EHLO idle.test\r\n');
@@ -54,7 +56,7 @@ async function idleConnections(undo: AsyncDisposableStack): Promise<void> {
   const before = residentMemory(pid);
   for (let count = 0; count < connections; count += 1) await connect();
   await pause(1_000);
-  console.log(`${connections} idle connections: +${(residentMemory(pid) - before).toFixed(1)} MB`);
+  console.log(`${connections} idle connections, ${what}: +${(residentMemory(pid) - before).toFixed(1)} MB`);
 }
 
 async function peakOf(system: System, work: () => Promise<void>): Promise<number> {

@@ -19,6 +19,8 @@ export interface System {
   readonly recipient: string;
   /** What an admin would have to know to repeat it. */
   readonly configuration: string;
+  /** Milliseconds from the start of the process to its greeting. */
+  readonly startedIn?: number;
   stop(): Promise<void>;
 }
 
@@ -167,7 +169,14 @@ async function install(root: string, to: string): Promise<void> {
 
 export async function startPointsman(
   { folder, port, sinkPort }: Where,
-  options: { httpPort: number; prosody?: Prosody; profile?: boolean; to?: string },
+  options: {
+    httpPort: number;
+    prosody?: Prosody;
+    profile?: boolean;
+    to?: string;
+    /** Of the configuration. */
+    more?: Record<string, unknown>;
+  },
 ): Promise<System> {
   const root = fileURLToPath(new URL('../../', import.meta.url));
   const { prosody } = options;
@@ -190,6 +199,7 @@ export async function startPointsman(
       },
     }),
     log: { level: 'info' },
+    ...options.more,
   });
   await mkdir(join(folder, 'rules'), { recursive: true, mode: 0o700 });
   await writeFile(join(folder, 'pointsman.yaml'), configuration);
@@ -208,15 +218,18 @@ export async function startPointsman(
     '--config',
     join(folder, 'pointsman.yaml'),
   ];
+  const begun = performance.now();
   const child = await launch([process.execPath, ...command], join(folder, 'log'), {
     env: { ...process.env, NODE_OPTIONS: '' },
   });
   await untilListening(port, { within: 30_000, greeting: true });
+  const startedIn = Math.round(performance.now() - begun);
   return {
     name: 'Pointsman',
     pid: pidOf(child),
     port,
     recipient: options.to ?? recipient,
+    startedIn,
     configuration: `Pointsman, the sample rules, ${prosody ? 'presence from Prosody' : 'no XMPP (Prosody is not installed)'}, log level info into a file; pointsman.yaml:\n${configuration.replace(/\/\S*\/ca\.crt/, 'ca.crt')}`,
     stop: () => end(child),
   };

@@ -336,6 +336,7 @@ export const configFileSchema = fields('the configuration', {
         reportLifetime: optional(duration(minute, 30 * day)),
         delayNotice: optional(durationOrNone),
         keepContent: optional(duration(second, 3650 * day)),
+        keepHistory: optional(duration(minute, 3650 * day)),
         onReload: optional(oneOf(['finish', 'replan'])),
       }),
     ),
@@ -347,6 +348,8 @@ export const configFileSchema = fields('the configuration', {
     fields('the limits', {
       messagesPerMinute: optional(integer(1, 1_000_000)),
       recipientsPerMinute: optional(integer(1, 10_000_000)),
+      connections: optional(integer(1, 100_000)),
+      connectionsPerPeer: optional(integer(1, 100_000)),
       waiting: optional(integer(1, 100_000_000)),
       freeSpace: optional(size(0, 1e12)),
     }),

@@ -13,6 +13,7 @@ export const defaults = {
     firstRetry: 5 * minute,
     longestRetry: 4 * hour,
     keepContent: 7 * day,
+    keepHistory: 30 * day,
     reportLifetime: 2 * day,
     delayNotice: (4 * hour) as Duration | null,
     onReload: 'finish' as 'finish' | 'replan',

@@ -98,7 +98,18 @@ function createCounters(
   });
   const dead = meters.counter('dead_letters_total', 'Deliveries that failed where a report is forbidden.');
   const escalations = meters.counter('escalations_total', 'Escalation steps taken.', {
-    trigger: 'time, passed, owner offline, undeliverable, ack expired, promise expired',
+    group: 'a group of the rules',
+    trigger: 'time, passed, owner offline, undeliverable, ack expired, promise expired, operator',
+  });
+  const handled = meters.histogram(
+    'handled_seconds',
+    'From accepting mail for a group until somebody had taken or answered it: for percentiles.',
+    waits,
+    { group: 'a group of the rules' },
+  );
+  const ended = meters.counter('closed_total', 'Tracked mail that was closed, by how.', {
+    group: 'a group of the rules',
+    state: 'acknowledged, answered, expired, withdrawn',
   });
   const evidence = meters.counter('evidence_total', 'Evidence recorded, by grade on the ladder.', {
     grade: '0 to 8',
@@ -124,7 +135,11 @@ function createCounters(
         case 'reported':
           return reports.add(1, event.action ?? 'failed');
         case 'escalated':
-          return escalations.add(1, event.trigger);
+          return escalations.add(1, event.group ?? '', event.trigger);
+        case 'closed':
+          if (event.state === 'acknowledged' || event.state === 'answered')
+            handled.observe(Math.max(0, event.at - acceptedAtOf(event.queueId)) / 1000, event.group ?? '');
+          return ended.add(1, event.group ?? '', event.state);
         case 'evidence':
           return evidence.add(1, String(event.grade), String(event.trusted));
         case 'fault':

@@ -8,15 +8,28 @@ export type Network = (address: string) => boolean;
 export function parseNetwork(text: string): Network | undefined {
   if (ipaddr.isValidCIDR(text)) {
     const [base, bits] = ipaddr.parseCIDR(text);
-    return (address) => {
+    return remembering((address) => {
       const peer = parse(address);
       return peer !== undefined && peer.kind() === base.kind() && peer.match(base, bits);
-    };
+    });
   }
   const single = parse(text);
   if (!single) return undefined;
   const wanted = single.toNormalizedString();
-  return (address) => parse(address)?.toNormalizedString() === wanted;
+  return remembering((address) => parse(address)?.toNormalizedString() === wanted);
+}
+
+/** The same few peers come again and again. */
+function remembering(network: Network): Network {
+  const known = new Map<string, boolean>();
+  return (address) => {
+    const before = known.get(address);
+    if (before !== undefined) return before;
+    if (known.size >= 1_000) known.clear();
+    const is = network(address);
+    known.set(address, is);
+    return is;
+  };
 }
 
 function parse(address: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {

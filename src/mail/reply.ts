@@ -37,6 +37,7 @@ export const replies = {
   /** RFC 5321 §3.3: DATA when no RCPT was accepted. */
   noRecipients: { code: 554, enhanced: '5.5.1', text: 'No valid recipients' },
   /** RFC 5321 §2.3.8: lines end in CRLF only. */
+  bareCommand: { code: 500, enhanced: '5.5.2', text: 'Bare LF; command lines end in CRLF' },
   bareLineEnd: { code: 554, enhanced: '5.6.0', text: 'Bare CR or LF in the message; lines end in CRLF' },
   /** RFC 3463 §3.2 X.1.3. */
   badAddress: { code: 501, enhanced: '5.1.3', text: 'Bad address syntax' },
@@ -47,6 +48,7 @@ export const replies = {
   /** RFC 5321 §4.2.2: an error of ours is temporary, always. */
   localError: { code: 451, enhanced: '4.3.0', text: 'Local error, try again later' },
   storeFull: { code: 452, enhanced: '4.3.1', text: 'Insufficient storage, try again later' },
+  storeLocked: { code: 451, enhanced: '4.3.0', text: 'Store busy, try again later' },
   shuttingDown: { code: 421, enhanced: '4.3.2', text: 'Shutting down, try again later' },
   /** RFC 5321 §3.8 allows 421 at any time; RFC 3463 §3.4 X.3.2. */
   tooManyConnections: { code: 421, enhanced: '4.3.2', text: 'Too many connections, try again later' },

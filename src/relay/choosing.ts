@@ -298,7 +298,9 @@ export function learningUntil(stage: Stage, plan: GroupPlan, now: Instant): Inst
 }
 
 function holdUntil(stage: Stage, plan: GroupPlan, message: Message, now: Instant): Instant | null {
-  const byRule = plan.hold === null ? [] : [message.acceptedAt + plan.hold];
+  // Accepted in the future, by a clock that has been set right since: nobody knows how long it has waited.
+  const since = message.acceptedAt > now + 2 * second ? now - (plan.hold ?? 0) : message.acceptedAt;
+  const byRule = plan.hold === null ? [] : [since + plan.hold];
   const byLearning = learningUntil(stage, plan, now);
   const holds = [...byRule, ...(byLearning === null ? [] : [byLearning])];
   return holds.length === 0 ? null : Math.max(...holds);

@@ -57,12 +57,15 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
 
   async function run(): Promise<void> {
     let lookedAt = Number.NEGATIVE_INFINITY;
+    const wasSetBack = () => clock.now() < lookedAt - second;
     while (!stopped) {
       const callsSeen = calls;
       try {
-        const back = clock.now() < lookedAt - second;
+        if (wasSetBack()) {
+          lookedAt = clock.now();
+          await options.setBack?.();
+        }
         lookedAt = clock.now();
-        if (back) await options.setBack?.();
         const room = atOnce - inHand.size;
         const due = room > 0 ? await store.claimDue({ kinds, now: clock.now(), limit: room, leaseFor }) : [];
         if (due.length > 0) {
@@ -72,6 +75,7 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
         // Without room: until something in hand ends. Nor for very long: what is far off (retiring content) is put into
         // the queue without a call.
         const next = room <= 0 ? null : await store.nextDueAt(kinds);
+        if (wasSetBack()) continue;
         lookedAt = clock.now();
         await sleep(Math.min(next ?? Number.POSITIVE_INFINITY, clock.now() + 10 * minute), callsSeen);
       } catch (error) {

@@ -152,7 +152,7 @@ export async function followFailure(stage: Stage, work: Work, now: Instant): Pro
   return {
     ...nothing,
     tracked: [tracked],
-    events: [{ event: 'closed', at: now, ...ref, state: 'withdrawn', by: 'undeliverable' }],
+    events: [{ event: 'closed', group: before.plan.group, at: now, ...ref, state: 'withdrawn', by: 'undeliverable' }],
     afterwards: async () => stage.ledger.moved(before, tracked),
   };
 }

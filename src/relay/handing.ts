@@ -41,6 +41,7 @@ export function handOver(
         { event: 'operated', at: now, queueId, seq, action: `${word} to ${to.name}`, by },
         {
           event: 'escalated',
+          group: plan.group,
           at: now,
           queueId,
           seq,

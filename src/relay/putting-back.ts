@@ -8,7 +8,7 @@ import type { Gate } from './hops.ts';
 import { type Stage, tellAll } from './parts.ts';
 
 /** What is put back comes again after this at the latest. */
-const longestWait: Duration = 30 * minute;
+export const longestWait: Duration = 30 * minute;
 
 /** Claimed, but too much waits for that next hop already: nobody is chosen, nothing attempted. */
 export function turnAway(stage: Stage, works: readonly Work[], hop: string): Promise<void> {
@@ -80,17 +80,4 @@ export function catchUp(stage: Stage, hop: string, count: number): void {
     },
     (error: unknown) => stage.log.warn({ err: error, nextHop: hop }, 'what waits for a next hop could not be hastened'),
   );
-}
-
-/** No retry is further off than this, but one that was set by a clock that was ahead. */
-export async function hastenPutOff(stage: Stage): Promise<void> {
-  const now = stage.clock.now();
-  const furthest = now + 2 * Math.max(longestWait, stage.config.queue.longestRetry);
-  const hastened = await stage.store.hastenBeyond(furthest, now);
-  if (hastened === 0) return;
-  stage.log.warn(
-    { deliveries: hastened },
-    'the clock was set back: what it had put off while it was ahead is tried now',
-  );
-  stage.wake();
 }

@@ -65,6 +65,7 @@ export function sandboxConfig(cast: Cast, around: Surroundings): Config {
       firstRetry: 5 * second,
       longestRetry: 60 * second,
       keepContent: day,
+      keepHistory: 30 * day,
       reportLifetime: day,
       delayNotice: null,
     },

@@ -16,8 +16,8 @@ const thisProcess = `${randomUUID().slice(0, 8)}-`;
 let count = 0;
 
 export interface Speaker {
-  /** Answers at once or later; `next` asks for the next line. */
-  onLine(line: Buffer, next: () => void): void;
+  /** Answers at once or later; `next` asks for the next line. `bare`: it ended in LF alone. */
+  onLine(line: Buffer, next: () => void, bare: boolean): void;
   /** Too long a line: there is no way back into step. */
   onNonsense(reason: string): void;
   /** Nothing came for the idle time. */
@@ -105,7 +105,9 @@ export class Connection {
       return;
     }
     if (quit) {
-      this.#socket.destroySoon();
+      // What it has taken to send is sent, also when it is closed.
+      if (this.#socket.writableLength === 0) this.#socket.destroy();
+      else this.#socket.destroySoon();
       return;
     }
     this.#socket.end();
@@ -143,7 +145,7 @@ export class Connection {
 
   #newParser(): ContentParser {
     const parser = new ContentParser();
-    parser.oncommand = (line, next) => this.#speaker.onLine(line, next);
+    parser.oncommand = (line, next, bare) => this.#speaker.onLine(line, next, bare);
     parser.onerror = (error) => this.#speaker.onNonsense(error.message);
     return parser;
   }

@@ -50,6 +50,8 @@ interface Reading {
   readonly limits: ContentLimits;
   readonly listener: ContentListener;
   chunks: Buffer[];
+  /** What the socket gave us, and nobody needs once `chunks` are put together. */
+  spent: ArrayBufferLike[];
   kept: number;
   read: number;
   place: Place;
@@ -70,8 +72,8 @@ const longestCommand = 4_096;
 const commandsAtOnce = 100;
 
 export class ContentParser {
-  /** The line without its end. `next` is called, at once or later, to go on. */
-  oncommand: (line: Buffer, next: () => void) => void = (_line, next) => next();
+  /** The line without its end, which was CRLF or a bare LF. `next` is called, at once or later, to go on. */
+  oncommand: (line: Buffer, next: () => void, bare: boolean) => void = (_line, next) => next();
   onerror: (error: Error) => void = () => undefined;
   #reading: Reading | undefined;
   #closed = false;
@@ -84,6 +86,7 @@ export class ContentParser {
       limits,
       listener,
       chunks: [],
+      spent: [],
       kept: 0,
       held: 0,
       writer: undefined,
@@ -137,10 +140,11 @@ export class ContentParser {
             this.#partial = rest;
             rest = rest.subarray(rest.length);
           } else {
-            const line = rest.subarray(0, end > 0 && rest[end - 1] === cr ? end - 1 : end);
+            const bare = end === 0 || rest[end - 1] !== cr;
+            const line = rest.subarray(0, bare ? end : end - 1);
             rest = rest.subarray(end + 1);
             count += 1;
-            this.oncommand(line, count % commandsAtOnce === 0 ? () => setImmediate(go) : go);
+            this.oncommand(line, count % commandsAtOnce === 0 ? () => setImmediate(go) : go, bare);
             continue;
           }
           again = true;
@@ -154,8 +158,11 @@ export class ContentParser {
   /** Answers what is left of the chunk. */
   #content(reading: Reading, chunk: Buffer, next: () => void): Buffer {
     const { consumed, kept, ended } = scan(reading, chunk);
+    // Before the chunk may be given back.
+    const left = chunk.subarray(consumed);
     reading.read += consumed;
     keep(reading, chunk.subarray(0, kept));
+    if (consumed === chunk.buffer.byteLength) reading.spent.push(chunk.buffer);
     if (reading.read > reading.limits.cutOff) {
       this.close();
       reading.listener.onCutOff();
@@ -166,7 +173,7 @@ export class ContentParser {
       else reading.listener.onEnd(assemble(reading), next);
     } else if (reading.held > mostInMemory && reading.limits.spill) void spill(reading).then(next);
     else next();
-    return chunk.subarray(consumed);
+    return left;
   }
 }
 
@@ -175,6 +182,7 @@ export class ContentParser {
  * ours: a socket gives every read a buffer of its own. RFC 5321 §4.5.2 (transparency), §2.3.8 (CRLF only).
  */
 function scan(reading: Reading, chunk: Buffer): { consumed: number; kept: number; ended: boolean } {
+  const words = new Int32Array(chunk.buffer, 0, chunk.buffer.byteLength >> 2);
   let place: Place = reading.place;
   let kept = 0;
   let at = 0;
@@ -211,8 +219,7 @@ function scan(reading: Reading, chunk: Buffer): { consumed: number; kept: number
     // Inside a line nothing but its end matters.
     if (place === inLine) {
       const start = at + 1;
-      let end = start;
-      while (end < chunk.length && (chunk[end] as number) > cr) end++;
+      const end = plainUntil(chunk, words, start);
       if (end > start) {
         if (kept !== start) chunk.copyWithin(kept, start, end);
         kept += end - start;
@@ -223,6 +230,36 @@ function scan(reading: Reading, chunk: Buffer): { consumed: number; kept: number
   reading.place = place;
   if (bare) foundBare(reading);
   return { consumed: at, kept, ended: false };
+}
+
+/** Where something else comes than lines that end as they must and begin with no dot; somewhere inside a line. */
+function plainUntil(chunk: Buffer, words: Int32Array, from: number): number {
+  let at = controlAt(chunk, words, from);
+  while (at + 2 < chunk.length && chunk[at] === cr && chunk[at + 1] === lf) {
+    const first = chunk[at + 2] as number;
+    if (first === dot || first <= cr) break;
+    at = controlAt(chunk, words, at + 3);
+  }
+  return at;
+}
+
+/**
+ * Where the next octet is that may end a line: CR, LF or another one up to CR. The length, where there is none. Four at a
+ * time: taking away 14 from an octet below it borrows, which shows in the highest bit.
+ */
+function controlAt(chunk: Buffer, words: Int32Array, from: number): number {
+  const { length, byteOffset } = chunk;
+  let at = from;
+  while (at < length && ((byteOffset + at) & 3) !== 0) {
+    if ((chunk[at] as number) <= cr) return at;
+    at++;
+  }
+  for (let word = (byteOffset + at) >> 2; at + 4 <= length; at += 4, word++) {
+    const four = words[word] as number;
+    if (((four - 0x0e0e0e0e) & ~four & 0x80808080) !== 0) break;
+  }
+  while (at < length && (chunk[at] as number) > cr) at++;
+  return at;
 }
 
 function foundBare(reading: Reading): void {
@@ -246,16 +283,23 @@ function keep(reading: Reading, octets: Buffer): void {
 function assemble(reading: Reading): Content {
   if (reading.refusal !== undefined) return { kind: 'refused', reason: reading.refusal };
   // A buffer of its own, not a slice of a shared pool: the store may hand it to another thread.
-  const bytes = new Uint8Array(reading.kept);
+  const bytes = new Uint8Array(Buffer.allocUnsafeSlow(reading.kept).buffer);
   vouchForLineEnds(bytes);
   let at = 0;
   for (const chunk of reading.chunks) {
     bytes.set(chunk, at);
     at += chunk.length;
   }
+  giveBack(reading);
   return reading.bare
     ? { kind: 'complete', bytes: withWholeLineEnds(bytes), normalized: true }
     : { kind: 'complete', bytes };
+}
+
+/** At once: left to the garbage collector, the memory of a busy minute comes back late, and cold. */
+function giveBack(reading: Reading): void {
+  for (const buffer of reading.spent) if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+  reading.spent = [];
 }
 
 /** What is in memory goes into the file. */
@@ -263,6 +307,7 @@ async function spill(reading: Reading): Promise<void> {
   const { spill: to } = reading.limits;
   if (!to) return;
   const octets = Buffer.concat(reading.chunks);
+  giveBack(reading);
   reading.chunks = [];
   reading.held = 0;
   try {

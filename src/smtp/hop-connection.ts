@@ -8,7 +8,7 @@ import type net from 'node:net';
 import tls from 'node:tls';
 import { parseReply, type Reply } from '../mail/reply.ts';
 import type { NextHop } from '../transport.ts';
-import { authLine, dial, tlsOptionsOf, wrongPin } from './hop-dial.ts';
+import { authLine, dial, tlsOptionsOf, writeTogether, wrongPin } from './hop-dial.ts';
 import {
   type Extensions,
   extensionsOf,
@@ -227,7 +227,7 @@ export class HopConnection {
   async #send({ whole, pieces, onFinalDot }: Letter): Promise<void> {
     if (whole) {
       await this.#dot(onFinalDot);
-      this.#write(Buffer.concat([...whole, finalDot]));
+      writeTogether(this.#socket, [...whole, finalDot]);
       return;
     }
     for await (const piece of pieces()) {

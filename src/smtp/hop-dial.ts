@@ -55,3 +55,15 @@ export function wrongPin({ tls: level, pins }: NextHop, socket: tls.TLSSocket): 
 export function authLine({ user, password }: NonNullable<NextHop['auth']>): string {
   return `AUTH PLAIN ${Buffer.from(`\0${user}\0${password}`).toString('base64')}\r\n`;
 }
+
+/** In one go: much of it as it lies there, little or many pieces in a copy, which is quicker then. */
+export function writeTogether(socket: net.Socket, pieces: readonly Buffer[]): void {
+  const octets = pieces.reduce((sum, { length }) => sum + length, 0);
+  if (octets < 32_768 || pieces.length > 16) {
+    socket.write(Buffer.concat(pieces, octets));
+    return;
+  }
+  socket.cork();
+  for (const piece of pieces) socket.write(piece);
+  socket.uncork();
+}

@@ -69,11 +69,12 @@ export class Session implements Speaker {
     else this.#wire.say(`220 ${this.#hall.hostname} ESMTP Pointsman`);
   }
 
-  onLine(line: Buffer, next: Done): void {
+  onLine(line: Buffer, next: Done, bare: boolean): void {
     this.#lastCommandAt = this.#hall.clock.now();
     const resume = (): void => this.#wire.whenRead(next);
     try {
-      this.#command(line, resume);
+      // RFC 5321 §2.3.8: as in content, a line end that others may read otherwise is none.
+      this.#command(line, resume, bare && !this.#hall.normalizes(this.address));
     } catch (error) {
       this.#hall.log.error({ session: this.#wire.id, cause: describeError(error) }, 'a command could not be handled');
       this.#reply(named(replies.localError, this.#wire.id));
@@ -101,14 +102,14 @@ export class Session implements Speaker {
     if (this.#phase !== 'accepting') this.#held.release();
   }
 
-  #command(line: Buffer, next: Done): void {
+  #command(line: Buffer, next: Done, bare: boolean): void {
     if (this.#hall.draining()) {
       this.#reply(replies.shuttingDown);
       return;
     }
     const text = line.toString('latin1');
     const space = text.indexOf(' ');
-    const verb = (space < 0 ? text : text.slice(0, space)).toUpperCase();
+    const verb = bare ? '' : (space < 0 ? text : text.slice(0, space)).toUpperCase();
     switch (verb) {
       case 'MAIL':
       case 'RCPT':
@@ -151,7 +152,7 @@ export class Session implements Speaker {
         // A web page made to speak SMTP to us.
         if (/^[A-Z]{3,7} \S+ HTTP\/\d/i.test(text))
           this.#reply({ ...replies.tooManyErrors, text: 'This is no web server' });
-        else this.#refuse(replies.unknownCommand);
+        else this.#refuse(bare ? replies.bareCommand : replies.unknownCommand);
         break;
     }
     next();

@@ -60,6 +60,7 @@ class SmtpTransport implements Transport {
   readonly #clock: Clock;
   readonly #pools = new Map<string, Pool>();
   readonly #limits = new Map<AbortController, Instant>();
+  readonly #followers = new WeakMap<AbortSignal, Set<AbortController>>();
   readonly #end = new AbortController();
   #watching = false;
   #closed = false;
@@ -73,9 +74,8 @@ class SmtpTransport implements Transport {
 
   async ship(hop: NextHop, shipment: Shipment, options: ShipOptions): Promise<readonly Outcome[]> {
     const limit = new AbortController();
-    const stop = (): void => limit.abort();
-    options.signal.addEventListener('abort', stop, { once: true });
-    if (options.signal.aborted) stop();
+    const followers = this.#followersOf(options.signal).add(limit);
+    if (options.signal.aborted) limit.abort();
     this.#limits.set(limit, this.#clock.now() + this.#timeouts.transaction);
     if (!this.#watching) void this.#watchLimits();
     try {
@@ -85,9 +85,24 @@ class SmtpTransport implements Transport {
       this.#log.warn({ queueId: shipment.queueId, nextHop: hop.name, cause }, 'next hop not reached');
       return shipment.recipients.map(() => temporary(isFailure(error) ? error : { cause }));
     } finally {
-      options.signal.removeEventListener('abort', stop);
+      followers.delete(limit);
       this.#limits.delete(limit);
     }
+  }
+
+  /** One listener for all transactions that end with the same signal. */
+  #followersOf(signal: AbortSignal): Set<AbortController> {
+    let followers = this.#followers.get(signal);
+    if (!followers) {
+      const all = new Set<AbortController>();
+      const stop = (): void => {
+        for (const each of all) each.abort();
+      };
+      signal.addEventListener('abort', stop, { once: true });
+      this.#followers.set(signal, all);
+      followers = all;
+    }
+    return followers;
   }
 
   /** One sleeper for all transactions: they are in the order in which their time ends. */

@@ -1,7 +1,7 @@
-// Which deliveries of the queue somebody wants to see.
+// Which deliveries of the queue somebody wants to see, and what is seen of them.
 import type { Instant } from '../clock.ts';
 import type { GroupName } from '../routing/rules.ts';
-import type { DeliveryState } from './store.ts';
+import type { Delivery, DeliveryState } from './store.ts';
 
 export interface QueueFilter {
   readonly states?: readonly DeliveryState[];
@@ -16,4 +16,10 @@ export interface QueueFilter {
   readonly acceptedBefore?: Instant;
   /** Only what an operator keeps on hold. */
   readonly onHold?: boolean;
+}
+
+export interface QueueRow extends Delivery {
+  readonly acceptedAt: Instant;
+  readonly reversePath: string;
+  readonly size: number;
 }

@@ -18,11 +18,11 @@ import type { Evidence } from '../tracking/evidence.ts';
 import type { Tracked, TrackState } from '../tracking/tracked.ts';
 import type { Fault, NewFault } from './fault.ts';
 import type { LookBack } from './look-back.ts';
-import type { QueueFilter } from './queue-filter.ts';
+import type { QueueFilter, QueueRow } from './queue-filter.ts';
 import type { Recorded } from './recorded.ts';
 
 export type { Fault, NewFault } from './fault.ts';
-export type { QueueFilter } from './queue-filter.ts';
+export type { QueueFilter, QueueRow } from './queue-filter.ts';
 export type { Recorded } from './recorded.ts';
 export { ShortIdTaken } from './short-id-taken.ts';
 
@@ -223,7 +223,7 @@ export interface Store extends LookBack {
   dropContent(content: ContentFile): Promise<void>;
 
   // The timer queue
-  /** Leases what is due, oldest first. What another lease covers is left alone until it runs out. */
+  /** Leases what is due: what escalations forward, then the oldest. What another lease covers is left alone until it runs out. */
   claimDue(request: {
     kinds: readonly DueKind[];
     now: Instant;
@@ -289,7 +289,7 @@ export interface Store extends LookBack {
   }): Promise<readonly { jid: BareJid; at: Instant; presence: Presence }[]>;
   /** What was known of everybody at a moment: the last change of each up to and including it. */
   presenceAt(at: Instant): Promise<readonly { jid: BareJid; at: Instant; presence: Presence }[]>;
-  /** Changes before `before` go, but for the last of each: it still held then. Answers how many went. */
+  /** Changes before `before` go, some at a time, but for the last of each: it still held then. Answers how many went. */
   forgetPresence(before: Instant): Promise<number>;
 
   // Replay
@@ -300,6 +300,16 @@ export interface Store extends LookBack {
   /** Content goes; envelope, events and decisions stay. */
   retireContent(queueId: QueueId): Promise<void>;
 
+  /**
+   * Forgets, by queue id and a portion at a time, what was accepted and has ended before `before`, with all that was
+   * noted of it; not what still has content, and no dead letters. `next`: where to go on, null at the end.
+   */
+  prune(request: {
+    before: Instant;
+    after: QueueId | null;
+    limit: number;
+  }): Promise<{ readonly pruned: number; readonly next: QueueId | null }>;
+
   // Operate
   /** queued or held → due now; null when there is no such delivery or it is final. */
   retryNow(queueId: QueueId, now: Instant, event: StoryEvent): Promise<number>;
@@ -308,7 +318,7 @@ export interface Store extends LookBack {
   intervene(queueId: QueueId, intervention: Intervention): Promise<Intervened>;
   /** Those that wait for this next hop (by its name), at most so many, become due at `at`; answers how many. */
   hastenHop(hop: string, at: Instant, limit: number): Promise<number>;
-  /** Queued ones due after `latest`, as no retry is but by a clock that was ahead, become due at `at`; how many. */
+  /** Queued ones due after `latest`, as no retry is but by a clock that was ahead, become due at `at`, some of them at a time; how many. */
   hastenBeyond(latest: Instant, at: Instant): Promise<number>;
 
   // Look
@@ -383,10 +393,4 @@ export interface Intervened {
   readonly done: readonly number[];
   /** Left alone because they are being attempted. */
   readonly busy: readonly number[];
-}
-
-export interface QueueRow extends Delivery {
-  readonly acceptedAt: Instant;
-  readonly reversePath: string;
-  readonly size: number;
 }

@@ -78,6 +78,7 @@ export type StoryEvent = { readonly at: Instant; readonly queueId: QueueId; read
     }
   | {
       readonly event: 'escalated';
+      readonly group?: string;
       readonly step: string;
       readonly trigger: Trigger;
       readonly from?: string;
@@ -87,7 +88,7 @@ export type StoryEvent = { readonly at: Instant; readonly queueId: QueueId; read
       /** Nobody is asked before then: the step's hours begin. */
       readonly until?: Instant;
     }
-  | { readonly event: 'closed'; readonly state: string; readonly by?: string }
+  | { readonly event: 'closed'; readonly group?: string; readonly state: string; readonly by?: string }
   | {
       readonly event: 'fault';
       readonly fault: string;

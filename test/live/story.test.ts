@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
 import { bot, type LiveSite, mailWith, openLiveSite, room } from '../support/live-site.ts';
 import { requirePeer } from '../support/peers.ts';
+import type { LogLine } from '../support/pointsman-process.ts';
 import { postfixMayRun } from '../support/postfix.ts';
 import { SmtpTalk } from '../support/smtp-talk.ts';
 
@@ -156,6 +157,19 @@ describe.runIf(requirePeer('postfix', 'prosody', 'slixmpp') && postfixMayRun())(
       'chief@example.test',
     ]);
     await site.cleo.logout();
+
+    // All of its life, from the log alone, by one grep of what was in its 250.
+    const { queueId } = events[0] ?? {};
+    const ended = (line: LogLine) => line.event === 'nudged' && line.to === room && line.queueId === queueId;
+    await site.pointsman.logged('the room was told', ended);
+    const lines = site.pointsman.log.seen((line) => JSON.stringify(line).includes(String(queueId)));
+    expect(lines.every((line) => line.queueId === queueId)).toBe(true);
+    const life = lines.flatMap(({ event, to, person }) => (event ? [`${event} ${person ?? to ?? ''}`.trim()] : []));
+    const inOrder = ['accepted', 'chosen anna', 'forwarded anna', 'nudged anna', 'escalated bert', 'forwarded bert'];
+    const rest = life.filter((one) => inOrder.some((each) => one.startsWith(each)));
+    expect(inOrder.map((each) => rest.findIndex((one) => one.startsWith(each)))).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(life).toContain(`escalated ${room}`);
+    expect(life).toContain('escalated chief@example.test');
   });
 
   test('an ack in the room closes, and the chief is not bothered', async () => {

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { day, hour, minute, second } from '../../src/clock.ts';
 import { headOf } from '../../src/mail/content.ts';
 import { PointsmanError } from '../../src/mail/error.ts';
+import { newQueueId, type QueueId } from '../../src/mail/queue-id.ts';
 import { expectBareJid } from '../../src/presence/jid.ts';
 import { type Acceptance, type Due, ShortIdTaken, type Store } from '../../src/store/store.ts';
 import type { TrackState } from '../../src/tracking/tracked.ts';
@@ -343,6 +344,18 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
         expect(await attempts(t0 + 5)).toEqual([a]);
         await store.wakeHeld('support', t0 + 1);
         expect(await attempts(t0 + 6)).toEqual([]);
+      });
+
+      it('claims what an escalation forwards before all else that is due', async () => {
+        await store.accept(make.groupAcceptance(b));
+        await store.settle([{ queueId: b, seq: 0, ...delivered }], {});
+        await store.accept(make.acceptance(a));
+        const { seq: _, ...forward } = make.delivery(0, { forwardOf: 0, firstAttemptAt: t0 + hour });
+        await store.record({ forwards: [{ ...forward, queueId: b }] });
+        expect((await claim(['attempt'], t0 + hour, 1)).map((due) => due.kind === 'attempt' && due.delivery)).toEqual([
+          expect.objectContaining({ queueId: b, seq: 1, nextAttemptAt: t0 + hour }),
+        ]);
+        expect(await attempts(t0 + hour)).toEqual([a]);
       });
 
       it('brings near what a clock that was ahead has put off, and nothing else', async () => {
@@ -775,6 +788,99 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
         await store.retireContent(a);
         const { seq: _, ...forward } = make.delivery(0);
         await expect(store.record({ forwards: [{ ...forward, queueId: a }] })).rejects.toThrow('not kept');
+      });
+    });
+
+    describe('forgetting', () => {
+      const all = async (before: number, limit = 100) => {
+        let pruned = 0;
+        for (let after: QueueId | null = null; ; ) {
+          const done = await store.prune({ before, after, limit });
+          expect(done.pruned).toBeLessThanOrEqual(limit);
+          pruned += done.pruned;
+          after = done.next;
+          if (after === null) return pruned;
+        }
+      };
+
+      it('takes what ended before, with all that was noted of it, and its counts', async () => {
+        const before = await store.counts();
+        await store.accept(make.groupAcceptance(a));
+        await store.recordChoice(
+          {
+            ...ref,
+            chosen: { mailbox: alice, person: 'alice' },
+            assignment: { ...ref, person: 'alice', group: 'support', at: t0 + 3 },
+          },
+          { decisions: [make.decision('d1', a)], nudges: [make.nudge('n1', a)], evidence: [make.evidenceOf(a)] },
+        );
+        await store.settle([{ ...ref, ...delivered }], { events: [make.event(a)] });
+        await store.settleNudge('n1', { to: 'sent', at: t0 + 4 }, {});
+        await store.advance(make.trackedOf(a, { revision: 1, state: 'acknowledged', closedAt: t0 + hour }), {});
+        expect(await all(t0 + day)).toBe(0);
+        await store.retireContent(a);
+        expect(await all(t0 + hour)).toBe(0);
+        expect(await all(t0 + hour + 1)).toBe(1);
+        expect(await store.message(a)).toBeNull();
+        for (const rest of [store.events(a), store.evidence(a), store.decisions(a), store.nudges(a)]) {
+          expect(await rest).toEqual([]);
+        }
+        expect(await store.trackedByShortId(make.trackedOf(a).shortId)).toBeNull();
+        expect(await store.counts()).toEqual(before);
+        // Nobody has waited longer for mail than before.
+        const last = [{ person: 'alice', group: 'support', lastAt: t0 + 3 }];
+        expect((await store.history()).assignments).toEqual(last);
+        opened = await opened.reopen();
+        store = opened.store;
+        expect((await store.history()).assignments).toEqual(last);
+        expect(await store.counts()).toEqual(before);
+      });
+
+      it('takes mail that passed through, however it is kept', async () => {
+        const leased = make.delivery(0, { leasedUntil: t0 + minute, finalDotAt: t0 });
+        const two = [leased, { ...leased, seq: 1 }];
+        for (const each of [a, b, c]) await store.accept(make.acceptance(each, { deliveries: two }));
+        for (const each of [a, b]) {
+          const settled = [0, 1].map((seq) => ({ queueId: each, seq, ...delivered }));
+          await store.settle(settled, { events: [make.event(each)] });
+        }
+        expect(await all(t0 + 2 * day, 1)).toBe(2);
+        expect(await store.message(a)).toBeNull();
+        expect(await store.events(b)).toEqual([]);
+        expect((await store.counts()).deliveries).toMatchObject({ queued: 2, delivered: 0 });
+        expect(await only(c)).toMatchObject({ state: 'queued' });
+      });
+
+      it('leaves what waits, is open, was kept for somebody to read, or came later', async () => {
+        const later = newQueueId(t0 + day, () => 0);
+        await store.accept(make.acceptance(a));
+        await store.accept(make.groupAcceptance(b));
+        await store.settle([{ queueId: b, seq: 0, ...delivered }], {});
+        await store.accept(make.acceptance(c));
+        await store.settle([{ queueId: c, seq: 0, to: 'dead', at: t0, reply: '550 no', nextHop: 'inside' }], {});
+        await store.accept(make.acceptance(later));
+        await store.settle([{ queueId: later, seq: 0, ...delivered }], {});
+        for (const each of [a, b, c, later]) await store.retireContent(each);
+        expect(await all(t0 + day, 1)).toBe(0);
+        for (const each of [a, b, c, later]) expect(await store.events(each)).toHaveLength(1);
+        expect(await all(t0 + 2 * day, 1)).toBe(1);
+        expect(await store.message(later)).toBeNull();
+      });
+
+      it('takes events of what never was a message, and faults that were cleared', async () => {
+        await store.record({ events: [make.event(a)] });
+        const fault = await store.openFault({ kind: 'k', subject: 's', severity: 'error', text: 'x', at: t0 });
+        await store.openFault({ kind: 'k', subject: 'open', severity: 'error', text: 'x', at: t0 });
+        await store.changeFault({ ...fault, clearedAt: t0 + 5, clearedBy: null, revision: 2 });
+        expect(await all(t0 + 10)).toBe(1);
+        expect(await store.events(a)).toEqual([]);
+        // Not before everybody who should has heard of it.
+        expect(await store.faults('all')).toHaveLength(2);
+        await store.announcedFault(fault.number, 2);
+        await all(t0 + 5);
+        expect(await store.faults('all')).toHaveLength(2);
+        await all(t0 + 6);
+        expect((await store.faults('all')).map(({ subject }) => subject)).toEqual(['open']);
       });
     });
 

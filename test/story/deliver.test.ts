@@ -112,6 +112,35 @@ describe('a refusal', () => {
     expect(await open()).not.toContain(`dead-letter ${queueId}`);
   });
 
+  it('of which a crash left a dead letter without its fault opens it at the next start, once', async () => {
+    const [one, two] = ['eve@example.org', 'dan@example.net'];
+    for (const each of [one, two]) story.outcomes.set(each, [{ kind: 'temporary', cause: 'later' }]);
+    const queueId = await story.mail(one, { from: nullReversePath });
+    const other = await story.mail(two, { from: nullReversePath });
+    await story.quiet();
+    const settlement = { seq: 0, to: 'dead', at: story.clock.now(), reply: '550 5.1.1 no', nextHop: 'inside' } as const;
+    // Settled, and killed before anybody was told of the one; the other was seen to, and is left as it is.
+    await story.relay.drain();
+    await story.store.settle([{ ...settlement, queueId: queueId as never }], {});
+    await story.store.settle([{ ...settlement, queueId: other as never }], {});
+    const at = story.clock.now();
+    const told = { kind: 'dead-letter', subject: other, severity: 'error', text: 'x', at } as const;
+    const fault = await story.store.openFault(told);
+    await story.store.changeFault({ ...fault, clearedAt: at, clearedBy: 'eve', revision: fault.revision + 1 });
+    const open = async () => (await story.store.faults('open')).filter(({ kind }) => kind === 'dead-letter');
+    for (let starts = 0; starts < 2; starts += 1) {
+      await story.crash();
+      await story.quiet();
+      expect((await open()).map(({ subject, count, text }) => ({ subject, count, text }))).toEqual([
+        {
+          subject: queueId,
+          count: 1,
+          text: expect.stringMatching(/^Mail to eve@example.org could not .*550 5.1.1 no/),
+        },
+      ]);
+    }
+  });
+
   it('by a rule of every recipient is said before the 250', async () => {
     const refused = story.mail('support@example.org', { subject: 'Unwanted' });
     await expect(refused).rejects.toThrow(PointsmanError);

@@ -1,6 +1,6 @@
 // Nobody waits for more than their share: not for a next hop that is slow, not behind a sender who floods us.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { second } from '../../src/clock.ts';
+import { minute, second } from '../../src/clock.ts';
 import { Story } from '../support/story.ts';
 import { rules } from './rules.ts';
 
@@ -91,6 +91,32 @@ describe('a sender who floods us', () => {
     expect(await took(await story.mail('joe@example.org', { from: 'ann@example.net' }))).toBeLessThan(4 * second);
     expect(await took(await story.mail('joe@example.org', { from: 'bob@example.net' }))).toBeLessThan(4 * second);
     expect(story.shipped.length).toBeLessThan(60);
+    await end(702);
+  });
+});
+
+describe('an escalation', () => {
+  it('goes before all that waits, in memory and in the store', async () => {
+    story.presence('alice', 'available');
+    story.presence('bob', 'available');
+    const urgent = await story.mail('support@example.org');
+    await story.event('forwarded', (event) => event.queueId === urgent);
+    await story.clock.advance(10 * minute - 2 * second);
+    story.paced.set('default', { connections: 2, takes: second });
+    await flood('eve@example.org', 'program@example.net');
+    const passedOn = story.event('forwarded', (event) => event.queueId === urgent && event.to === 'bob@example.org');
+    let there = false;
+    void passedOn.then(() => {
+      there = true;
+    });
+    for (let tick = 0; !there && tick < 60; tick += 1) {
+      await story.clock.advance(second / 2);
+      await story.quiet();
+    }
+    // It is asked for after two seconds; then what is in line at the next hop goes first: two at work, and two more.
+    expect(story.clock.now() - (await passedOn).at).toBeLessThanOrEqual(second);
+    expect(there).toBe(true);
+    expect(story.shipped.length).toBeLessThan(20);
     await end(702);
   });
 });

@@ -1,6 +1,7 @@
 // Next hops in trouble: one that is down, one that hangs, one that comes back; and the others meanwhile.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hour, minute, second } from '../../src/clock.ts';
+import { expectMailbox } from '../../src/mail/path.ts';
 import type { Outcome } from '../../src/transport.ts';
 import { Story } from '../support/story.ts';
 import { rules } from './rules.ts';
@@ -67,6 +68,23 @@ describe('a next hop', () => {
     await forwarded;
     const told = story.logged.filter(({ message }) => message.includes('possible duplicate'));
     expect(told.map(({ fields }) => fields.to)).toEqual(['farther@elsewhere.example']);
+  });
+
+  it('that may have had it for one of several recipients: that one is told of', async () => {
+    const both = ['far@elsewhere.example', 'farther@elsewhere.example'];
+    for (const each of both) story.outcomes.set(each, [busy]);
+    const queueId = await story.mail(both.map((each) => ({ mailbox: expectMailbox(each) })));
+    await deferred(queueId);
+    await story.quiet();
+    await story.relay.drain();
+    await story.store.recordFinalDot([{ queueId: queueId as never, seq: 1 }], story.clock.now());
+    await story.crash();
+    story.outcomes.clear();
+    const forwarded = story.event('forwarded', ({ to }) => to === both[1]);
+    await story.clock.advance(10 * minute);
+    await forwarded;
+    const told = story.logged.filter(({ message }) => message.includes('possible duplicate'));
+    expect(told.map(({ fields }) => [fields.queueId, fields.seq, fields.to])).toEqual([[queueId, 1, both[1]]]);
   });
 
   it('that is down is probed, by one message at a time', async () => {
@@ -156,5 +174,38 @@ describe('a clock that was a day ahead', () => {
     story.outcomes.set('far@elsewhere.example', [ok]);
     story.relay.wake();
     await story.event('forwarded', (event) => event.queueId === queueId);
+  });
+
+  it('nor a step: what was left of its time is what is left', async () => {
+    story.presence('alice', 'available');
+    story.presence('bob', 'available');
+    const right = story.clock.now();
+    await story.clock.jumpTo(right + 24 * hour);
+    const queueId = await story.mail('support@example.org');
+    await story.event('forwarded', (event) => event.queueId === queueId);
+    await story.clock.advance(4 * minute);
+    await story.clock.jumpTo(right);
+    story.relay.wake();
+    const moved = story.event('forwarded', (event) => event.queueId === queueId && event.to === 'bob@example.org');
+    await story.quiet();
+    await story.clock.advance(9 * minute);
+    await story.quiet();
+    expect(shippedTo('bob@example.org')).toBe(0);
+    await story.clock.advance(minute);
+    await moved;
+  });
+
+  it('nor what is held, also when it was set right while nobody looked', async () => {
+    const right = story.clock.now();
+    await story.clock.jumpTo(right + 24 * hour);
+    const queueId = await story.mail('ops@example.org');
+    await story.event('held', (event) => event.queueId === queueId);
+    await story.quiet();
+    await story.clock.jumpTo(right);
+    await story.crash();
+    const sent = story.event('forwarded', (event) => event.queueId === queueId);
+    await story.quiet();
+    await story.clock.advance(5 * minute);
+    await sent;
   });
 });

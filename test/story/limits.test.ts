@@ -3,7 +3,9 @@ import { existsSync } from 'node:fs';
 import { afterEach, expect, it } from 'vitest';
 import { minute, second } from '../../src/clock.ts';
 import { mostInMemory } from '../../src/mail/content.ts';
+import { PointsmanError } from '../../src/mail/error.ts';
 import { expectMailbox } from '../../src/mail/path.ts';
+import { replies } from '../../src/mail/reply.ts';
 import { contentLimits } from '../../src/relay/limits.ts';
 import { Story } from '../support/story.ts';
 import { rules } from './rules.ts';
@@ -66,6 +68,37 @@ it('the disk full, or the queue: 452, and taken up again by itself', async () =>
   await story.mail('eve@example.org');
   expect(await settled()).toMatchObject({ code: 452 });
   story.expectErrors(/no room/);
+});
+
+it('a disk that fills up in the middle of an attempt: what became of it is written when there is room, and sent once', async () => {
+  story = await Story.begin(rules);
+  const { settle } = story.store;
+  let refused = 0;
+  Object.assign(story.store, {
+    settle: async (...args: Parameters<typeof settle>) => {
+      refused += 1;
+      // Until the fourth minute of it.
+      if (refused <= 25) throw new PointsmanError(replies.storeFull, 'database or disk is full (SQLITE_FULL)');
+      return settle(...args);
+    },
+  });
+  const queueId = await story.mail('eve@example.org');
+  const told = () => story.events.filter((event) => event.event === 'forwarded' && event.queueId === queueId).length;
+  const known: number[] = [];
+  for (let minutes = 0; minutes < 5; minutes += 1) {
+    await story.clock.advance(minute);
+    await story.quiet();
+    known.push(told());
+  }
+  expect(known).toEqual([0, 0, 0, 1, 1]);
+  expect(refused).toBe(26);
+  // Longer than any lease.
+  await story.clock.advance(2 * 31 * minute);
+  await story.quiet();
+  expect(story.shipped.length).toBe(1);
+  const said = story.logged.filter(({ message }) => message.includes('kept in hand'));
+  expect(said.length).toBeGreaterThan(2);
+  expect(said.length).toBeLessThan(6);
 });
 
 it('a peer that is too fast waits for the next minute, others do not', async () => {

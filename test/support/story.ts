@@ -133,6 +133,7 @@ export class Story {
           firstRetry: 5 * minute,
           longestRetry: 4 * hour,
           keepContent: hour,
+          keepHistory: 30 * day,
           reportLifetime: 2 * day,
           delayNotice: 4 * hour,
           ...Story.queue,

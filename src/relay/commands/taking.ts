@@ -100,7 +100,16 @@ export function take(request: Request, found: Tracked): Promise<Answer> {
         const after = restarts ? { ...result.tracked, nextStepAt: clockFor(result.tracked, now) } : result.tracked;
         const closed: StoryEvent[] = isOpen(after.state)
           ? []
-          : [{ event: 'closed', at: now, ...refOf(after), state: after.state, by: person.name }];
+          : [
+              {
+                event: 'closed',
+                group: after.plan.group,
+                at: now,
+                ...refOf(after),
+                state: after.state,
+                by: person.name,
+              },
+            ];
         // While others are wanted besides, nobody is told that nothing is left to do.
         const nudges = wantsMore(after, null)
           ? []

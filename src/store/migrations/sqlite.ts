@@ -7,6 +7,7 @@ import { faults } from './0005-faults.ts';
 import { passing } from './0006-passing.ts';
 import { audit } from './0007-audit.ts';
 import { takers } from './0008-takers.ts';
+import { retention } from './0009-retention.ts';
 import type { Migration } from './migration.ts';
 
 export const sqliteMigrations: readonly Migration[] = [
@@ -18,4 +19,5 @@ export const sqliteMigrations: readonly Migration[] = [
   passing,
   audit,
   takers,
+  retention,
 ];

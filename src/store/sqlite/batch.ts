@@ -79,6 +79,8 @@ export class BatchRunner {
       this.#counted.clear();
       this.#gone.length = 0;
       this.#moved = false;
+      // Now, while nobody waits: the next one may be waited for.
+      if (!this.#sql.inTransaction) this.#sync(true);
     }
   }
 

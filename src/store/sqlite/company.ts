@@ -43,7 +43,7 @@ export const reads: ReadonlySet<VerbName> = new Set<VerbName>([
 
 /** What a power cut may take back without anything being lost or unknown: see Store.settle. */
 export function mayWaitForSync(verb: VerbName, args: readonly unknown[]): boolean {
-  return verb === 'claimDue' || reads.has(verb) || mayWaitForCompany(verb, args);
+  return verb === 'claimDue' || verb === 'prune' || reads.has(verb) || mayWaitForCompany(verb, args);
 }
 
 /** A settlement of plain deliveries, with nothing but events. */

@@ -25,7 +25,8 @@ export function insertDelivery(work: Work, queueId: QueueId, delivery: NewDelive
     whole(delivery.firstAttemptAt),
   );
   const timer = { queueId, seq: delivery.seq, leasedUntil: delivery.leasedUntil ?? null };
-  setTimer(work, 'attempt', timer, delivery.firstAttemptAt);
+  // What an escalation asks for is claimed before all that is due: as if it were due since ever.
+  setTimer(work, 'attempt', timer, delivery.forwardOf === null ? delivery.firstAttemptAt : 0);
   count(work, 'delivery queued', 1);
   if (delivery.taken === undefined) return;
   const { assignment, reply, nextHop } = delivery.taken;

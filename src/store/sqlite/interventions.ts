@@ -141,13 +141,15 @@ export function hastenHop(work: Work, hop: string, at: Instant, limit: number): 
   return rows.length;
 }
 
-/** Those that were put off by a clock that was ahead. */
+/** Those that were put off by a clock that was ahead: some at a time. What is on hold is never due. */
 export function hastenBeyond(work: Work, latest: Instant, at: Instant): number {
   const rows = work.sql.all<{ queue_id: QueueId; seq: number }>(
     `SELECT d.queue_id, d.seq FROM timers t
      JOIN deliveries d ON d.queue_id = t.queue_id AND d.seq = t.seq
-     WHERE t.kind = 'attempt' AND t.lease_until IS NULL AND t.due_at > ? AND d.state = 'queued' AND d.on_hold_by IS NULL`,
+     WHERE t.kind = 'attempt' AND coalesce(t.lease_until, t.due_at) > ? AND coalesce(t.lease_until, t.due_at) < ?
+       AND t.lease_until IS NULL AND d.state = 'queued' AND d.on_hold_by IS NULL LIMIT 500`,
     whole(latest),
+    never,
   );
   for (const { queue_id: queueId, seq } of rows) setHold(work, queueId, seq, null, at);
   return rows.length;

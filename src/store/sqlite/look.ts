@@ -83,11 +83,13 @@ export function presenceAt(work: Work, at: number): PresenceRecord[] {
     .map((row) => ({ jid: row.jid, at: row.at, presence: JSON.parse(row.presence) as PresenceRecord['presence'] }));
 }
 
-/** Bounded, so that no other work waits long for it; who calls it does so again. */
+/** Few at a time, so that no other work waits long for it; who calls it does so again. */
 export function forgetPresence(work: Work, before: number): number {
   const old = work.sql.all<{ id: number }>(
-    `SELECT id FROM presence_changes
-     WHERE at < ? AND id NOT IN (SELECT max(id) FROM presence_changes WHERE at < ? GROUP BY jid) LIMIT 10000`,
+    `SELECT id FROM presence_changes one
+     WHERE at < ? AND EXISTS (SELECT 1 FROM presence_changes later
+       WHERE later.jid = one.jid AND later.at BETWEEN one.at AND ? - 1 AND later.id > one.id)
+     ORDER BY at LIMIT 500`,
     before,
     before,
   );
@@ -124,7 +126,9 @@ export function forget(work: Work, keys: readonly string[]): void {
 export function history(work: Work): History {
   return {
     assignments: work.sql.all<History['assignments'][number]>(
-      'SELECT person, group_name AS "group", max(at) AS "lastAt" FROM assignments GROUP BY person, group_name',
+      `SELECT person, group_name AS "group", max(at) AS "lastAt"
+       FROM (SELECT person, group_name, at FROM assignments UNION ALL SELECT * FROM last_assignments)
+       GROUP BY person, group_name`,
     ),
     open: work.sql.all<History['open'][number]>(
       `SELECT owner AS person, count(*) AS count, sum(coalesce(json_extract(plan, '$.cost'), 1)) AS units FROM tracked
@@ -342,7 +346,7 @@ export function evidence(work: Work, queueId: QueueId): Evidence[] {
 
 export function decisions(work: Work, queueId: QueueId): Decision[] {
   return work.sql
-    .all<DecisionRow>('SELECT * FROM decisions WHERE queue_id = ? ORDER BY at, seq, id', queueId)
+    .all<DecisionRow>('SELECT * FROM decisions WHERE queue_id = ? ORDER BY at, rowid', queueId)
     .map(decisionFrom);
 }
 

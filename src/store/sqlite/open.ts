@@ -29,9 +29,9 @@ export interface SqliteStoreOptions {
 }
 
 /**
- * Plain deliveries have nobody waiting for them, so they go over with the next acceptance: most of what they write is on
- * the pages that it writes too, and waking the worker costs as much as the work. A crash in between sends them again, as
- * one between the next hop's reply and any commit does, and says so.
+ * Plain deliveries have nobody waiting for them, so they go over when the worker has just answered, and is idle while a
+ * peer gets its reply; or with the next acceptance. A crash in between sends them again, as one between the next hop's
+ * reply and any commit does, and says so.
  */
 const longestWait: Duration = 3;
 
@@ -111,6 +111,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     presenceAt: verb('presenceAt'),
     forgetPresence: verb('forgetPresence'),
     retireContent: verb('retireContent'),
+    prune: verb('prune'),
     retryNow: verb('retryNow'),
     intervene: verb('intervene'),
     hastenBeyond: verb('hastenBeyond'),
@@ -161,6 +162,10 @@ class WorkerLink {
   readonly #gathered: Gathered[] = [];
   #soon: NodeJS.Immediate | undefined;
   #later: NodeJS.Timeout | undefined;
+  /** Requests that the worker has and has not answered. */
+  #awaited = 0;
+  /** Somebody waits for what has gathered. */
+  #urgent = false;
   #lastId = 0;
   #state: 'opening' | 'open' | 'closing' | 'closed' = 'opening';
   #fatal: Error | undefined;
@@ -195,7 +200,12 @@ class WorkerLink {
           started.reject(new Error(message.message));
           return;
         case 'answers':
+          this.#awaited -= message.answers.length;
+          // First the next work for the worker, then what its answers mean; but who waits for an answer waits for nothing
+          // that nobody waits for.
+          if (this.#awaited === 0 && this.#urgent) this.#send();
           this.#answer(message);
+          if (this.#awaited === 0 && this.#gathered.length > 0) this.#soon ??= setImmediate(() => this.#send());
           return;
         case 'failed':
           this.#die(new Error(message.message));
@@ -242,17 +252,21 @@ class WorkerLink {
       this.#pending.set(id, { verb: request.verb, resolve, reject });
       this.#gathered.push({ request: { ...request, id }, transfer });
       const mayWait = request.verb !== 'close' && 'args' in request && mayWaitForCompany(request.verb, request.args);
+      this.#urgent ||= !mayWait;
+      // While the worker is busy all gathers here, and goes over together when it answers.
+      if (this.#awaited > 0) return;
       if (mayWait) this.#later ??= setTimeout(() => this.#send(), longestWait);
       else this.#soon ??= setImmediate(() => this.#send());
     });
   }
 
-  /** All that was called in one turn of the event loop goes over in one message. */
+  /** All that has gathered goes over in one message. */
   #send(): void {
     clearTimeout(this.#later);
     clearImmediate(this.#soon);
     this.#later = undefined;
     this.#soon = undefined;
+    this.#urgent = false;
     const gathered = this.#gathered.splice(0);
     if (gathered.length === 0) return;
     try {
@@ -275,6 +289,7 @@ class WorkerLink {
       gathered.map(({ request }) => request) satisfies Requests,
       gathered.flatMap(({ transfer }) => transfer),
     );
+    this.#awaited += gathered.length;
   }
 
   #answer(message: FromWorker & { kind: 'answers' }): void {

@@ -10,6 +10,7 @@ import * as lookBack from './look-back.ts';
 import { accept, content, retireContent } from './messages.ts';
 import { hastenNudges, settleNudge } from './nudges.ts';
 import { acceptPassing, type Delivered, type Parcel, settleDelivered, type Told } from './passing.ts';
+import { prune } from './pruning.ts';
 import { replan } from './replan.ts';
 import { claimDue, nextDueAt, releaseLeases } from './timers.ts';
 import {
@@ -96,6 +97,7 @@ export const verbs: Verbs = {
   presenceAt: look.presenceAt,
   forgetPresence: look.forgetPresence,
   retireContent,
+  prune,
   retryNow,
   intervene,
   hastenBeyond,

@@ -32,24 +32,22 @@ export type FromWorker =
 /** An error in a form that a thread boundary does not flatten. */
 export type Failure =
   | { readonly kind: 'short id taken'; readonly shortId: string }
-  | { readonly kind: 'full' | 'local'; readonly message: string };
+  | { readonly kind: 'full' | 'locked' | 'local'; readonly message: string };
 
 export function failureOf(error: unknown): Failure {
   if (error instanceof ShortIdTaken) return { kind: 'short id taken', shortId: error.shortId };
   const code = sqliteCode(error);
   const message = error instanceof Error ? error.message : String(error);
   return {
-    kind: code === 'SQLITE_FULL' ? 'full' : 'local',
+    kind: code === 'SQLITE_FULL' ? 'full' : /^SQLITE_(BUSY|LOCKED)/.test(code ?? '') ? 'locked' : 'local',
     message: code === undefined ? message : `${message} (${code})`,
   };
 }
 
 export function errorFrom(failure: Failure, verb: string): PointsmanError {
   if (failure.kind === 'short id taken') return new ShortIdTaken(failure.shortId);
-  return new PointsmanError(
-    failure.kind === 'full' ? replies.storeFull : replies.localError,
-    `store, ${verb}: ${failure.message}`,
-  );
+  const reply = { full: replies.storeFull, locked: replies.storeLocked, local: replies.localError }[failure.kind];
+  return new PointsmanError(reply, `store, ${verb}: ${failure.message}`);
 }
 
 export function sqliteCode(error: unknown): string | undefined {

@@ -153,6 +153,7 @@ export class ImSite implements AsyncDisposable {
           firstRetry: 5 * minute,
           longestRetry: 4 * hour,
           keepContent: hour,
+          keepHistory: 30 * day,
           reportLifetime: 2 * day,
           delayNotice: 4 * hour,
         },

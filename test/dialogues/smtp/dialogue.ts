@@ -15,7 +15,8 @@
 //   D:                        the server closed the connection
 //
 // Settings: peer refused · busy (max connections 0) · size N · recipients N · refuse local@domain (550 5.1.1 at RCPT) ·
-// accept fails temporarily|permanently|strangely · members (the listener carries members' mail)
+// accept fails temporarily|permanently|strangely · members (the listener carries members' mail) ·
+// normalize (bare line ends are made whole)
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { expect } from 'vitest';
@@ -43,7 +44,7 @@ export async function runDialogue(file: string): Promise<void> {
     listen: [{ host: '127.0.0.1', port: 0, carriesMembers: value('members') !== undefined }],
     hostname: 'relay.example',
     size: Number(value('size') ?? 100_000),
-    peers: [],
+    peers: value('normalize') === undefined ? [] : [{ network: '127.0.0.1', carriesMembers: false, normalize: true }],
     intake: scriptedIntake(value, handed),
     limits: {
       ...(value('busy') === undefined ? {} : { connections: 0 }),

@@ -278,6 +278,10 @@ class Torture implements AsyncDisposable {
       }
       await site.stop();
       stored.push(...site.storedEvents());
+      const told = site.deadLetterFaults();
+      const untold = [...dead].filter((key) => !told.has(key.split(' ')[0] ?? ''));
+      if (site === this.#main && untold.length > 0)
+        throw new Error(`no fault tells of the dead letters ${untold.join(', ')}`);
       const stray = site.strayFiles();
       if (stray.length > 0) throw new Error(`${stray.length} files of content belong to no message`);
     }

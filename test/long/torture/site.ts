@@ -139,6 +139,19 @@ export class TorturedSite implements AsyncDisposable {
     }
   }
 
+  /** Queue ids of which an open fault says that they are dead letters; only while it does not run. */
+  deadLetterFaults(): ReadonlySet<string> {
+    const database = new Database(join(this.state, 'pointsman.db'), { readonly: true });
+    try {
+      const rows = database
+        .prepare(`SELECT subject FROM faults WHERE kind = 'dead-letter' AND cleared_at IS NULL`)
+        .all() as { subject: string }[];
+      return new Set(rows.map(({ subject }) => subject));
+    } finally {
+      database.close();
+    }
+  }
+
   /** Files of content that no message has; only while it does not run. */
   strayFiles(): string[] {
     const database = new Database(join(this.state, 'pointsman.db'), { readonly: true });

@@ -43,6 +43,7 @@ describe('a good file', () => {
           firstRetry: 5 * minute,
           longestRetry: 4 * hour,
           keepContent: 7 * day,
+          keepHistory: 30 * day,
           onReload: 'finish',
           reportLifetime: 2 * day,
           delayNotice: 4 * hour,
@@ -74,7 +75,8 @@ nextHops:
   Example.com: { host: mx.example.com, port: 465, tls: encrypt, maxConnections: 3 }
   v6.example: '[2001:db8::1]:25'
 size: 1MiB
-queue: { lifetime: 2d, firstRetry: 1m, reportLifetime: 1d, delayNotice: none, onReload: replan }
+limits: { connectionsPerPeer: 50, messagesPerMinute: 600 }
+queue: { lifetime: 2d, firstRetry: 1m, keepHistory: 90d, reportLifetime: 1d, delayNotice: none, onReload: replan }
 reports: { languages: [de, en] }
 xmpp:
   jid: Pointsman@chat.example.org
@@ -123,12 +125,19 @@ log: { level: debug, pretty: false }
         firstRetry: minute,
         longestRetry: 4 * hour,
         keepContent: 7 * day,
+        keepHistory: 90 * day,
         onReload: 'replan',
         reportLifetime: day,
         delayNotice: null,
       },
       postmaster: null,
-      limits: { messages: null, recipients: null, most: 1_000_000, leastFree: 100_000_000 },
+      limits: {
+        messages: 600,
+        recipients: null,
+        door: { connectionsPerPeer: 50 },
+        most: 1_000_000,
+        leastFree: 100_000_000,
+      },
       reports: { languages: ['de', 'en'] },
       xmpp: {
         jid: 'pointsman@chat.example.org',

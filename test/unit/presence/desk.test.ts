@@ -51,7 +51,10 @@ async function open(over: Partial<DeskOptions> = {}) {
   const store: DeskOptions['store'] = {
     remember: async (key, value) => void memories.set(key, value),
     recall: async (key) => memories.get(key) ?? null,
-    forgetPresence: async (before) => forgotten.push(before),
+    forgetPresence: async (before) => {
+      forgotten.push(before);
+      return 0;
+    },
   };
   const make = () =>
     createPresenceDesk({
