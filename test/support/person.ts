@@ -35,6 +35,15 @@ export interface Heard {
   readonly body: string;
 }
 
+export interface PersonOptions {
+  readonly resource?: string;
+  /** Stream management, by which a cut line stays "available" for a while. */
+  readonly acks?: boolean;
+  readonly as?: string;
+  /** What they say when asked for their presence; yes unless said. */
+  readonly consent?: 'yes' | 'no' | 'nothing';
+}
+
 /** One Python process for all of them: two cores are not many. */
 export class People implements AsyncDisposable {
   readonly #server: Peer;
@@ -58,8 +67,7 @@ export class People implements AsyncDisposable {
     }
   }
 
-  /** `more`: another resource, or stream management, by which a cut line stays "available" for a while. */
-  person(name: string, password: string, more: { resource?: string; acks?: boolean; as?: string } = {}): Person {
+  person(name: string, password: string, more: PersonOptions = {}): Person {
     const login = {
       jid: `${name}@${this.#server.domain}`,
       password,
@@ -133,6 +141,11 @@ export class Person {
 
   say(to: string, body: string): void {
     this.#do({ do: 'say', to, body });
+  }
+
+  /** So many messages, as fast as they go; `%` in the body is the number of each. */
+  pour(to: string, body: string, count: number): void {
+    this.#do({ do: 'pour', to, body, count });
   }
 
   shout(room: string, body: string): void {
