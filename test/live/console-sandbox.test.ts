@@ -36,7 +36,7 @@ describe.skipIf(!requirePeer('chromium'))('the sandbox in a browser', () => {
 
     // alice comes, bob does not look, and time is hurried.
     await page.getByRole('button', { name: 'alice: available' }).click();
-    await page.getByRole('button', { name: '20 × faster' }).click();
+    await page.getByRole('button', { name: '5 × faster' }).click();
     await line.locator('.owner', { hasText: 'alice' }).waitFor({ timeout: 40_000 });
     // Before the steps run out.
     await page.getByRole('button', { name: 'as ever' }).click();

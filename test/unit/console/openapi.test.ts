@@ -109,7 +109,9 @@ const calls = endpoints.map((each) => {
   const properties = (schema: Json | undefined) =>
     ((schema?.required ?? []) as string[]).map((key) => [key, senseFor[each.path]?.[key] ?? sense[key]] as const);
   const path = each.path.replaceAll(/:(\w+)/g, (_, name: string) => encodeURIComponent(String(sense[name])));
-  const query = new URLSearchParams(properties(each.query?.json).map(([key, value]): [string, string] => [key, String(value)]));
+  const query = new URLSearchParams(
+    properties(each.query?.json).map(([key, value]): [string, string] => [key, String(value)]),
+  );
   const body = each.body ? JSON.stringify(Object.fromEntries(properties(each.body.json))) : null;
   const init = { method: each.method.toUpperCase(), ...(body === null ? {} : { body }) };
   return { name: `${init.method} ${path}`, each, url: `/api/v1${path}?${query}`, init };

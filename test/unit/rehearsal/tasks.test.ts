@@ -91,10 +91,14 @@ describe('texts instead of a folder', () => {
   });
 
   test.each([
-    ['a circle', [
+    [
+      'a circle',
+      [
         { name: 'rules/a.yaml', text: 'include: [more/x.yaml]\n' },
         { name: 'rules/more/x.yaml', text: 'include: [more/x.yaml]\n' },
-      ], 'circle'],
+      ],
+      'circle',
+    ],
     ['what is not there', [{ name: 'rules/a.yaml', text: 'include: [more/x.yaml]\n' }], 'is not among the files'],
     ['nothing', [], 'there is no rule file'],
   ])('%s is an error', (_, files, said) => {
