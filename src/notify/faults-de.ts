@@ -72,6 +72,12 @@ export const faultsInGerman: Readonly<Record<FaultId, FaultWords>> = {
     meaning: 'Leute aus den Regeln haben nicht geantwortet, ob sie ihre Anwesenheit teilen.',
     action: 'Sie bitten, Pointsman in ihrem Programm anzunehmen, oder beide in eine gemeinsame Roster-Gruppe tun.',
   },
+  'xmpp-account-shared': {
+    title: 'zwei Pointsman, ein XMPP-Konto',
+    meaning:
+      'Ein weiterer Pointsman ist am selben XMPP-Konto angemeldet: Leute werden womöglich doppelt gefragt, von zweien, die nichts voneinander wissen.',
+    action: 'Einen der beiden anhalten, oder ihm ein eigenes Konto geben.',
+  },
   'xmpp-domain-silent': {
     title: 'eine XMPP-Domain schweigt',
     meaning: 'Der XMPP-Server einer anderen Domain ist nicht zu erreichen: ob die Leute dort da sind, ist unbekannt.',

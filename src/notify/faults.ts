@@ -152,6 +152,15 @@ export const faultKinds = {
     action: 'Ask them to accept Pointsman in their client, or put them into a shared roster group with it.',
     clears: 'when they answer',
   },
+  'xmpp-account-shared': {
+    title: 'two Pointsman, one XMPP account',
+    severity: 'error',
+    subject: 'the other resource',
+    meaning:
+      'Another Pointsman is logged in to the same XMPP account: people may be asked twice, by two that do not know of each other.',
+    action: 'Stop one of the two, or give it an account of its own.',
+    clears: 'when the other one is gone',
+  },
   'xmpp-domain-silent': {
     title: 'an XMPP domain is silent',
     severity: 'warning',

@@ -154,6 +154,7 @@ class XmppAdapter implements Xmpp {
       settleAfter: this.#settling.least,
       tell: (changes) => this.#tell(changes),
       probe: (jid) => this.#probes.probe(jid),
+      askAgain: (jid) => this.#roster.askAgain(jid),
     });
     this.#messages = new Messages({
       clock,

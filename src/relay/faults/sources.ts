@@ -225,6 +225,7 @@ async function judgePresence(stage: Stage, desk: Desk, now: Instant): Promise<vo
 const presenceKinds = [
   'presence-refused',
   'presence-not-answered',
+  'xmpp-account-shared',
   'xmpp-domain-silent',
   'duty-room-hides-jids',
   'duty-room-not-entered',

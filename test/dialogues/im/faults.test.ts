@@ -193,6 +193,7 @@ const causes: Readonly<Record<FaultId, Cause>> = {
   },
   ...presenceFault('presence-refused', 'presence'),
   ...presenceFault('presence-not-answered', 'presence'),
+  ...presenceFault('xmpp-account-shared', 'pointsman@example.org/spare'),
   ...presenceFault('xmpp-domain-silent', 'far.example'),
   ...presenceFault('duty-room-hides-jids', 'secret@rooms.example.org'),
   ...presenceFault('duty-room-not-entered', 'closed@rooms.example.org'),
