@@ -45,6 +45,8 @@ const known = {
   },
   faketime: { debian: 'libfaketime', long: true, isHere: () => fakeTimeLibrary() !== undefined },
   ejabberd: { debian: 'ejabberd', long: true, isHere: () => programPath('ejabberdctl') !== undefined },
+  opendkim: { ...program('opendkim'), long: true },
+  miltertest: { ...program('miltertest'), long: true },
   profanity: program('profanity'),
   tmux: program('tmux'),
   slixmpp: {
