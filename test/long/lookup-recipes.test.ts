@@ -87,7 +87,7 @@ describe.each(kinds.filter(({ root }) => root !== undefined))('$name asks', ({ r
       const reply = await talk.say(`RCPT TO:<${to}>`);
       if (!reply.startsWith('250')) return reply;
       await talk.say('DATA');
-      return talk.content(octets(oddMail(subject)));
+      return await talk.content(octets(oddMail(subject)));
     };
     for (const [to, subject, expected] of [
       ['support@example.test', 'for the group', 'anna@example.test'],
