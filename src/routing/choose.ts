@@ -341,7 +341,7 @@ function fallBack(target: FallbackTarget, considered: readonly Considered[], bec
 
 function membersOf(pool: Pool, plan: GroupPlan, snapshot: Snapshot): readonly Member[] {
   const candidates = snapshot.standIns
-    ? withStandIns(pool, snapshot.standIns, (candidate) => snapshotOf(snapshot, candidate).presence)
+    ? withStandIns(pool, snapshot.standIns, (candidate) => snapshotOf(snapshot, candidate).presence, snapshot.now)
     : pool.candidates;
   const ranking = rankingOf(pool);
   const byLoad = ranking === 'least-busy' || ranking === 'most-spare';

@@ -222,8 +222,8 @@ class XmppAdapter implements Xmpp {
     return this.#link.status();
   }
 
-  onAsk(answer: Parameters<NonNullable<Notifier['onAsk']>>[0]): void {
-    this.#adHoc.answerWith(answer);
+  onAsk(...how: Parameters<NonNullable<Notifier['onAsk']>>): void {
+    this.#adHoc.answerWith(...how);
   }
 
   setStatus(text: string): void {

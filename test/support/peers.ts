@@ -45,6 +45,7 @@ const known = {
   },
   faketime: { debian: 'libfaketime', long: true, isHere: () => fakeTimeLibrary() !== undefined },
   ejabberd: { debian: 'ejabberd', long: true, isHere: () => programPath('ejabberdctl') !== undefined },
+  chromium: program('chromium'),
   opendkim: { ...program('opendkim'), long: true },
   miltertest: { ...program('miltertest'), long: true },
   profanity: program('profanity'),

@@ -15,7 +15,18 @@ export type Show = 'chat' | 'available' | 'away' | 'xa' | 'dnd';
 
 interface Told {
   readonly as: string;
-  readonly event: 'online' | 'offline' | 'refused' | 'joined' | 'message' | 'room' | 'presence' | 'command';
+  readonly event:
+    | 'online'
+    | 'offline'
+    | 'refused'
+    | 'joined'
+    | 'message'
+    | 'room'
+    | 'presence'
+    | 'room-presence'
+    | 'command';
+  /** Of a room's presence (XEP-0045 §15.6). */
+  readonly codes?: readonly string[];
   readonly from?: string;
   readonly room?: string;
   readonly body?: string;

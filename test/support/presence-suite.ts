@@ -295,14 +295,27 @@ export function presenceSuite(name: string, open: () => Promise<ServerPeer>): vo
         expect(await isIn()).toBe(false);
       });
 
-      it('no longer a member of a room for members (321 or 322): out, and told so', async () => {
-        const { room, alice, entered, why } = await owned();
+      it('no longer a member of a room for members (321 or 322): out, and nobody is known to be in it', async () => {
+        const { room, alice, bot, entered, why } = await owned({ 'muc#roomconfig_whois': 'anyone' });
+        const told: (string | null)[] = [];
+        bot.xmpp.onOccupant((_, presence) => told.push(presence?.state ?? null));
         await entered();
+        await site.until(() => told.at(-1) === 'available', 'alice in the room');
         administer(alice, room, `jid='${site.jid('pointsman')}' affiliation='member'`);
-        configure(alice, room, { 'muc#roomconfig_membersonly': '1' });
+        configure(alice, room, { 'muc#roomconfig_whois': 'anyone', 'muc#roomconfig_membersonly': '1' });
         await pause(500);
         administer(alice, room, `jid='${site.jid('pointsman')}' affiliation='none'`);
-        await site.until(() => /32[12]|registration-required/.test(why()), 'the fault');
+        const seen = await alice.told.next(
+          ({ event, codes }) => event === 'room-presence' && (codes ?? []).some((code) => /^32[12]$/.test(code)),
+          { what: 'the end of the membership' },
+        );
+        expect(seen).toMatchObject({ from: `${room}/pointsman`, type: 'unavailable' });
+        await site.until(() => told.includes(null), 'nobody in the room');
+        // Prosody does not let it in again; ejabberd does, once it is out.
+        await site.until(
+          () => /32[12]|registration-required/.test(why()) || told.at(-1) === 'available',
+          'in or told why',
+        );
       });
 
       it('destroyed: nobody is in it any more; who enters again owns a new one', async () => {
