@@ -40,6 +40,7 @@ export interface Handled {
   readonly state: TrackState | null;
   readonly closedAt: Instant | null;
   readonly owner: PersonName | null;
+  /** Steps that moved it on; a reminder is none. */
   readonly escalations: number;
   /** Whom it was given to, and when. */
   readonly given: readonly { readonly person: PersonName; readonly at: Instant }[];

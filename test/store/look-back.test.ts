@@ -110,6 +110,16 @@ it('gives mail for groups by the moments that count, in pages, and no other', as
       evidence: [evidence(4, t0 + 90), evidence(4, t0 + 80), evidence(7, t0 + 70, false), evidence(0, t0 + 60)],
       events: [
         { at: t0, ...ref, event: 'escalated', step: 'next', trigger: 'time', to: 'bob' },
+        { at: t0 + 1, ...ref, event: 'escalated', step: 'remind', trigger: 'time', from: 'bob', to: 'bob' },
+        {
+          at: t0 + 2,
+          ...ref,
+          event: 'escalated',
+          step: 'room',
+          trigger: 'time',
+          from: 'bob',
+          to: 'duty@rooms.example.org',
+        },
         { at: t0, queueId: b, seq: 9, event: 'escalated', step: 'next', trigger: 'time', to: 'bob' },
       ],
     },
@@ -124,8 +134,11 @@ it('gives mail for groups by the moments that count, in pages, and no other', as
     state: 'waiting',
     closedAt: null,
     owner: null,
-    escalations: 1,
-    given: [{ person: 'alice', at: t0 + 61 * second }],
+    escalations: 2,
+    given: [
+      { person: 'bob', at: t0 },
+      { person: 'alice', at: t0 + 61 * second },
+    ],
     evidence: [
       { grade: 0, at: t0 + 60 },
       { grade: 4, at: t0 + 80 },

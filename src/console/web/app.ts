@@ -13,9 +13,11 @@ import { eventsRoutes } from './events-routes.ts';
 import { Live } from './live.ts';
 import { nowRoutes } from './now-routes.ts';
 import { errorPage } from './pages/error.ts';
+import { peopleRoutes } from './people-routes.ts';
 import type { Play } from './play.ts';
 import { playRoutes } from './play-routes.ts';
 import { queueRoutes } from './queue-routes.ts';
+import { reportsRoutes } from './reports-routes.ts';
 import { isFromElsewhere, isOurHost, securityHeaders } from './security.ts';
 import { isToken, Sessions } from './sessions.ts';
 import { Door } from './sign-in.ts';
@@ -140,6 +142,8 @@ export function createConsole(options: ConsoleOptions): Console {
   app.route('/', messageRoutes(desk));
   app.route('/', queueRoutes(desk));
   app.route('/', eventsRoutes(desk));
+  app.route('/', peopleRoutes(desk));
+  app.route('/', reportsRoutes(desk));
   if (play) app.route('/', playRoutes(desk, play));
 
   app.notFound((c) => {

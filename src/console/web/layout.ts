@@ -3,7 +3,7 @@
 import { assetUrl } from './assets.ts';
 import { type Html, html, raw, token, type View } from './view.ts';
 
-export type PageName = 'now' | 'queue' | 'events';
+export type PageName = 'now' | 'queue' | 'people' | 'events' | 'reports';
 
 export interface Frame {
   readonly view: View;
@@ -23,7 +23,9 @@ export interface Frame {
 const paths: Readonly<Record<PageName, string>> = {
   now: '/',
   queue: '/queue',
+  people: '/people',
   events: '/events',
+  reports: '/reports',
 };
 
 export function frame({ view, page, title, user, said, stream, bare, body }: Frame): Html {

@@ -88,7 +88,8 @@ export function handled(work: Work, filter: Parameters<LookBack['handled']>[0]):
   const rows = work.sql.all<HandledRow>(
     `SELECT d.queue_id, d.seq, d.group_name, m.accepted_at, t.state, t.closed_at, t.owner,
        (SELECT count(*) FROM events e WHERE e.queue_id = d.queue_id AND json_extract(e.event, '$.event') = 'escalated'
-        AND json_extract(e.event, '$.seq') = d.seq) AS escalations
+        AND json_extract(e.event, '$.seq') = d.seq
+        AND json_extract(e.event, '$.to') IS NOT json_extract(e.event, '$.from')) AS escalations
      FROM deliveries d JOIN messages m ON m.queue_id = d.queue_id
      LEFT JOIN tracked t ON t.queue_id = d.queue_id AND t.seq = d.seq
      WHERE (d.queue_id, d.seq) > (?, ?) AND d.queue_id < ? AND d.group_name IS NOT NULL AND d.forward_of IS NULL
@@ -105,9 +106,14 @@ export function handled(work: Work, filter: Parameters<LookBack['handled']>[0]):
     owner: row.owner,
     escalations: row.escalations,
     given: work.sql.all<Handled['given'][number]>(
-      'SELECT person, at FROM assignments WHERE queue_id = ? AND seq = ? ORDER BY at',
-      row.queue_id,
-      row.seq,
+      // By choice, and by escalation: rooms and mailboxes have an @, and a reminder moves nothing.
+      `SELECT person, at FROM assignments WHERE queue_id = ? AND seq = ?
+       UNION SELECT json_extract(event, '$.to'), json_extract(event, '$.at') FROM events
+       WHERE queue_id = ? AND json_extract(event, '$.event') = 'escalated' AND json_extract(event, '$.seq') = ?
+         AND json_extract(event, '$.to') IS NOT json_extract(event, '$.from')
+         AND instr(json_extract(event, '$.to'), '@') = 0
+       ORDER BY 2`,
+      ...[row.queue_id, row.seq, row.queue_id, row.seq],
     ),
     evidence: work.sql.all<Handled['evidence'][number]>(
       `SELECT grade, min(at) AS at FROM evidence WHERE queue_id = ? AND seq = ? AND trusted = 1

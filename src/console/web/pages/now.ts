@@ -211,7 +211,7 @@ function personLine(view: View, person: PersonView, group: GroupView): Html {
   const { t } = view;
   const { state } = person.presence;
   const why = group.next.considered.find((one) => one.person === person.name);
-  return html`<div class="person">${mark(state)}<span class="name">${safe(person.name)}</span>
+  return html`<div class="person">${mark(state)}<a class="name" href="/people/${encodeURIComponent(person.name)}">${safe(person.name)}</a>
     <span class="state">${t.states[state]}</span>${presenceNote(view, person)}
     <span class="load" title="${why ? safe(why.reason) : ''}">${person.open > 0 ? t.now.open(person.open) : ''}</span></div>`;
 }
