@@ -25,7 +25,15 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
-      { test: { name: 'long', include: ['test/long/**/*.test.ts'], testTimeout: 3_600_000, fileParallelism: false } },
+      {
+        test: {
+          name: 'long',
+          include: ['test/long/**/*.test.ts'],
+          testTimeout: 3_600_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
     ],
   },
 });

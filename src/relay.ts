@@ -34,6 +34,7 @@ import { createSources } from './relay/faults/sources.ts';
 import { hopFor } from './relay/forwarding.ts';
 import { CircleGuard } from './relay/guard.ts';
 import { Hops } from './relay/hops.ts';
+import { languageOfTarget } from './relay/languages.ts';
 import { chosenByPresence, whoHasLeft } from './relay/leaving.ts';
 import { Ledger } from './relay/ledger.ts';
 import { checkContent, RateLimits, Room } from './relay/limits.ts';
@@ -292,7 +293,10 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       hearPresence(stage, watchPresence, inBackground);
       stage.notifier?.onMessage((message) => inBackground('an instant message', answering.hear(message)));
       stage.notifier?.onOpen?.((room) => inBackground('what waits to be said', sending.reopened(room)));
-      stage.notifier?.onAsk?.((asked) => answering.ask(asked));
+      stage.notifier?.onAsk?.(
+        (asked) => answering.ask(asked),
+        (jid) => languageOfTarget(stage, { kind: 'person', jid }),
+      );
       sources.start();
       stage.notifier?.onReceipt((receipt) => inBackground('a receipt', watchReceipt(receipt)));
       mailboxes?.start(stopping.signal);

@@ -236,6 +236,7 @@ async function main(): Promise<void> {
     const made = [
       await startC(scratch.path, 'silent'),
       await startC(scratch.path, 'rewrites'),
+      await startC(scratch.path, 'same'),
       await startPython(scratch.path, 'silent'),
     ];
     for (const system of made) {

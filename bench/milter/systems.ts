@@ -167,7 +167,11 @@ routes:
 }
 
 /** Compiled here; \`mode\` as null.c has it. */
-export async function startC(folder: string, mode: 'answered' | 'silent' | 'rewrites', tcp?: number): Promise<System> {
+export async function startC(
+  folder: string,
+  mode: 'answered' | 'silent' | 'rewrites' | 'same',
+  tcp?: number,
+): Promise<System> {
   const program = existsSync(join(folder, 'null')) ? join(folder, 'null') : await compile('null', folder, '-lmilter');
   const path = join(folder, `c-${mode}`);
   const [socket, address] =

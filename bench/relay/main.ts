@@ -2,14 +2,17 @@
 // ratios as a markdown table.
 //
 //   node bench/relay/main.ts [--quick] [--pairs 7] [--seconds 2] [--loads 10k×10,100k×10,10k×50k] [--only pointsman] [--latency]
-//                            [--out docs/measurements/relay.md] [--profile FOLDER] [--to support@pointsman.test]
+//                            [--out docs/measurements/relay.md] [--readme README.md] [--profile FOLDER] [--to support@pointsman.test]
 //
 // A load is SIZE×SESSIONS, an s at the end keeps the connections. Needs root (Postfix), Postfix with its smtp-source
-// and smtp-sink, npm for Haraka (installed once into a cache folder); what is missing is left out and said so.
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+// and smtp-sink, npm for Haraka (installed once into a cache folder); what is missing is left out and said so. In the
+// file of --readme, what stands between the comments `speed` and `/speed` becomes the new table.
+import { execFile } from 'node:child_process';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus, homedir, loadavg, release } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
 import { freePorts } from '../../test/support/free-port.ts';
 import { missingPeers } from '../../test/support/peers.ts';
 import { Prosody } from '../../test/support/prosody-server.ts';
@@ -18,7 +21,7 @@ import { type Latency, measureLatency } from './latency.ts';
 import { enoughFor, type Load, nameOf, runLoad } from './load.ts';
 import { Sink } from './sink.ts';
 import { type System, startHaraka, startPointsman, startPostfix } from './systems.ts';
-import { quantile, type Round, spread, table } from './table.ts';
+import { quantile, type Round, shortTable, spread, table } from './table.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -28,6 +31,7 @@ const { values: options } = parseArgs({
     loads: { type: 'string' },
     only: { type: 'string', default: 'postfix,haraka,pointsman' },
     out: { type: 'string' },
+    readme: { type: 'string' },
     profile: { type: 'string' },
     latency: { type: 'boolean', default: false },
     to: { type: 'string' },
@@ -39,6 +43,7 @@ const loads = (options.loads ?? (options.quick ? '10k×10' : '10k×1,10k×10,10k
 const wanted = new Set(options.only.split(','));
 /** Messages through each system before anything counts. */
 const warmth = options.quick ? 1_000 : 4_000;
+const startedWith = loadavg()[0] ?? Number.NaN;
 const say = (text: string) => process.stderr.write(`${text}\n`);
 
 function parseLoad(text: string): Load {
@@ -109,12 +114,33 @@ async function main(): Promise<void> {
     }
   }
   const latencies = options.latency ? await pacedLatencies(systems, rounds) : [];
-  const text = report(systems, rounds, latencies);
+  const text = report(systems, rounds, latencies, await headline());
   process.stdout.write(text);
   if (options.out) {
     await mkdir(join(options.out, '..'), { recursive: true });
     await writeFile(options.out, text);
   }
+  if (options.readme) await writeReadme(options.readme, rounds);
+}
+
+async function writeReadme(file: string, rounds: readonly Round[]): Promise<void> {
+  const [begin, end] = ['<!-- speed -->', '<!-- /speed -->'];
+  const before = await readFile(file, 'utf8');
+  const from = before.indexOf(begin);
+  const to = before.indexOf(end);
+  if (from < 0 || to < from) throw new Error(`${file} has no place for the table: ${begin} … ${end}`);
+  const text = `${begin}\n${await headline()}\n\n${shortTable(rounds, 'Pointsman')}${end}`;
+  await writeFile(file, before.slice(0, from) + text + before.slice(to + end.length));
+}
+
+/** When, what, on which machine. */
+async function headline(): Promise<string> {
+  const [processor] = cpus();
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const commit = await promisify(execFile)('git', ['-C', root, 'rev-parse', '--short', 'HEAD'])
+    .then(({ stdout }) => `commit ${stdout.trim()}`)
+    .catch(() => 'no commit known');
+  return `${new Date().toISOString().slice(0, 10)} · ${commit} · ${cpus().length} × ${processor?.model ?? 'unknown processor'}, Linux ${release()}, Node ${process.version}.`;
 }
 
 /** All at half of what Postfix did in this run (or the slowest, without it), in turn. */
@@ -162,12 +188,16 @@ async function startProsody(): Promise<Prosody> {
   return Prosody.start({ domain: 'pointsman.test', accounts: { pointsman: 'p', alice: 'a' }, sharedRoster: true });
 }
 
-function report(systems: readonly System[], rounds: readonly Round[], latencies: readonly Latency[]): string {
-  const [processor] = cpus();
+function report(
+  systems: readonly System[],
+  rounds: readonly Round[],
+  latencies: readonly Latency[],
+  headline: string,
+): string {
   return `# Relay, side by side
 
-${new Date().toISOString().slice(0, 10)} · ${cpus().length} × ${processor?.model ?? 'unknown processor'}, Linux ${release()}, Node ${process.version}.
-Load average at the start: ${loadavg()[0]?.toFixed(1)} (it should be near 0).
+${headline}
+Load average at the start: ${startedWith.toFixed(1)} (it should be near 0).
 smtp-source → system → smtp-sink on loopback; the generator and the next hop share the processors with the system.
 After ${warmth} messages through each, ${pairs} interleaved rounds of about ${seconds} s each; median (lower quartile–upper quartile). "÷ it": the ratio of the end-to-end
 rates of two runs made one after the other. Every system syncs to disk before its 250.

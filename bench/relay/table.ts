@@ -62,6 +62,36 @@ export function table(rounds: readonly Round[], ours: string): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** For the README: a line a load. */
+export function shortTable(rounds: readonly Round[], ours: string): string {
+  const systems = [ours, ...new Set(rounds.flatMap(({ runs }) => runs.map(({ system }) => system)))];
+  const names = [...new Set(systems)];
+  const peers = names.slice(1);
+  const each = names.join(' / ');
+  const lines = [
+    `| load | ${names.map((name) => `${name} /s`).join(' | ')} | ${peers.map((name) => `÷ ${name}`).join(' | ')} | CPU ms a message, ${each} | memory MB, ${each} |`,
+    `|---|${'---|'.repeat(names.length + peers.length + 2)}`,
+  ];
+  for (const [load, same] of Map.groupBy(rounds, ({ load }) => nameOf(load))) {
+    const middle = (name: string, of: (run: Run) => number, digits: number): string => {
+      const runs = same.flatMap((round) => round.runs.filter((run) => run.system === name));
+      return quantile(runs.map(of), 0.5).toFixed(digits);
+    };
+    const cells = [
+      load,
+      ...names.map((name) => middle(name, ({ through }) => through, 0)),
+      ...peers.map((name) => {
+        const ratios = same.flatMap((round) => ratioOf(round, ours, name));
+        return spread(ratios, 2);
+      }),
+      names.map((name) => middle(name, ({ processor }) => processor, 2)).join(' / '),
+      names.map((name) => middle(name, ({ resident }) => resident, 0)).join(' / '),
+    ];
+    lines.push(`| ${cells.join(' | ')} |`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
 export function ratioOf({ runs }: Round, ours: string, peer: string): number[] {
   const one = runs.find(({ system }) => system === ours);
   const other = runs.find(({ system }) => system === peer);

@@ -126,7 +126,7 @@ function columns(now: number): readonly Column<PersonView>[] {
     { title: 'HEARD', cell: ({ presence: { asOf } }) => (asOf === null ? 'never' : relative(asOf, now)) },
     { title: 'UNTIL', cell: ({ presence: { until } }) => (until === undefined ? '-' : relative(until, now)) },
     { title: 'OPEN', cell: (one) => String(one.open), align: 'right' },
-    { title: 'STATUS', cell: (one) => one.presence.status ?? '-', flexible: true },
+    { title: 'STATUS', cell: (one) => statusOf(one), flexible: true },
   ];
 }
 
@@ -138,6 +138,14 @@ function stateOf({ presence: { state, reason, lastKnown, awayBy, idleSince, live
     ...(live !== undefined && live.state !== state ? [`now ${live.state}`] : []),
   ];
   return notes.length === 0 ? state : `${state} (${notes.join(', ')})`;
+}
+
+function statusOf({ presence: { status, substitute } }: PersonView): string {
+  const parts = [
+    ...(status === undefined ? [] : [status]),
+    ...(substitute === undefined ? [] : [`${substitute} stands in`]),
+  ];
+  return parts.length === 0 ? '-' : parts.join('; ');
 }
 
 /** A source that is the stream's, while another state of it is being waited out, is marked: the line flaps. */

@@ -9,8 +9,11 @@ import type { Log } from '../log.ts';
 import { isQueueId, type QueueId } from '../mail/queue-id.ts';
 import { type Operations, RefusedError } from '../operations.ts';
 import type { Problem } from '../routing/rules.ts';
-import type { DeliveryState, QueueFilter } from '../store/store.ts';
-import { doneBy, idOf, limitOf, refuse, spanOf, statesOf } from './asked.ts';
+import type { QueueFilter } from '../store/store.ts';
+import { deskEndpoints } from './api/desk-endpoints.ts';
+import { routerOf } from './api/endpoint.ts';
+import { openApi } from './api/openapi.ts';
+import { deliveryStates, doneBy, idOf, limitOf, refuse, spanOf, statesOf } from './asked.ts';
 import { presenceApi } from './presence-api.ts';
 import { routeApi } from './route-api.ts';
 import type { Tokens } from './tokens.ts';
@@ -21,7 +24,6 @@ export interface ApiError {
   readonly error: { readonly message: string; readonly problems?: readonly Problem[] };
 }
 
-const deliveryStates: readonly DeliveryState[] = ['queued', 'held', 'delivered', 'failed', 'dropped', 'dead'];
 const largestBody = 16 * 1024;
 
 /** @param tokens where tokens are made and revoked, for the control socket alone: who has one must not make others */
@@ -31,10 +33,13 @@ export function createApi(
   tokens: { readonly tokens: Tokens; readonly clock: Clock } | null = null,
 ): Hono {
   const api = new Hono().basePath('/api/v1');
+  // Before the limit: some of these take files, and each has a limit of its own.
+  api.route('/', routerOf(deskEndpoints, operations));
   api.use(
     bodyLimit({ maxSize: largestBody, onError: () => refuse(413, `a body is at most ${largestBody} octets here`) }),
   );
 
+  api.get('/openapi.json', async (c) => c.json(openApi((await operations.status()).version)));
   api.get('/status', async (c) => c.json(await operations.status()));
   api.route('/presence', presenceApi(operations));
 

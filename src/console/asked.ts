@@ -4,6 +4,19 @@ import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { isQueueId } from '../mail/queue-id.ts';
+import type { DeliveryState } from '../store/store.ts';
+import type { TrackState } from '../tracking/tracked.ts';
+
+export const deliveryStates: readonly DeliveryState[] = ['queued', 'held', 'delivered', 'failed', 'dropped', 'dead'];
+export const trackStates: readonly TrackState[] = [
+  'waiting',
+  'held',
+  'tracked',
+  'acknowledged',
+  'answered',
+  'expired',
+  'withdrawn',
+];
 
 const limits = { usual: 100, most: 10_000 };
 

@@ -4,18 +4,7 @@ import { type Context, Hono } from 'hono';
 import { day, parseDuration, second } from '../clock.ts';
 import { isQueueId, type QueueId } from '../mail/queue-id.ts';
 import type { Operations } from '../operations.ts';
-import type { TrackState } from '../tracking/tracked.ts';
-import { doneBy, idOf, limitOf, refuse, spanOf, statesOf } from './asked.ts';
-
-const trackStates: readonly TrackState[] = [
-  'waiting',
-  'held',
-  'tracked',
-  'acknowledged',
-  'answered',
-  'expired',
-  'withdrawn',
-];
+import { doneBy, idOf, limitOf, refuse, spanOf, statesOf, trackStates } from './asked.ts';
 
 export function trackedApi(operations: Operations): Hono {
   const api = new Hono();

@@ -58,15 +58,32 @@ export function fieldsOf(raw: readonly RawField[]): Field[] {
   let octets = 0;
   for (const [name, value] of raw) {
     octets += name.length + value.length + 4;
+    const lower = lowerName(name);
     // As in a block of octets: what is no name ends the header, and so do the limits.
-    if (octets > maxHeader || fields.length >= maxFields || !isName.test(name)) break;
+    if (octets > maxHeader || fields.length >= maxFields || lower === undefined) break;
+    // What most are.
+    if (value.length < 1_000 && isPlain.test(value)) {
+      fields.push({ name: lower, value: value.trim() });
+      continue;
+    }
     const text = value.length + name.length + 2 > maxField ? value.slice(0, maxField - name.length - 2) : value;
     // Nobody sends a line end that goes on without white space; in a block of octets it would begin another field.
     const unfolded = text.includes('\n') ? text.replace(/\r?\n(?=[ \t])/g, '').replace(/\r?\n[\s\S]*$/, '') : text;
-    fields.push({ name: name.toLowerCase(), value: decodeOctets(unfolded).trim() });
+    fields.push({ name: lower, value: decodeOctets(unfolded).trim() });
   }
   return fields;
 }
+
+/** In lower case; undefined when it is no name. The same few come with every mail. */
+function lowerName(name: string): string | undefined {
+  const known = lowerNames.get(name);
+  if (known !== undefined) return known;
+  if (!isName.test(name)) return undefined;
+  const lower = name.toLowerCase();
+  if (lowerNames.size < 1_000 && name.length < 50) lowerNames.set(name, lower);
+  return lower;
+}
+const lowerNames = new Map<string, string>();
 
 /** RFC 2047 decoded, one line, without control characters. */
 export function decodeText(value: string): string {

@@ -1,7 +1,8 @@
 // Our own mark on mail that goes to a member of a group: a header that only we can have written, so that mail a member
 // sends back is known again though Delivered-To was lost on the way. It is bound to the group and to the Message-ID:
 // copied onto another mail it says nothing. What looks like a mark and is none is left alone, and not believed.
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
+import { hmacSha256 } from './hmac.ts';
 
 export interface MarkKey {
   /** Names the key in the header; not secret. */
@@ -36,8 +37,6 @@ export function isMarked(
   });
 }
 
-function digest(key: MarkKey, group: string, messageId: string | undefined): Buffer {
-  return createHmac('sha256', key.secret)
-    .update(JSON.stringify(['v1', group, messageId ?? '']))
-    .digest();
+function digest({ secret }: MarkKey, group: string, messageId: string | undefined): Buffer {
+  return hmacSha256(secret, JSON.stringify(['v1', group, messageId ?? '']));
 }

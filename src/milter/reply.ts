@@ -79,11 +79,11 @@ export function endPackets(end: EndVerdict, powers: Powers, recipients: readonly
   if (end.verdict.kind !== 'continue' && end.verdict.kind !== 'accept')
     throw new EditError(`edits go with accept or continue, not with ${end.verdict.kind}`);
   checkRecipients(edits, recipients);
-  const packets: Buffer[] = [];
+  let octets = '';
   for (let turn = 0; turn <= lastTurn; turn += 1)
-    for (const edit of edits) if (order[edit.kind] === turn) packets.push(...editPackets(edit, powers));
-  packets.push(verdictPacket(end.verdict));
-  return Buffer.concat(packets);
+    for (const edit of edits) if (order[edit.kind] === turn) octets += editPackets(edit, powers);
+  octets += verdictPacket(end.verdict).toString('latin1');
+  return Buffer.from(octets, 'latin1');
 }
 
 /**
@@ -112,44 +112,62 @@ function checkRecipients(edits: readonly Edit[], recipients: readonly Uint8Array
     throw new EditError('the edits would leave the message without recipients');
 }
 
-const octets = (raw: Uint8Array): string => Buffer.from(raw).toString('latin1');
+/** One character an octet: all of an answer is put together as such a text, which is cheaper than many small buffers. */
+const octets = (raw: Uint8Array): string => Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString('latin1');
 
-function editPackets(edit: Edit, powers: Powers): readonly Buffer[] {
+function textOf(text: string): string {
+  if (text.includes('\0')) throw new RangeError('NUL inside a string for the MTA');
+  return `${isAscii.test(text) ? text : Buffer.from(text).toString('latin1')}\0`;
+}
+
+function rawText(raw: Uint8Array): string {
+  if (raw.includes(0)) throw new RangeError('NUL inside a string for the MTA');
+  return `${octets(raw)}\0`;
+}
+
+const isAscii = /^[\x00-\x7f]*$/;
+
+const number = (value: number): string =>
+  String.fromCharCode((value >>> 24) & 0xff, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff);
+
+const packetText = (code: number, payload: string): string =>
+  number(payload.length + 1) + String.fromCharCode(code) + payload;
+
+function editPackets(edit: Edit, powers: Powers): string {
   const need = (action: keyof typeof actions): void => {
     if ((powers.actions & actions[action]) === 0)
       throw new EditError(`the MTA did not offer what "${edit.kind}" needs`);
   };
   switch (edit.kind) {
     case 'add recipient': {
-      const address = nulEnded(path(edit.address));
+      const address = textOf(path(edit.address));
       const withParameters = edit.parameters !== undefined && (powers.actions & actions.addRecipientPar) !== 0;
-      if (!withParameters) {
-        need('addRecipient');
-        return [packet(replyCodes.addRecipient, address)];
-      }
-      return [packet(replyCodes.addRecipientPar, Buffer.concat([address, nulEnded(oneLine(edit.parameters ?? ''))]))];
+      if (withParameters)
+        return packetText(replyCodes.addRecipientPar, address + textOf(oneLine(edit.parameters ?? '')));
+      need('addRecipient');
+      return packetText(replyCodes.addRecipient, address);
     }
     case 'remove recipient':
       need('deleteRecipient');
-      return [packet(replyCodes.deleteRecipient, nulEnded(edit.raw))];
+      return packetText(replyCodes.deleteRecipient, rawText(edit.raw));
     case 'insert header':
       need('addHeaders');
-      return [packet(replyCodes.insertHeader, indexed(edit.index, edit, powers))];
+      return packetText(replyCodes.insertHeader, number(edit.index) + field(edit, powers));
     case 'add header':
       need('addHeaders');
-      return [packet(replyCodes.addHeader, field(edit, powers))];
+      return packetText(replyCodes.addHeader, field(edit, powers));
     case 'change header':
       need('changeHeaders');
-      return [packet(replyCodes.changeHeader, indexed(edit.index, edit, powers))];
+      return packetText(replyCodes.changeHeader, number(edit.index) + field(edit, powers));
     case 'change sender': {
       need('changeFrom');
       // Sendmail ignores an empty one: the null reverse-path is written as brackets.
-      const parameters = edit.parameters === undefined ? [] : [nulEnded(oneLine(edit.parameters))];
-      return [packet(replyCodes.changeFrom, Buffer.concat([nulEnded(path(edit.address)), ...parameters]))];
+      const parameters = edit.parameters === undefined ? '' : textOf(oneLine(edit.parameters));
+      return packetText(replyCodes.changeFrom, textOf(path(edit.address)) + parameters);
     }
     case 'quarantine':
       need('quarantine');
-      return [packet(replyCodes.quarantine, nulEnded(oneLine(edit.reason) || 'held'))];
+      return packetText(replyCodes.quarantine, textOf(oneLine(edit.reason) || 'held'));
     case 'replace body':
       need('changeBody');
       return bodyPackets(edit.body);
@@ -167,32 +185,28 @@ function path(address: string): string {
 
 const oneLine = (text: string): string => text.replace(/[\x00-\x1f\x7f]+/g, ' ').trim();
 
-function indexed(index: number, edit: { name: string; value: string }, powers: Powers): Buffer {
-  const number = Buffer.alloc(4);
-  number.writeUInt32BE(index, 0);
-  return Buffer.concat([number, field(edit, powers)]);
-}
-
-function field({ name, value }: { name: string; value: string }, powers: Powers): Buffer {
+function field({ name, value }: { name: string; value: string }, powers: Powers): string {
   // RFC 5322 §2.2: neither MTA looks at the name, so a colon or a line end in it would end up in the mail.
   if (!/^[\x21-\x39\x3b-\x7e]{1,200}$/.test(name)) throw new EditError(`not a header name: ${JSON.stringify(name)}`);
   // Postfix turns a CR LF of ours into CR CR LF. A line that does not go on the one above would be a header of its own.
-  const lines = value
-    .replace(/\r\n?/g, '\n')
-    .replace(/\n(?![ \t])/g, '\n ')
-    .replace(/[\x00]/g, '');
+  const lines = !/[\r\n\0]/.test(value)
+    ? value
+    : value
+        .replace(/\r\n?/g, '\n')
+        .replace(/\n(?![ \t])/g, '\n ')
+        .replace(/[\x00]/g, '');
   const text = powers.leadingSpace && lines !== '' && !/^[ \t]/.test(lines) ? ` ${lines}` : lines;
-  return Buffer.concat([nulEnded(name), nulEnded(text)]);
+  return textOf(name) + textOf(text);
 }
 
 /** libmilter's limit for one packet of a body. */
 const largestBodyPiece = 65_535;
 
-function bodyPackets(body: Uint8Array): readonly Buffer[] {
+function bodyPackets(body: Uint8Array): string {
   // One empty piece makes an empty body; none would leave the old one.
-  if (body.length === 0) return [packet(replyCodes.replaceBody)];
-  const pieces: Buffer[] = [];
+  if (body.length === 0) return packetText(replyCodes.replaceBody, '');
+  let pieces = '';
   for (let at = 0; at < body.length; at += largestBodyPiece)
-    pieces.push(packet(replyCodes.replaceBody, body.subarray(at, at + largestBodyPiece)));
+    pieces += packetText(replyCodes.replaceBody, octets(body.subarray(at, at + largestBodyPiece)));
   return pieces;
 }

@@ -90,7 +90,17 @@ export function createRouter(options: RouterOptions): Handlers {
       if (planned === null) return unchanged;
       const answer = (advised: Advised): EndVerdict => {
         const end = endOf(message, recipients, advised, options);
-        log.debug({ queueId: advised.queueId, mta: message.macro('i') ?? '', advice: advised.advice }, 'advised');
+        log.debug(
+          {
+            queueId: advised.queueId,
+            // Asked for only when it is logged.
+            get mta() {
+              return message.macro('i') ?? '';
+            },
+            advice: advised.advice,
+          },
+          'advised',
+        );
         return end;
       };
       try {

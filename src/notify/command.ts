@@ -46,7 +46,12 @@ export const longestPromise: Duration = day;
 
 /** Undefined when the text is not meant for us (empty, a long story). */
 export function parseCommand(body: string): Command | undefined {
-  const text = body.slice(0, longest + 1).trim();
+  // Keyboards and clients put in what nobody sees, and write ä as two characters.
+  const text = body
+    .slice(0, longest + 1)
+    .replace(/[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/g, '')
+    .normalize('NFC')
+    .trim();
   if (text === '' || text.length > longest) return undefined;
   // A quoted line (`> …`) is what the client cites, not what the person says.
   const line = text.split('\n').find((each) => each.trim() !== '' && !each.trimStart().startsWith('>'));

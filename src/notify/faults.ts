@@ -2,6 +2,8 @@
 // an owner; it clears by itself when its cause is gone, or, where nobody but a person can tell, by their word.
 // docs/operate/faults.md is made from this; an id is never used for anything else again.
 import { type Duration, formatDuration, hour, minute } from '../clock.ts';
+import { faultsInGerman } from './faults-de.ts';
+import type { Language } from './words.ts';
 
 /**
  * After Isode's scale. critical: service is lost, act at once. fatal: part of it is likely lost, look at once.
@@ -11,6 +13,8 @@ export const severities = ['critical', 'fatal', 'error', 'warning'] as const;
 export type Severity = (typeof severities)[number];
 
 export interface FaultKind {
+  /** What every line about it begins with, in a few words. */
+  readonly title: string;
   readonly severity: Severity;
   /** What one open item is about; several of a kind can be open, each about another. */
   readonly subject: string;
@@ -41,6 +45,7 @@ const long = (duration: Duration): string => formatDuration(duration);
 
 export const faultKinds = {
   'queue-old': {
+    title: 'mail waits too long',
     severity: 'error',
     subject: 'the queue',
     meaning: `The oldest mail that could be delivered has waited for more than ${long(thresholds.queueOld)}.`,
@@ -48,6 +53,7 @@ export const faultKinds = {
     clears: 'when nothing has waited so long any more',
   },
   'queue-long': {
+    title: 'the queue is long',
     severity: 'warning',
     subject: 'the queue',
     meaning: `More than ${thresholds.queueLong} deliveries are queued.`,
@@ -55,6 +61,7 @@ export const faultKinds = {
     clears: 'when it is below four fifths of that',
   },
   'next-hop-down': {
+    title: 'a next hop takes no mail',
     severity: 'error',
     subject: 'the next hop',
     meaning: `${thresholds.hopFailures} attempts in a row were deferred by this next hop. Mail for it waits and is tried again.`,
@@ -62,6 +69,7 @@ export const faultKinds = {
     clears: 'when it accepts a mail',
   },
   'dead-letter': {
+    title: 'a dead letter',
     severity: 'error',
     subject: 'the message',
     meaning: 'A mail could not be delivered, and a report is forbidden (null reverse-path, or NOTIFY=NEVER).',
@@ -71,6 +79,7 @@ export const faultKinds = {
     byHand: true,
   },
   'xmpp-link-down': {
+    title: 'no XMPP session',
     severity: 'error',
     subject: 'the XMPP link',
     meaning: `For more than ${long(thresholds.linkDown)} there is no session with the XMPP server: presence is unknown, nobody is nudged, mail goes by the fallbacks.`,
@@ -78,6 +87,7 @@ export const faultKinds = {
     clears: 'when the session stands again',
   },
   'rules-rejected': {
+    title: 'rule files have errors',
     severity: 'error',
     subject: 'the rules',
     meaning: 'The newest rule files have errors; the last good rules are in force.',
@@ -85,6 +95,7 @@ export const faultKinds = {
     clears: 'when the files are good and loaded',
   },
   'disk-low': {
+    title: 'the disk is nearly full',
     severity: 'critical',
     subject: 'the state folder',
     meaning: `Less than ${thresholds.diskFree * 100} % of the disk under the state folder is free. When it is full mail is refused for a time.`,
@@ -92,6 +103,7 @@ export const faultKinds = {
     clears: 'when there is room again',
   },
   'clock-jumped': {
+    title: 'the clock jumped',
     severity: 'warning',
     subject: 'the clock',
     meaning: `The machine's clock moved by more than ${long(thresholds.clockJump)} at once, or the machine stood still. Steps may have come early or late.`,
@@ -99,6 +111,7 @@ export const faultKinds = {
     clears: `when it has run evenly for ${long(thresholds.quietFor)}`,
   },
   'escalation-exhausted': {
+    title: 'nobody has answered a mail',
     severity: 'error',
     subject: 'the message',
     meaning: 'Every step of the policy was taken and nobody has answered.',
@@ -107,6 +120,7 @@ export const faultKinds = {
     byHand: true,
   },
   'nobody-eligible': {
+    title: 'nobody of a group is eligible',
     severity: 'warning',
     subject: 'the group',
     meaning: 'Mail for the group went to its fallback or is held, because no member was eligible.',
@@ -114,6 +128,7 @@ export const faultKinds = {
     clears: 'when a member is chosen again',
   },
   'commands-refused': {
+    title: 'strangers give commands',
     severity: 'warning',
     subject: 'the instant messages',
     meaning: `More than ${thresholds.strangersPerMinute} commands in a minute came from people no rule names. None was executed.`,
@@ -121,6 +136,7 @@ export const faultKinds = {
     clears: `when there were none for ${long(thresholds.quietFor)}`,
   },
   'presence-refused': {
+    title: 'presence is not shared',
     severity: 'warning',
     subject: 'presence',
     meaning:
@@ -129,13 +145,24 @@ export const faultKinds = {
     clears: 'when they share it',
   },
   'presence-not-answered': {
+    title: 'presence is not answered for',
     severity: 'warning',
     subject: 'presence',
     meaning: 'People whom the rules name have not answered whether they share their presence.',
     action: 'Ask them to accept Pointsman in their client, or put them into a shared roster group with it.',
     clears: 'when they answer',
   },
+  'xmpp-account-shared': {
+    title: 'two Pointsman, one XMPP account',
+    severity: 'error',
+    subject: 'the other resource',
+    meaning:
+      'Another Pointsman is logged in to the same XMPP account: people may be asked twice, by two that do not know of each other.',
+    action: 'Stop one of the two, or give it an account of its own.',
+    clears: 'when the other one is gone',
+  },
   'xmpp-domain-silent': {
+    title: 'an XMPP domain is silent',
     severity: 'warning',
     subject: 'the domain',
     meaning: 'The XMPP server of another domain cannot be reached: whether its people are there is not known.',
@@ -143,6 +170,7 @@ export const faultKinds = {
     clears: 'when that server answers again',
   },
   'duty-room-hides-jids': {
+    title: 'a room hides who is in it',
     severity: 'error',
     subject: 'the room',
     meaning:
@@ -151,6 +179,7 @@ export const faultKinds = {
     clears: 'when the room shows who is who',
   },
   'duty-room-not-entered': {
+    title: 'not in a duty room',
     severity: 'warning',
     subject: 'the room',
     meaning: 'Pointsman is not in a duty room that the configuration or a rule names.',
@@ -158,6 +187,7 @@ export const faultKinds = {
     clears: 'when it is in the room',
   },
   'certificate-expiring': {
+    title: 'a certificate ends soon',
     severity: 'warning',
     subject: 'the certificate',
     meaning: `A certificate that the configuration names ends within ${thresholds.certificateDays} days.`,
@@ -165,6 +195,7 @@ export const faultKinds = {
     clears: 'when a longer one is there',
   },
   'certificate-rejected': {
+    title: 'a certificate cannot be used',
     severity: 'error',
     subject: 'the certificate',
     meaning: 'The files of tls.certFile and tls.keyFile were changed and cannot be used; the former pair stays in use.',
@@ -173,6 +204,7 @@ export const faultKinds = {
     clears: 'when the files can be used',
   },
   'mail-refused': {
+    title: 'no mail is taken',
     severity: 'critical',
     subject: 'the queue',
     meaning: 'No mail is taken (452): the disk under the state folder is full, or the queue is.',
@@ -186,11 +218,16 @@ export type FaultId = keyof typeof faultKinds;
 export const isFaultId = (text: string): text is FaultId => Object.hasOwn(faultKinds, text);
 export const kindOf = (id: FaultId): FaultKind => faultKinds[id];
 
+/** What is said of it to people. */
+export type FaultWords = Pick<FaultKind, 'title' | 'meaning' | 'action'>;
+const words: Readonly<Record<Language, Readonly<Record<FaultId, FaultWords>>>> = { en: faultKinds, de: faultsInGerman };
+export const faultWords = (id: FaultId, language: Language): FaultWords => words[language][id];
+
 /** The page for operators. */
 export function catalogue(): string {
   const entries = Object.entries(faultKinds).map(
     ([id, kind]: [string, FaultKind]) =>
-      `## ${id}\n\n**${kind.severity}**, one for ${kind.subject}. ${kind.meaning}\n\nDo: ${kind.action}\n\nClears ${kind.clears}.\n`,
+      `## ${id}\n\n**${kind.severity}**: ${kind.title}; one for ${kind.subject}. ${kind.meaning}\n\nDo: ${kind.action}\n\nClears ${kind.clears}.\n`,
   );
   return [
     '# Events and faults',

@@ -1,6 +1,7 @@
 // Port: tell a person or a room. Text only; the adapter sanitises, caps the size and paces.
 import type { Instant } from '../clock.ts';
 import type { BareJid } from '../presence/jid.ts';
+import type { Language } from './words.ts';
 
 export type NotifyTarget =
   | { readonly kind: 'person'; readonly jid: BareJid }
@@ -24,7 +25,11 @@ export interface Notifier {
     listener: (receipt: { from: BareJid; id: string; kind: 'received' | 'displayed'; at: Instant }) => void,
   ): void;
   /** Ad-hoc commands (XEP-0050): one answerer, asked with the JID the stream vouches for. */
-  onAsk?(answer: (asked: Asked) => Promise<AskedAnswer>): void;
+  onAsk?(
+    answer: (asked: Asked) => Promise<AskedAnswer>,
+    /** In which the list of them is read. */
+    languageOf?: (from: BareJid) => Language,
+  ): void;
   /** How it goes, for everybody who sees our presence: `12 open, oldest 7m`. */
   setStatus?(text: string): void;
   /** The subject of a room we are in (XEP-0045 §8.1). Rejects when the room does not let us. */

@@ -4,7 +4,7 @@ import { type Duration, formatDuration } from '../clock.ts';
 import type { Language, Until } from '../routing/rules.ts';
 import { type Phrases, phrasesIn } from './phrases.ts';
 import { templatesIn } from './templates.ts';
-import { oneLine } from './text.ts';
+import { oneLine, outsideWords, shorten } from './text.ts';
 
 export interface NudgeFacts {
   readonly shortId: string;
@@ -21,12 +21,20 @@ export interface NudgeFacts {
 const t = (facts: NudgeFacts) => templatesIn(facts.language);
 
 export function subjectOf(facts: NudgeFacts, limit = 200): string {
-  const subject = oneLine(facts.subject ?? '', limit);
+  const subject = outsideWords(facts.subject ?? '', limit);
   return subject === '' ? t(facts).noSubject : t(facts).quote(subject);
 }
 
 function untagged(facts: NudgeFacts): string {
-  return t(facts).mail(oneLine(facts.address, 100), oneLine(facts.from, 100), subjectOf(facts));
+  return t(facts).mail(oneLine(facts.address, 100), senderOf(facts), subjectOf(facts));
+}
+
+/** Who is named at length must not hide the address: that stays whole. */
+function senderOf({ from }: NudgeFacts): string {
+  const parts = /^(.*)<([^<>]*)>\s*$/s.exec(from);
+  if (!parts) return outsideWords(from, 100);
+  const name = outsideWords(parts[1] ?? '', 60);
+  return `${name}${name === '' ? '' : ' '}<${outsideWords(parts[2] ?? '', 100)}>`;
 }
 
 /** `#k7mf Mail for support@example.org from Ann <ann@example.net>: “Printer”` */
@@ -37,7 +45,7 @@ export function headline(facts: NudgeFacts): string {
 /** For lists: `#k7mf “Printer” from Ann`. The address of who wrote is in `show`. */
 export function headlineShort(facts: NudgeFacts): string {
   const name = /^\s*"?([^"<]+?)"?\s*</.exec(facts.from)?.[1] ?? facts.from;
-  return `#${facts.shortId} ${subjectOf(facts, 60)} ${t(facts).fromBy(oneLine(name, 40))}`;
+  return `#${facts.shortId} ${subjectOf(facts, 60)} ${t(facts).fromBy(outsideWords(name, 40))}`;
 }
 
 /** @param why whom else it could have been, in a clause or two */
@@ -111,7 +119,7 @@ export function newsText(texts: readonly string[], language: Language | undefine
 }
 
 function firstLines(texts: readonly string[], language: Language | undefined): string[] {
-  const shown = texts.slice(0, 5).map((text) => oneLine(text.split('\n')[0] ?? '', 150));
+  const shown = texts.slice(0, 5).map((text) => shorten(text.split('\n')[0] ?? '', 150));
   return texts.length > shown.length
     ? [...shown, phrasesIn(language ?? 'en').more(texts.length - shown.length)]
     : shown;

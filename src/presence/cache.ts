@@ -151,7 +151,7 @@ export class PresenceCache {
     const changes: PresenceChange[] = [];
     for (const [jid, entry] of this.#entries) {
       const { state, reason } = entry.presence;
-      if (!jid.endsWith(`@${domain}`) || reason === 'not-subscribed' || reason === 'remote-silent') continue;
+      if (!jid.endsWith(`@${domain}`) || reason === 'remote-silent') continue;
       entry.resources.clear();
       if (state !== 'unknown' || reason !== 'link-down')
         changes.push(...this.#forget(jid, entry, now, 'remote-silent'));
@@ -169,7 +169,8 @@ export class PresenceCache {
     for (const [jid, entry] of this.#entries) {
       if (!jid.endsWith(`@${domain}`) || entry.presence.reason !== 'remote-silent') continue;
       people.push(jid);
-      changes.push(...this.#forget(jid, entry, now, 'resync'));
+      const told = entry.subscription === 'to' || entry.subscription === 'both';
+      changes.push(...this.#forget(jid, entry, now, told ? 'resync' : 'not-subscribed'));
     }
     return { people, changes };
   }

@@ -7,8 +7,9 @@ import type { Mailbox } from '../mail/path.ts';
 import { neverSeen, type Presence } from '../presence/presence.ts';
 import { type Choice, choose, type PersonSnapshot, type Snapshot } from '../routing/choose.ts';
 import type { Surroundings } from '../routing/match.ts';
-import { allCandidates, type GroupPlan, otherPools, plan } from '../routing/plan.ts';
+import { allCandidates, type Candidate, type GroupPlan, otherPools, plan } from '../routing/plan.ts';
 import type { GroupName, PersonName } from '../routing/rules.ts';
+import { standInsFor } from '../routing/stand-ins.ts';
 import { acknowledge } from '../tracking/acknowledge.ts';
 import { advance } from '../tracking/advance.ts';
 import type { Trigger } from '../tracking/event.ts';
@@ -17,6 +18,7 @@ import { dueAfter } from '../tracking/steps.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { Agenda } from './agenda.ts';
 import type { Answer, Behaviour, Happening, Load, Outcome, WorldOptions } from './happening.ts';
+import { needsOf } from './needs.ts';
 
 interface Delivery {
   readonly mail: string;
@@ -185,11 +187,13 @@ export class World {
 
   #known(rule: GroupPlan): Omit<Snapshot, 'excluded' | 'holdUntil'> {
     const people: Record<PersonName, PersonSnapshot> = {};
-    for (const { person, jid } of allCandidates(rule)) {
-      const { units, lastAt, owned } = this.#person(person);
-      const presence: Presence =
-        jid === null ? { ...neverSeen, reason: 'no-jid' } : (this.#presence.get(person) ?? neverSeen);
-      people[person] = { presence, open: owned.size, units, lastAssignedAt: lastAt };
+    const candidates = allCandidates(rule);
+    const presenceOf = ({ person, jid }: Pick<Candidate, 'person' | 'jid'>): Presence =>
+      this.#presence.get(person) ?? (jid === null ? { ...neverSeen, reason: 'no-jid' } : neverSeen);
+    const standIns = standInsFor(candidates, this.#options.rules.people, presenceOf, this.#now);
+    for (const candidate of [...candidates, ...Object.values(standIns).flat()]) {
+      const { units, lastAt, owned } = this.#person(candidate.person);
+      people[candidate.person] = { presence: presenceOf(candidate), open: owned.size, units, lastAssignedAt: lastAt };
     }
     const turn = this.#turns.get(rule.group);
     const others = otherPools(rule).flatMap(({ group }) => {
@@ -202,6 +206,7 @@ export class World {
       lastInGroup: turn?.last ?? null,
       ...(turn ? { runInGroup: turn.run } : {}),
       ...(others.length > 0 ? { others: Object.fromEntries(others) } : {}),
+      ...(Object.keys(standIns).length > 0 ? { standIns } : {}),
     };
   }
 
@@ -380,17 +385,6 @@ const peopleOf = ({ person, also = [] }: Exclude<Choice, { kind: 'hold' }>): Per
   ...(person === undefined ? [] : [person]),
   ...also.map((each) => each.person),
 ];
-
-const needs = new WeakMap<GroupPlan, string>();
-function needsOf(rule: GroupPlan): string {
-  let known = needs.get(rule);
-  if (known === undefined) {
-    const left = rule.candidates.map(({ excluded }) => excluded !== undefined);
-    known = JSON.stringify([rule.eligible, rule.requires, rule.cost, left]);
-    needs.set(rule, known);
-  }
-  return known;
-}
 
 /** A step that names a person does not ask whether they are there; their being offline moves nothing. */
 function wasChosen({ plan: rule, step, stepTaken }: Tracked): boolean {

@@ -18,6 +18,7 @@ import { perform } from './commands/perform.ts';
 import { proposalsFor } from './commands/picking.ts';
 import { type Answer, type Channel, groupsOf, type Request, refOf, type Seen } from './commands/request.ts';
 import type { Desk } from './faults/desk.ts';
+import { languageOfAll } from './languages.ts';
 import { deliveryOfStanza } from './nudging.ts';
 import type { Stage } from './parts.ts';
 import { isProposal } from './proposing.ts';
@@ -144,8 +145,8 @@ export function createAnswering(stage: Stage, desk: Desk | null = null): Answeri
         return { kind: 'refused', text: phrasesIn('en').stranger };
       }
       const talk = talkWith(person.name);
-      if (isTooMuch(stage, talk)) return { kind: 'refused', text: 'Too many commands at once; please wait a minute.' };
       const language = languageFor(stage, person, null);
+      if (isTooMuch(stage, talk)) return { kind: 'refused', text: phrasesIn(language).tooMany };
       const done = talk.last.then(() => askByForm({ stage, person, language, p: phrasesIn(language), asked }, desk));
       talk.last = done.then(
         () => undefined,
@@ -257,11 +258,12 @@ function remember(executed: Set<string>, id: string): void {
   if (executed.size > mostExecuted && oldest !== undefined) executed.delete(oldest);
 }
 
-/** The one they spoke; else that of their groups, when it is one. */
+/** The one they spoke; else that of their groups, or of all when they are in none, when it is one. */
 function languageFor(stage: Stage, person: Person, command: Command | null): Language {
   if (command?.kind === 'command' && command.language) return command.language;
   const { groups } = stage.rules.current();
   const spoken = new Set(groupsOf(stage, person).map((name) => groups.get(name)?.language ?? 'en'));
+  if (spoken.size === 0) return languageOfAll(stage);
   return spoken.size === 1 ? ([...spoken][0] ?? 'en') : 'en';
 }
 

@@ -2,6 +2,7 @@
 // written back only if nobody was quicker (compare-and-set); then it is computed again from what stands now.
 import type { Instant } from '../clock.ts';
 import { movedOnText, takenText } from '../notify/nudge.ts';
+import { reasonIn } from '../notify/reasons.ts';
 import type { BareJid } from '../presence/jid.ts';
 import type { PersonName } from '../routing/rules.ts';
 import type { Consequences, DeliveryRef, NewNudge } from '../store/store.ts';
@@ -13,7 +14,7 @@ import { stepAt } from '../tracking/steps.ts';
 import { isOpen, type Tracked } from '../tracking/tracked.ts';
 import { chosenEvent, decided, roomFor } from './choosing.ts';
 import { askWhetherThere, doubtful, noDoubts } from './doubting.ts';
-import { factsOf, notice, noticeToRoom, nudgeAll, nudgeRoom, remindOwner } from './nudging.ts';
+import { factsOf, languageOf, notice, noticeToRoom, nudgeAll, nudgeRoom, remindOwner } from './nudging.ts';
 import { awayNow, casTries, type Stage, tellAll } from './parts.ts';
 import { isProposal } from './proposing.ts';
 
@@ -170,7 +171,8 @@ function consequences(stage: Stage, before: Tracked, next: Advance, trigger: Tri
       return {
         decisions,
         events: [escalated(move.step, move.room)],
-        withdrawNudgesOf: [{ queueId, seq }],
+        // Who has it still, and could not be told so far, is told of the gap: what is never said must not vanish.
+        withdrawNudgesOf: tracked.owner !== null && tracked.owner === before.owner ? [] : [{ queueId, seq }],
         nudges: [...nudgeRoom(stage, tracked, move.room, now), ...former],
       };
     case 'expire':
@@ -221,9 +223,11 @@ function tellFormer(stage: Stage, before: Tracked, after: Tracked, move: Advance
         ? (move.person ?? move.mailbox)
         : move.kind === 'room'
           ? move.room
-          : 'nobody';
-  const why = after.tried[before.owner] ?? 'no answer';
-  return notice(stage, after, before.owner, movedOnText(factsOf(stage, after, now), to, `you: ${why}`), now);
+          : null;
+  const language = languageOf(stage, after.plan.group);
+  const why = reasonIn(language, `you: ${after.tried[before.owner] ?? 'no answer'}`);
+  const facts = factsOf(stage, after, now);
+  return notice(stage, after, before.owner, movedOnText(facts, to ?? reasonIn(language, 'nobody'), why), now);
 }
 
 export interface Weighed {

@@ -72,9 +72,13 @@ export class Ledger {
     const people: Record<PersonName, PersonSnapshot> = {};
     const others: Record<GroupName, { last: PersonName; run: number }> = {};
     const inFlight = this.#inFlight();
+    /** Who may have named a substitute. */
+    const away: Candidate[] = [];
     const take = (candidates: GroupPlan['candidates']) => {
-      for (const { person, jid } of candidates) {
+      for (const candidate of candidates) {
+        const { person, jid, absent } = candidate;
         const presence = presenceOf(watcher, person, jid);
+        if (presence.substitute !== undefined || absent !== undefined) away.push(candidate);
         const open = this.open(person);
         const units = (this.#units.get(person) ?? 0) + (inFlight.get(person) ?? 0);
         people[person] = {
@@ -91,7 +95,7 @@ export class Ledger {
       const turn = this.#lastInGroup.get(pool.group);
       if (turn) others[pool.group] = { last: turn.person, run: turn.run };
     }
-    const standIns = this.standIns(plan, watcher, facts.now);
+    const standIns = this.#standInsFor(away, watcher, facts.now);
     for (const theirs of Object.values(standIns)) take(theirs);
     const turn = this.#lastInGroup.get(plan.group);
     return {
@@ -106,8 +110,12 @@ export class Ledger {
 
   /** By whose place they take. */
   standIns(plan: GroupPlan, watcher: Watcher, now: Instant): NonNullable<Snapshot['standIns']> {
+    return this.#standInsFor(allCandidates(plan), watcher, now);
+  }
+
+  #standInsFor(candidates: readonly Candidate[], watcher: Watcher, now: Instant): NonNullable<Snapshot['standIns']> {
     const known = ({ person, jid }: Pick<Candidate, 'person' | 'jid'>) => presenceOf(watcher, person, jid);
-    return standInsFor(allCandidates(plan), this.#people(), known, now);
+    return candidates.length === 0 ? {} : standInsFor(candidates, this.#people(), known, now);
   }
 
   open(person: PersonName): number {

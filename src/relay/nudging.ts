@@ -2,6 +2,7 @@
 // id: same message, same revision, same addressee is the same nudge.
 import { hour, type Instant, minute } from '../clock.ts';
 import { type NudgeFacts, nudgeText, reminderText, roomText, toldText } from '../notify/nudge.ts';
+import { reasonIn } from '../notify/reasons.ts';
 import type { BareJid } from '../presence/jid.ts';
 import type { GroupName, Language, PersonName } from '../routing/rules.ts';
 import type { DeliveryRef, NewNudge } from '../store/store.ts';
@@ -31,7 +32,7 @@ export function jidOf(stage: Stage, person: PersonName): BareJid | null {
 /** For the owner, when they have a JID. @param because the choice's reasons; empty for a forward stored earlier */
 export function nudgeOwner(stage: Stage, tracked: Tracked, because: readonly string[], now: Instant): NewNudge[] {
   if (tracked.owner === null) return [];
-  const text = nudgeText(factsOf(stage, tracked, now), whyYou(tracked, because));
+  const text = nudgeText(factsOf(stage, tracked, now), whyYou(tracked, because, languageOf(stage, tracked.plan.group)));
   return toPerson(stage, tracked, tracked.owner, 'nudge', text, now);
 }
 
@@ -43,18 +44,23 @@ export function nudgeAll(
   because: readonly string[],
   now: Instant,
 ): NewNudge[] {
-  const text = nudgeText(factsOf(stage, tracked, now), because.join(', '));
+  const language = languageOf(stage, tracked.plan.group);
+  const text = nudgeText(factsOf(stage, tracked, now), because.map((each) => reasonIn(language, each)).join(', '));
   return people.flatMap((person) => toPerson(stage, tracked, person, 'nudge', text, now));
 }
 
 /** `the only one, 1 of 3 members of support eligible` or `alice has passed; bob went offline while having it` */
-function whyYou(tracked: Tracked, because: readonly string[]): string {
-  const history = Object.entries(tracked.tried).map(([person, words]) => `${person} ${words}`);
+function whyYou(tracked: Tracked, because: readonly string[], language: Language): string {
   const [count, ...reasons] = because;
   const mine = reasons.map((reason) => reason.replace(`${tracked.owner}: `, ''));
-  const words = [...mine, ...(count === undefined ? [] : [count])].join(', ');
-  return [...history, ...(words === '' ? [] : [words])].join('; ') || 'you are the next one';
+  const words = [...mine, ...(count === undefined ? [] : [count])].map((each) => reasonIn(language, each)).join(', ');
+  const all = [...historyIn(language, tracked), ...(words === '' ? [] : [words])];
+  return all.join('; ') || reasonIn(language, 'you are the next one');
 }
+
+/** Who has had it, and what became of it. */
+export const historyIn = (language: Language, { tried }: Tracked): string[] =>
+  Object.entries(tried).map(([person, words]) => `${person} ${reasonIn(language, words)}`);
 
 export function remindOwner(stage: Stage, tracked: Tracked, now: Instant): NewNudge[] {
   return tracked.owner === null
@@ -64,8 +70,9 @@ export function remindOwner(stage: Stage, tracked: Tracked, now: Instant): NewNu
 
 export function nudgeRoom(stage: Stage, tracked: Tracked, room: BareJid, now: Instant): NewNudge[] {
   if (!stage.notifier) return [];
-  const history = Object.entries(tracked.tried).map(([person, words]) => `${person} ${words}`);
-  if (tracked.owner !== null) history.push(`${tracked.owner} has it and has not answered`);
+  const language = languageOf(stage, tracked.plan.group);
+  const history = historyIn(language, tracked);
+  if (tracked.owner !== null) history.push(`${tracked.owner} ${reasonIn(language, 'has it and has not answered')}`);
   return [
     {
       ...refOf(tracked),

@@ -4,10 +4,11 @@
 import { type Instant, minute } from '../clock.ts';
 import { proposalText } from '../notify/nudge.ts';
 import { phrasesIn } from '../notify/phrases.ts';
+import { reasonIn } from '../notify/reasons.ts';
 import type { Choice, Considered, Snapshot } from '../routing/choose.ts';
 import type { GroupPlan } from '../routing/plan.ts';
 import type { Proposal } from '../routing/proposal.ts';
-import type { PersonName } from '../routing/rules.ts';
+import type { Language, PersonName } from '../routing/rules.ts';
 import type { DeliveryRef, NewDecision, NewNudge } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { Tracked } from '../tracking/tracked.ts';
@@ -75,7 +76,11 @@ export function propose(
   const asked = proposal?.asked ?? [];
   const candidates = (choice.proposed ?? []).slice(0, longestRanking);
   const lines = candidates.flatMap((name) => choice.considered.find(({ person }) => person === name) ?? []);
-  const text = proposalText(factsOf(stage, tracked, now), lines.map(describe), choice.until - now);
+  const text = proposalText(
+    factsOf(stage, tracked, now),
+    lines.map((line) => describe(line, languageOf(stage, tracked.plan.group))),
+    choice.until - now,
+  );
   return {
     events: [
       {
@@ -97,7 +102,8 @@ export function propose(
 }
 
 /** `alice: is available for 2m; first in order; 3 open` */
-const describe = ({ person, reason, open }: Considered): string => `${person}: ${reason}; ${open} open`;
+const describe = ({ person, reason, open }: Considered, language: Language): string =>
+  `${person}: ${reasonIn(language, `${reason}; ${open} open`)}`;
 
 /** Everybody who was asked learns who has it now, in the place of the question. */
 export function tellProposed(

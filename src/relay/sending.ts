@@ -9,12 +9,13 @@ import { Pacing } from '../notify/pacing.ts';
 import { clockTime, phrasesIn } from '../notify/phrases.ts';
 import type { BareJid } from '../presence/jid.ts';
 import { isOpenAt, nextClosing } from '../routing/calendar.ts';
-import type { Language, Schedule } from '../routing/rules.ts';
+import type { Schedule } from '../routing/rules.ts';
 import type { Nudge } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import { grades } from '../tracking/evidence.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { addresseeOf, type Gap, Gaps } from './gaps.ts';
+import { languageOfTarget } from './languages.ts';
 import { deliveryOfStanza, languageOf } from './nudging.ts';
 import { type Stage, tellAll } from './parts.ts';
 import { isProposal } from './proposing.ts';
@@ -42,6 +43,8 @@ interface Unsure {
   readonly text: string;
   readonly id: string;
   readonly more: MoreOfMessage;
+  /** It is known by now: those of its notes that are claimed later need not go again. */
+  gone: boolean;
 }
 /** What is remembered of those; more are forgotten, the oldest first. */
 const mostUnsure = 2_000;
@@ -75,8 +78,14 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
     for (const { nudge, tracked } of wanted) {
       const before = unsure.get(nudge.id);
       if (!before || done.has(nudge.id)) continue;
-      if (!before.nudges.every(({ id }) => ids.has(id))) {
-        // Some of it has been overtaken: what is left is said anew.
+      if (before.gone) {
+        done.add(nudge.id);
+        await settleSent(nudge);
+        continue;
+      }
+      const absent = before.nudges.filter(({ id }) => !ids.has(id));
+      if (await anyOvertaken(absent)) {
+        // What is left of it is said anew.
         for (const each of before.nudges) unsure.delete(each.id);
         continue;
       }
@@ -89,10 +98,27 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
         before.id,
         before.more,
         tracked,
-        true,
+        before,
       );
     }
     return wanted.filter(({ nudge }) => !done.has(nudge.id));
+  }
+
+  /** Whether any of them is not waiting to be said any more. */
+  async function anyOvertaken(nudges: readonly Nudge[]): Promise<boolean> {
+    for (const { id, queueId } of nudges) {
+      const now = (await stage.store.nudges(queueId)).find((each) => each.id === id);
+      if (now?.state !== 'pending') return true;
+    }
+    return false;
+  }
+
+  async function settleSent(nudge: Nudge): Promise<void> {
+    const at = stage.clock.now();
+    unsure.delete(nudge.id);
+    const events = sentEvents(nudge, at);
+    await stage.store.settleNudge(nudge.id, { to: 'sent', at }, { events });
+    tellAll(stage, events);
   }
 
   async function sendNew(to: Nudge['to'], wanted: readonly Wanted[]): Promise<void> {
@@ -126,9 +152,7 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
       return false;
     }
     if (nudge.attempts > 0 && (await hasArrived(nudge))) {
-      const events = sentEvents(nudge, now);
-      await stage.store.settleNudge(nudge.id, { to: 'sent', at: now }, { events });
-      tellAll(stage, events);
+      await settleSent(nudge);
       return false;
     }
     if (await isNewsOfNothing(nudge, tracked)) {
@@ -151,7 +175,7 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
     const lost = nudges.filter((each) => !kept.has(each.id) && now >= each.staleAt && waitedForQuiet(stage, each));
     const [first] = lost;
     if (!first) return;
-    const text = phrasesIn(languageOfPerson(stage, to.jid)).quietSummary(lost.length);
+    const text = phrasesIn(languageOfTarget(stage, to)).quietSummary(lost.length);
     await stage.notifier
       .send({ kind: 'person', jid: to.jid }, text, `quiet.${first.id}`)
       .catch((error: unknown) =>
@@ -184,7 +208,7 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
   function sayWhatWasMissed(to: NotifyTarget, gap: Gap, until: Instant): Promise<void> {
     if (!stage.notifier) return Promise.resolve();
     const now = stage.clock.now();
-    const language = to.kind === 'person' ? languageOfPerson(stage, to.jid) : languageOfRoom(stage);
+    const language = languageOfTarget(stage, to);
     const [from, end] = [clockTime(gap.since, now, language), clockTime(until, now, language)];
     const p = phrasesIn(language);
     const text = (to.kind === 'person' ? p.summary : p.roomSummary)(from, end, gap.mails.length);
@@ -242,7 +266,7 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
     id: string,
     more: MoreOfMessage,
     tracked: Tracked | null,
-    again = false,
+    again: Unsure | null = null,
   ): Promise<void> {
     const [first] = nudges;
     if (!first || !stage.notifier) return;
@@ -256,27 +280,26 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
     } catch (error) {
       const cause = describeError(error);
       await gaps.opened(to);
-      if (mayHaveArrived(error)) for (const { id: each } of nudges) unsure.set(each, { nudges, text: whole, id, more });
+      if (mayHaveArrived(error) && !again) {
+        const one = { nudges, text: whole, id, more, gone: false };
+        for (const { id: each } of nudges) unsure.set(each, one);
+      }
       for (const each of unsure.keys()) {
         if (unsure.size <= mostUnsure) break;
         unsure.delete(each);
       }
       stage.log.info({ queueId: first.queueId, to: addressee(first), cause }, 'nudge not sent; trying again');
-      for (const nudge of nudges) {
-        const pause = Math.min(2 * minute, 5 * second * 2 ** Math.min(nudge.attempts, 6));
-        await later(nudge, stage.clock.now() + pause);
-      }
+      // Together, so that what was one message can be repeated as one.
+      const attempts = Math.max(...nudges.map((nudge) => nudge.attempts));
+      const dueAt = stage.clock.now() + Math.min(2 * minute, 5 * second * 2 ** Math.min(attempts, 6));
+      for (const nudge of nudges) await later(nudge, dueAt);
       return;
     }
+    if (again) again.gone = true;
     stage.reach('nudge-sent');
     const at = stage.clock.now();
     pacing.said(addressee(first), at);
-    for (const nudge of nudges) {
-      unsure.delete(nudge.id);
-      const events = sentEvents(nudge, at);
-      await stage.store.settleNudge(nudge.id, { to: 'sent', at }, { events });
-      tellAll(stage, events);
-    }
+    for (const nudge of nudges) await settleSent(nudge);
     if (isFirst && greeted !== null) await stage.store.remember(greeted, String(at));
     await gaps.heard(to);
   }
@@ -286,7 +309,6 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
       await stage.store.settleNudge(nudge.id, { to: 'pending', dueAt }, {});
       return;
     }
-    unsure.delete(nudge.id);
     await gaps.dropped(nudge.to, nudge, nudge.dueAt);
     await stage.store.settleNudge(nudge.id, { to: 'stale' }, {});
   }
@@ -307,19 +329,6 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
       for (const each of room === null ? await gaps.rooms() : [room]) await gaps.back({ kind: 'room', room: each });
     },
   };
-}
-
-/** A room is everybody's: the one language of all groups, else English. */
-function languageOfRoom({ rules }: Stage): Language {
-  const spoken = new Set([...rules.current().groups.values()].map(({ language = 'en' }) => language));
-  const [only = 'en', ...others] = spoken;
-  return others.length === 0 ? only : 'en';
-}
-
-function languageOfPerson({ rules }: Stage, jid: BareJid): Language {
-  const { people, groups } = rules.current();
-  const person = [...people.values()].find((each) => each.jid === jid);
-  return [...groups.values()].find(({ members }) => members.includes(person?.name ?? ''))?.language ?? 'en';
 }
 
 const quietOf = ({ rules }: Stage, to: Nudge['to']): Schedule | undefined =>

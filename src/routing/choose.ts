@@ -20,7 +20,7 @@ import type { Presence } from '../presence/presence.ts';
 import { describeState, type Exclusion, exclusionByHistory, exclusionOf, snapshotOf } from './eligibility.ts';
 import type { Candidate, FallbackTarget, GroupPlan, PlanLink, Pool } from './plan.ts';
 import { type Proposal, pickedFrom, proposedTo, silence } from './proposal.ts';
-import { compareRanks, describeMember, measureOf, rankingOf, type Standing, turnsUntil, wordsOf } from './ranking.ts';
+import { compareMembers, describeMember, measureOf, rankingOf, type Standing, turnsUntil, wordsOf } from './ranking.ts';
 import type { GroupName, PersonName } from './rules.ts';
 import { withStandIns } from './stand-ins.ts';
 import { describeWin } from './win.ts';
@@ -116,9 +116,11 @@ export type Choice = {
 export interface Member extends Standing {
   /** Null when eligible. */
   readonly exclusion: Exclusion | null;
-  /** What is compared, less is better, first difference decides. */
-  readonly rank: readonly number[];
   readonly sticks: boolean;
+  /** By the strategy, less is better; of who is not eligible it is not asked. */
+  measure: number;
+  /** Between those whom the strategy finds equal. */
+  tie: number;
 }
 
 /** One pool looked at. */
@@ -149,7 +151,7 @@ export function choose(plan: GroupPlan, snapshot: Snapshot): Choice {
     const { proposal } = snapshot;
     if (!proposal || isShared(plan)) return chosenFrom(own, snapshot, [own.count], undefined);
     if (snapshot.now < proposal.until && proposal.asked.length > 0) {
-      const ranked = own.ready.toSorted((a, b) => compareRanks(a.rank, b.rank));
+      const ranked = own.ready.toSorted((a, b) => compareMembers(a, b));
       return proposedTo(ranked, own, proposal, snapshot.now);
     }
     return chosenFrom(own, snapshot, [own.count, silence(proposal)], undefined);
@@ -243,11 +245,13 @@ function followChain(
 
 function look(pool: Pool, plan: GroupPlan, snapshot: Snapshot): Look {
   const members = membersOf(pool, plan, snapshot);
-  const ready = members.filter(({ exclusion }) => exclusion === null);
-  const best = ready.reduce<Member | undefined>(
-    (a, b) => (a === undefined || compareRanks(b.rank, a.rank) < 0 ? b : a),
-    undefined,
-  );
+  const ready: Member[] = [];
+  let best: Member | undefined;
+  for (const member of members) {
+    if (member.exclusion !== null) continue;
+    ready.push(member);
+    if (best === undefined || compareMembers(member, best) < 0) best = member;
+  }
   const toAll = isShared(pool);
   const ranking = rankingOf(pool);
   const considered = members.map((member): Considered => {
@@ -335,28 +339,28 @@ function fallBack(target: FallbackTarget, considered: readonly Considered[], bec
   return person === undefined ? common : { ...common, person };
 }
 
-const noRank: number[] = [];
-
 function membersOf(pool: Pool, plan: GroupPlan, snapshot: Snapshot): readonly Member[] {
   const candidates = snapshot.standIns
-    ? withStandIns(pool, snapshot.standIns, (candidate) => snapshotOf(snapshot, candidate).presence)
+    ? withStandIns(pool, snapshot.standIns, (candidate) => snapshotOf(snapshot, candidate).presence, snapshot.now)
     : pool.candidates;
   const ranking = rankingOf(pool);
   const byLoad = ranking === 'least-busy' || ranking === 'most-spare';
+  const byTurn = ranking === 'round-robin';
   const turn = turnOf(pool, plan, snapshot);
-  const lastAt = candidates.findIndex(({ person }) => person === turn.last);
+  const anyTried = Object.keys(snapshot.excluded).length > 0;
+  const lastAt = byTurn ? candidates.findIndex(({ person }) => person === turn.last) : -1;
   return candidates.map((candidate, position): Member => {
     const known = snapshotOf(snapshot, candidate);
-    const exclusion = exclusionOf(pool, candidate, known, snapshot, plan.pace);
+    const history = anyTried ? exclusionByHistory(snapshot, candidate.person) : null;
+    const exclusion = exclusionOf(pool, candidate, known, snapshot, history, plan.pace);
     const weight = candidate.weight ?? 1;
-    const turns = turnsUntil(position, lastAt, candidates.length, turn.run < weight);
+    const turns = byTurn ? turnsUntil(position, lastAt, candidates.length, turn.run < weight) : 0;
     const sticks = pool.strategy === 'sticky' && snapshot.lastHandler === candidate.person;
-    const member = { candidate, known, exclusion, position, turns, weight, sticks, rank: noRank };
+    const member = { candidate, known, exclusion, position, turns, weight, sticks, measure: 0, tie: 0 };
     // Of whom is out of the question nothing else is asked.
     if (exclusion !== null) return member;
-    const measure = measureOf(ranking, member, snapshot.now);
-    const tie = byLoad ? (known.lastAssignedAt ?? -Infinity) : 0;
-    member.rank = [sticks ? 0 : 1, candidate.tier ?? 1, -(candidate.preferred ?? 0), measure, tie];
+    member.measure = measureOf(ranking, member, snapshot.now);
+    if (byLoad) member.tie = known.lastAssignedAt ?? -Infinity;
     return member;
   });
 }

@@ -34,10 +34,10 @@ export function exclusionOf(
   candidate: Candidate,
   known: PersonSnapshot,
   snapshot: Snapshot,
+  history: string | null,
   pace: Duration | undefined,
 ): Exclusion | null {
   const { now } = snapshot;
-  const history = exclusionByHistory(snapshot, candidate.person);
   if (history !== null) return { why: history, lasting: true };
   if (candidate.excluded !== undefined) return { why: candidate.excluded, lasting: true };
   const away = candidate.absent === undefined ? undefined : candidate.absent.find((period) => isWithin(period, now));

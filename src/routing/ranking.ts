@@ -82,6 +82,13 @@ export function wordsOf(
   }
 }
 
+export interface Ranked {
+  readonly candidate: Candidate;
+  readonly sticks: boolean;
+  readonly measure: number;
+  readonly tie: number;
+}
+
 export function describeMember(candidate: Candidate, sticks: boolean, standing: string): string {
   const { tier = 1, preferred = 0, standsInFor } = candidate;
   // The usual case, for each member of every decision.
@@ -95,13 +102,16 @@ export function describeMember(candidate: Candidate, sticks: boolean, standing: 
   return [...extra, standing].join('; ');
 }
 
-export function compareRanks(a: readonly number[], b: readonly number[]): number {
-  for (let index = 0; index < a.length; index += 1) {
-    const value = a[index] ?? 0;
-    const other = b[index] ?? 0;
-    // Not by subtraction: both may be infinite.
-    if (value !== other) return value < other ? -1 : 1;
-  }
+/** Less comes first: who sticks, the tier, more of the preferred skills, the strategy's measure, the tie. */
+export function compareMembers(a: Ranked, b: Ranked): number {
+  if (a.sticks !== b.sticks) return a.sticks ? -1 : 1;
+  const [tierA, tierB] = [a.candidate.tier ?? 1, b.candidate.tier ?? 1];
+  if (tierA !== tierB) return tierA - tierB;
+  const [skillsA, skillsB] = [a.candidate.preferred ?? 0, b.candidate.preferred ?? 0];
+  if (skillsA !== skillsB) return skillsB - skillsA;
+  // Not by subtraction: both may be infinite.
+  if (a.measure !== b.measure) return a.measure < b.measure ? -1 : 1;
+  if (a.tie !== b.tie) return a.tie < b.tie ? -1 : 1;
   return 0;
 }
 

@@ -58,13 +58,15 @@ export function withStandIns(
   { candidates, eligible }: Pool,
   standIns: Readonly<Record<PersonName, readonly Candidate[]>>,
   presenceOf: (candidate: Candidate) => Presence,
+  now: Instant,
 ): readonly Candidate[] {
+  const isThere = (candidate: Candidate): boolean =>
+    eligible.includes(presenceOf(candidate).state) && !candidate.absent?.some((period) => isWithin(period, now));
   const names = new Set(candidates.map(({ person }) => person));
   return candidates.flatMap((candidate) => {
     const theirs = Object.hasOwn(standIns, candidate.person) ? (standIns[candidate.person] ?? []) : [];
     // Whom the rules leave out of this mail has no place in it that somebody could take.
-    if (theirs.length === 0 || candidate.excluded !== undefined || eligible.includes(presenceOf(candidate).state))
-      return [candidate];
+    if (theirs.length === 0 || candidate.excluded !== undefined || isThere(candidate)) return [candidate];
     const added = theirs.filter(({ person }) => !names.has(person));
     for (const { person } of added) names.add(person);
     return [candidate, ...added];

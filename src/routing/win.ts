@@ -6,13 +6,13 @@ import { describeIdle, rankingOf } from './ranking.ts';
 
 export function describeWin(
   pool: Pool,
-  { candidate, rank, known }: Member,
+  { candidate, measure, known }: Member,
   ready: readonly Member[],
   snapshot: Snapshot,
 ): string {
   if (pool.strategy === 'sticky' && snapshot.lastHandler === candidate.person) return 'handled the thread before';
   // What set them apart from all the others before the strategy had a say.
-  if (ready.every((other) => other.candidate === candidate || (other.rank[1] ?? 1) > (rank[1] ?? 1)))
+  if (ready.every((other) => other.candidate === candidate || (other.candidate.tier ?? 1) > (candidate.tier ?? 1)))
     return `the only one of tier ${candidate.tier ?? 1}`;
   if (
     ready.every(
@@ -26,7 +26,7 @@ export function describeWin(
       return 'first in order';
     case 'round-robin': {
       const last = snapshot.others?.[pool.group]?.last ?? snapshot.lastInGroup;
-      if (last === candidate.person && rank[3] === 0) return `goes on: weight ${candidate.weight ?? 1}`;
+      if (last === candidate.person && measure === 0) return `goes on: weight ${candidate.weight ?? 1}`;
       return last === null ? 'first in turn: the group has had no message' : `next in turn after ${last}`;
     }
     case 'longest-idle':

@@ -3,28 +3,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Log } from '../log.ts';
 import type { Asked, AskedAnswer, AskedField } from '../notify/notifier.ts';
-import { parseJid } from '../presence/jid.ts';
+import { type Phrases, phrasesIn } from '../notify/phrases.ts';
+import type { Language } from '../notify/words.ts';
+import { type BareJid, parseJid } from '../presence/jid.ts';
 import type { Element } from './stanza.ts';
 import { legalText, ns, xml } from './stanza.ts';
 
-export const offered = {
-  list: 'List what is open',
-  ack: 'Acknowledge a mail',
-  pass: 'Pass a mail on',
-  claim: 'Claim a mail',
-  release: 'Release a mail',
-  snooze: 'Snooze a mail',
-  show: 'Show a mail',
-  why: 'Why this person',
-  who: 'Who is there',
-  redirect: 'Redirect a mail',
-  pick: 'Pick who gets a mail',
-  away: 'I am away',
-  back: 'I am back',
-  mute: 'Mute a group',
-  unmute: 'Unmute a group',
-  help: 'Help',
-} as const;
+/** By the words of the text commands; their names are in notify/phrases.ts. */
+export const offered = Object.keys(phrasesIn('en').commandNames) as readonly (keyof Phrases['commandNames'])[];
 
 /** The nodes are ours alone: `pointsman#ack`. */
 export const nodeOf = (command: string): string => `pointsman#${command}`;
@@ -32,11 +18,13 @@ export const nodeOf = (command: string): string => `pointsman#${command}`;
 const longestValue = 400;
 
 type Answerer = (asked: Asked) => Promise<AskedAnswer>;
+type LanguageOf = (from: BareJid) => Language;
 
 export class AdHoc {
   readonly #send: (stanza: Element) => Promise<void>;
   readonly #log: Log;
   #answerer: Answerer | null = null;
+  #languageOf: LanguageOf = () => 'en';
   #busy = 0;
 
   constructor(options: { send: (stanza: Element) => Promise<void>; log: Log }) {
@@ -44,13 +32,21 @@ export class AdHoc {
     this.#log = options.log;
   }
 
-  answerWith(answerer: Answerer): void {
+  answerWith(answerer: Answerer, languageOf?: LanguageOf): void {
     this.#answerer = answerer;
+    if (languageOf) this.#languageOf = languageOf;
+  }
+
+  /** As whoever asks reads them: node → name. @param from null: our own server */
+  names(from: string | null): ReadonlyMap<string, string> {
+    const jid = from === null ? null : parseJid(from);
+    const { commandNames } = phrasesIn(jid ? this.#languageOf(jid.bare) : 'en');
+    return new Map(offered.map((command) => [nodeOf(command), commandNames[command]]));
   }
 
   /** XEP-0050 §2.2. */
-  items(own: string): Element[] {
-    return Object.entries(offered).map(([command, name]) => xml('item', { jid: own, node: nodeOf(command), name }));
+  items(own: string, from: string | null): Element[] {
+    return [...this.names(from)].map(([node, name]) => xml('item', { jid: own, node, name }));
   }
 
   /** False when it is no command: somebody else answers it. */
@@ -59,7 +55,7 @@ export class AdHoc {
     const from = parseJid(stanza.attrs.from ?? '');
     const { id } = stanza.attrs;
     if (!command || id === undefined || !from || !this.#answerer) return false;
-    const known = Object.keys(offered).find((each) => nodeOf(each) === command.attrs.node);
+    const known = offered.find((each) => nodeOf(each) === command.attrs.node);
     const reply = (...children: Element[]) => this.#reply(stanza, command, children);
     if (known === undefined) return this.#refuse(stanza, 'item-not-found', 'cancel');
     const action = command.attrs.action ?? 'execute';

@@ -154,6 +154,7 @@ class XmppAdapter implements Xmpp {
       settleAfter: this.#settling.least,
       tell: (changes) => this.#tell(changes),
       probe: (jid) => this.#probes.probe(jid),
+      askAgain: (jid) => this.#roster.askAgain(jid),
     });
     this.#messages = new Messages({
       clock,
@@ -221,8 +222,8 @@ class XmppAdapter implements Xmpp {
     return this.#link.status();
   }
 
-  onAsk(answer: Parameters<NonNullable<Notifier['onAsk']>>[0]): void {
-    this.#adHoc.answerWith(answer);
+  onAsk(...how: Parameters<NonNullable<Notifier['onAsk']>>): void {
+    this.#adHoc.answerWith(...how);
   }
 
   setStatus(text: string): void {

@@ -21,9 +21,9 @@ export function answerAbout(
 ): void {
   const { version, adHoc, own, clock } = about;
   const capsQuery = `${capsNode}#${capsVersion(identities, features)}`;
-  const commands = new Map(Object.entries(offered).map(([command, name]) => [nodeOf(command), name]));
+  const commands = new Set(offered.map(nodeOf));
   // XEP-0030 §3.1. A node that we do not have is item-not-found (§7).
-  iq.answer('get', 'query', ns.discoInfo, (query) => {
+  iq.answer('get', 'query', ns.discoInfo, (query, from) => {
     const { node } = query.attrs;
     const named = node === undefined ? {} : { node };
     if (node === undefined || node === capsQuery) {
@@ -37,7 +37,7 @@ export function answerAbout(
       };
     }
     // XEP-0050 §2.3
-    const name = node === ns.commands ? 'Commands' : commands.get(node);
+    const name = node === ns.commands ? 'Commands' : adHoc.names(from).get(node);
     if (name === undefined) return { error: 'item-not-found' };
     const type = node === ns.commands ? 'command-list' : 'command-node';
     return {
@@ -50,14 +50,14 @@ export function answerAbout(
       ),
     };
   });
-  iq.answer('get', 'query', ns.discoItems, (query) => {
+  iq.answer('get', 'query', ns.discoItems, (query, from) => {
     const { node } = query.attrs;
     if (node === undefined) return { result: xml('query', { xmlns: ns.discoItems }) };
     if (node !== ns.commands)
       return commands.has(node)
         ? { result: xml('query', { xmlns: ns.discoItems, node }) }
         : { error: 'item-not-found' };
-    return { result: xml('query', { xmlns: ns.discoItems, node }, ...adHoc.items(own())) };
+    return { result: xml('query', { xmlns: ns.discoItems, node }, ...adHoc.items(own(), from)) };
   });
   iq.answer('get', 'ping', ns.ping, () => ({ result: null }));
   // XEP-0202. UTC: where we stand is nobody's business.

@@ -23,6 +23,8 @@ export interface FederationOptions {
   readonly settleAfter: Duration;
   tell(changes: readonly PresenceChange[]): void;
   probe(jid: BareJid): void;
+  /** What was asked of them may never have got there. */
+  askAgain(jid: BareJid): void;
 }
 
 export class Federation {
@@ -87,11 +89,14 @@ export class Federation {
   }
 
   #onAlive(domain: string, wasSilent: boolean): void {
-    const { clock, cache, settleAfter, tell, probe } = this.#options;
+    const { clock, cache, settleAfter, tell, probe, askAgain } = this.#options;
     const now = clock.now();
     if (wasSilent || !this.#settleAt.has(domain)) this.#settleAt.set(domain, now + settleAfter);
     const { people, changes } = cache.domainBack(domain, now);
     tell(changes);
-    for (const jid of people) probe(jid);
+    for (const jid of people) {
+      askAgain(jid);
+      probe(jid);
+    }
   }
 }

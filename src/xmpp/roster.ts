@@ -15,6 +15,7 @@ import type { Answer, Iq } from './iq.ts';
 import { inSlices } from './slices.ts';
 import type { Element } from './stanza.ts';
 import { normaliseAddress, ns, xml } from './stanza.ts';
+import { Twins } from './twins.ts';
 
 export interface RosterEvents {
   /** Also for watched people who are not in the roster at all (`none`). */
@@ -41,6 +42,7 @@ export class Roster {
   readonly #log: Log;
   readonly #events: RosterEvents;
   readonly #items = new Map<BareJid, Item>();
+  readonly #twins: Twins;
   #watched: ReadonlySet<BareJid> = new Set();
   /** Asked us while not watched: granted when they are. */
   readonly #pending = new Set<BareJid>();
@@ -67,6 +69,7 @@ export class Roster {
     this.#iq = options.iq;
     this.#send = options.send;
     this.#ownBare = options.ownBare;
+    this.#twins = new Twins(options.clock, options.ownBare);
     this.#log = options.log;
     this.#events = options.events;
     this.#iq.answer('set', 'query', ns.roster, (query, from) => this.#onPush(query, from));
@@ -84,6 +87,7 @@ export class Roster {
     this.#loaded = false;
     this.#toAsk.clear();
     this.#items.clear();
+    this.#twins.reset();
   }
 
   async load(): Promise<void> {
@@ -121,6 +125,7 @@ export class Roster {
       case 'probe':
         return true;
       default:
+        this.#twins.see(stanza);
         return false;
     }
   }
@@ -137,6 +142,7 @@ export class Roster {
     const refused = among(this.#optedOut, now);
     const silent = among(this.#askedSince, now - answerWithin).filter(([jid]) => !this.#optedOut.has(jid));
     return [
+      ...this.#twins.faults(),
       ...notShared('presence-refused', refused, 'refused to share their presence, or took it back'),
       ...notShared('presence-not-answered', silent, 'have not answered whether they share their presence'),
     ];
@@ -202,6 +208,14 @@ export class Roster {
     this.#items.set(jid, { subscription: item?.subscription ?? 'none', asked: true });
     this.#toAsk.add(jid);
     this.#askAll();
+  }
+
+  /** Whoever was asked while their server could not be reached may never have heard of it. */
+  askAgain(jid: BareJid): void {
+    const item = this.#items.get(jid);
+    if (!item?.asked || !this.#watched.has(jid)) return;
+    this.#items.set(jid, { ...item, asked: false });
+    this.#ask(jid);
   }
 
   /** One after the other: thousands at once would fill the way out, and what waits there for long is given up. */

@@ -28,9 +28,9 @@ class Person {
   #wake: () => void = () => undefined;
   #complaint = '';
 
-  constructor(host: string, port: number, jid: string, password: string, ...options: string[]) {
-    const script = join(import.meta.dirname, 'peers', 'slixmpp_person.py');
-    this.#process = spawn(python, [script, host, String(port), jid, ...options], { stdio: 'pipe' });
+  constructor(host: string, port: number, name: string, password: string, more: Happening = {}) {
+    const script = join(import.meta.dirname, 'peers', 'person.py');
+    this.#process = spawn(python, ['-u', script], { stdio: 'pipe' });
     const { stdout, stderr } = this.#process;
     if (!stdout || !stderr) throw new Error('no pipes');
     createInterface(stdout).on('line', (line) => {
@@ -42,12 +42,13 @@ class Person {
       this.#complaint += text;
     });
     this.#process.on('exit', () => this.#wake());
-    this.#process.stdin?.write(`${password}\n`);
+    const jid = `${name}@localhost`;
+    this.does({ do: 'login', jid, resource: `${name}-client`, password, host, port, ...more });
     onTestFinished(() => void this.#process.kill());
   }
 
   does(order: Happening): void {
-    this.#process.stdin?.write(`${JSON.stringify(order)}\n`);
+    this.#process.stdin?.write(`${JSON.stringify({ as: 'me', ...order })}\n`);
   }
 
   /** The first such event that was not waited for yet. */
@@ -72,7 +73,9 @@ class Person {
   }
 
   async quits(): Promise<void> {
-    this.does({ do: 'quit' });
+    this.does({ do: 'logout' });
+    await this.sees({ event: 'offline' });
+    this.#process.stdin?.end();
     if (this.#process.exitCode === null) await once(this.#process, 'exit');
   }
 }
@@ -82,8 +85,8 @@ async function start(options: Partial<XmppServerOptions> = {}) {
   const server: XmppServer = createXmppServer({ domain: 'localhost', accounts, rooms: ['ops'], ...options });
   const { host, port } = await server.start();
   onTestFinished(() => server.stop('abruptly'));
-  const person = (name: keyof typeof accounts, ...flags: string[]) =>
-    new Person(host, port, `${name}@localhost/${name}-client`, accounts[name], ...flags);
+  const person = (name: keyof typeof accounts, more: Happening = {}) =>
+    new Person(host, port, name, accounts[name], more);
   return { server, person };
 }
 
@@ -93,17 +96,19 @@ describe.skipIf(skipped)('slixmpp with the embedded server', () => {
     const desk = person('desk');
     const online = await desk.sees({ event: 'online' });
     expect(online).toMatchObject({ jid: 'desk@localhost/desk-client', roster: { 'alice@localhost': 'both' } });
-    await desk.sees({ event: 'presence', sender: 'alice@localhost', type: 'unavailable' });
+    await desk.sees({ event: 'presence', from: 'alice@localhost', type: 'unavailable' });
 
     const alice = person('alice');
     await alice.sees({ event: 'online' });
-    await desk.sees({ event: 'presence', sender: 'alice@localhost/alice-client', type: 'available' });
-    await alice.sees({ event: 'presence', sender: 'desk@localhost/desk-client', delayed: true });
-    alice.does({ do: 'presence', show: 'dnd', status: 'in <a> meeting & busy' });
+    await desk.sees({ event: 'presence', from: 'alice@localhost/alice-client', type: 'available' });
+    await alice.sees({ event: 'presence', from: 'desk@localhost/desk-client', delayed: true });
+    alice.does({ do: 'show', show: 'dnd', status: 'in <a> meeting & busy' });
     await desk.sees({ event: 'presence', type: 'dnd', status: 'in <a> meeting & busy' });
 
+    desk.does({ do: 'explore', to: 'localhost' });
+    await desk.sees({ event: 'explored' });
     desk.does({ do: 'say', to: 'alice@localhost', body: 'Grüße 🚂 <&>' });
-    await alice.sees({ event: 'message', type: 'chat', body: 'Grüße 🚂 <&>', delayed: false });
+    await alice.sees({ event: 'message', body: 'Grüße 🚂 <&>', delayed: false });
     desk.does({ do: 'say', to: 'bob@localhost', body: 'while you were out' });
     alice.does({ do: 'ping', to: 'localhost' });
     await alice.sees({ event: 'pong' });
@@ -116,21 +121,16 @@ describe.skipIf(skipped)('slixmpp with the embedded server', () => {
     await desk.sees({ event: 'joined' });
     await desk.sees({
       event: 'room-presence',
-      sender: 'ops@rooms.localhost/Alice',
+      from: 'ops@rooms.localhost/Alice',
       jid: 'alice@localhost/alice-client',
     });
-    desk.does({ do: 'say-room', room: 'ops@rooms.localhost', body: 'anybody there?' });
-    await alice.sees({
-      event: 'message',
-      type: 'groupchat',
-      sender: 'ops@rooms.localhost/Desk',
-      body: 'anybody there?',
-    });
-    await desk.sees({ event: 'message', type: 'groupchat', sender: 'ops@rooms.localhost/Desk' });
+    desk.does({ do: 'shout', room: 'ops@rooms.localhost', body: 'anybody there?' });
+    await alice.sees({ event: 'room', from: 'Desk', body: 'anybody there?' });
+    await desk.sees({ event: 'room', from: 'Desk' });
     server.kick('ops', 'Alice');
     await desk.sees({
       event: 'room-presence',
-      sender: 'ops@rooms.localhost/Alice',
+      from: 'ops@rooms.localhost/Alice',
       type: 'unavailable',
       codes: ['307'],
     });
@@ -138,13 +138,14 @@ describe.skipIf(skipped)('slixmpp with the embedded server', () => {
     const bob = person('bob');
     await bob.sees({ event: 'message', body: 'while you were out', delayed: true });
     await alice.quits();
-    await desk.sees({ event: 'presence', sender: 'alice@localhost/alice-client', type: 'unavailable' });
+    await desk.sees({ event: 'presence', from: 'alice@localhost/alice-client', type: 'unavailable' });
   });
 
   test.for(['SCRAM-SHA-1', 'SCRAM-SHA-256', 'PLAIN'])('logs in over STARTTLS with %s', async (mechanism) => {
-    const { server, person } = await start({ tls: { ...makeCertificate(), required: true } });
+    const { file, ...pair } = makeCertificate();
+    const { server, person } = await start({ tls: { ...pair, required: true } });
     const long = 'x'.repeat(100_000); // several TLS records
-    const bob = person('bob', '--tls', '--mechanism', mechanism);
+    const bob = person('bob', { ca: file, mechanism });
     expect(await bob.sees({ event: 'online' })).toMatchObject({ jid: 'bob@localhost/bob-client' });
     bob.does({ do: 'say', to: 'bob@localhost', body: long });
     await bob.sees({ event: 'message', body: long });
@@ -156,7 +157,7 @@ describe.skipIf(skipped)('slixmpp with the embedded server', () => {
   test('a wrong password is told so', async () => {
     const { server, person } = await start();
     server.setPassword('bob', 'changed');
-    await person('bob', '--mechanism', 'SCRAM-SHA-256').sees({ event: 'failed-auth' });
+    await person('bob', { mechanism: 'SCRAM-SHA-256' }).sees({ event: 'refused', why: 'authentication' });
   });
 
   test('a stream error is understood', async () => {
@@ -174,21 +175,19 @@ describe.skipIf(skipped)('slixmpp with the embedded server', () => {
     await bob.sees({ event: 'online' });
     alice.does({ do: 'subscribe', to: 'bob@localhost' });
     // slixmpp accepts and asks back by itself
-    await bob.sees({ event: 'presence', sender: 'alice@localhost', type: 'subscribe' });
-    await alice.sees({ event: 'presence', sender: 'bob@localhost/bob-client', type: 'available' });
-    await bob.sees({ event: 'presence', sender: 'alice@localhost/alice-client', type: 'available' });
+    await bob.sees({ event: 'presence', from: 'alice@localhost', type: 'subscribe' });
+    await alice.sees({ event: 'presence', from: 'bob@localhost/bob-client', type: 'available' });
+    await bob.sees({ event: 'presence', from: 'alice@localhost/alice-client', type: 'available' });
     expect(server.subscription('alice', 'bob@localhost')?.state).toBe('both');
   });
 });
 
-function makeCertificate(): { key: string; cert: string } {
+/** Signed by itself: its own authority. The file is there until the test has ended. */
+function makeCertificate(): { key: string; cert: string; file: string } {
   const folder = mkdtempSync(join(tmpdir(), 'embedded-xmpp-'));
-  try {
-    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-    const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost'];
-    execFileSync('openssl', [...request, '-keyout', key, '-out', cert], { stdio: 'ignore' });
-    return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost'];
+  execFileSync('openssl', [...request, '-keyout', key, '-out', cert], { stdio: 'ignore' });
+  return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8'), file: cert };
 }

@@ -7,7 +7,7 @@ import { Prosody } from '../support/prosody-server.ts';
 import { XmppSite } from '../support/xmpp-site.ts';
 
 const domain = 'example.test';
-const jids = Object.keys(XmppSite.accounts).map((name) => `${name}@${domain}`);
+const jids = XmppSite.shared.map((name) => `${name}@${domain}`);
 
 describe.skipIf(!requirePeer('prosody', 'slixmpp'))('on Prosody', () => {
   const open = () => Prosody.start({ domain, accounts: XmppSite.accounts, sharedRoster: jids, unlimited: true });

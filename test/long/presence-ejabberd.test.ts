@@ -9,7 +9,12 @@ import { XmppSite } from '../support/xmpp-site.ts';
 
 describe.skipIf(!requirePeer('ejabberd', 'slixmpp'))('on ejabberd', () => {
   const open = () =>
-    Ejabberd.start({ domain: 'example.test', accounts: XmppSite.accounts, sharedRoster: true, unlimited: true });
+    Ejabberd.start({
+      domain: 'example.test',
+      accounts: XmppSite.accounts,
+      sharedRoster: XmppSite.shared,
+      unlimited: true,
+    });
   presenceSuite('ejabberd', open);
   faultSuite('ejabberd', open, { slow: true });
 });

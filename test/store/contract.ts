@@ -871,16 +871,21 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
         await store.record({ events: [make.event(a)] });
         const fault = await store.openFault({ kind: 'k', subject: 's', severity: 'error', text: 'x', at: t0 });
         await store.openFault({ kind: 'k', subject: 'open', severity: 'error', text: 'x', at: t0 });
+        await store.accept(make.acceptance(b));
+        await store.settle([{ queueId: b, seq: 0, to: 'dead', at: t0, reply: '550 no', nextHop: 'inside' }], {});
+        const seen = await store.openFault({ kind: 'dead', subject: b, severity: 'error', text: 'x', at: t0 });
+        await store.changeFault({ ...seen, clearedAt: t0, clearedBy: 'ann', revision: 2 });
+        await store.announcedFault(seen.number, 2);
         await store.changeFault({ ...fault, clearedAt: t0 + 5, clearedBy: null, revision: 2 });
         expect(await all(t0 + 10)).toBe(1);
         expect(await store.events(a)).toEqual([]);
         // Not before everybody who should has heard of it.
-        expect(await store.faults('all')).toHaveLength(2);
+        expect(await store.faults('all')).toHaveLength(3);
         await store.announcedFault(fault.number, 2);
         await all(t0 + 5);
-        expect(await store.faults('all')).toHaveLength(2);
+        expect(await store.faults('all')).toHaveLength(3);
         await all(t0 + 6);
-        expect((await store.faults('all')).map(({ subject }) => subject)).toEqual(['open']);
+        expect((await store.faults('all')).map(({ subject }) => subject)).toEqual([b, 'open']);
       });
     });
 

@@ -1,6 +1,7 @@
 // Next hops in trouble: one that is down, one that hangs, one that comes back; and the others meanwhile.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hour, minute, second } from '../../src/clock.ts';
+import { expectMailbox } from '../../src/mail/path.ts';
 import type { Outcome } from '../../src/transport.ts';
 import { Story } from '../support/story.ts';
 import { rules } from './rules.ts';
@@ -67,6 +68,23 @@ describe('a next hop', () => {
     await forwarded;
     const told = story.logged.filter(({ message }) => message.includes('possible duplicate'));
     expect(told.map(({ fields }) => fields.to)).toEqual(['farther@elsewhere.example']);
+  });
+
+  it('that may have had it for one of several recipients: that one is told of', async () => {
+    const both = ['far@elsewhere.example', 'farther@elsewhere.example'];
+    for (const each of both) story.outcomes.set(each, [busy]);
+    const queueId = await story.mail(both.map((each) => ({ mailbox: expectMailbox(each) })));
+    await deferred(queueId);
+    await story.quiet();
+    await story.relay.drain();
+    await story.store.recordFinalDot([{ queueId: queueId as never, seq: 1 }], story.clock.now());
+    await story.crash();
+    story.outcomes.clear();
+    const forwarded = story.event('forwarded', ({ to }) => to === both[1]);
+    await story.clock.advance(10 * minute);
+    await forwarded;
+    const told = story.logged.filter(({ message }) => message.includes('possible duplicate'));
+    expect(told.map(({ fields }) => [fields.queueId, fields.seq, fields.to])).toEqual([[queueId, 1, both[1]]]);
   });
 
   it('that is down is probed, by one message at a time', async () => {

@@ -14,8 +14,8 @@ export interface EjabberdOptions {
   readonly domain: string;
   /** Local part to password. */
   readonly accounts: Readonly<Record<string, string>>;
-  /** Everybody in one shared roster group. */
-  readonly sharedRoster?: boolean;
+  /** Everybody in one shared roster group, or these. */
+  readonly sharedRoster?: boolean | readonly string[];
   /** Without the documented limits on octets per second. */
   readonly unlimited?: boolean;
 }
@@ -46,7 +46,9 @@ export class Ejabberd implements AsyncDisposable {
       for (const [user, password] of Object.entries(options.accounts)) {
         await ejabberd.command('register', { user, host: options.domain, password });
       }
-      if (options.sharedRoster) await ejabberd.shareRoster(Object.keys(options.accounts));
+      const { sharedRoster } = options;
+      if (sharedRoster)
+        await ejabberd.shareRoster(sharedRoster === true ? Object.keys(options.accounts) : sharedRoster);
     } catch (error) {
       const log = await ejabberd.log();
       await ejabberd[Symbol.asyncDispose]();

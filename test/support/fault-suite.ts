@@ -2,6 +2,9 @@
 // without an unhandled rejection (vitest fails on one) and without growth.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { second, systemClock } from '../../src/clock.ts';
+import { linkFault } from '../../src/presence/fault.ts';
+import { expectBareJid } from '../../src/presence/jid.ts';
+import { heapNow } from './heap.ts';
 import type { Bot, ServerPeer, XmppSite } from './xmpp-site.ts';
 import { pause, XmppSite as Site } from './xmpp-site.ts';
 
@@ -100,6 +103,10 @@ export function faultSuite(name: string, open: () => Promise<ServerPeer>, { slow
     it('stopped (SIGTERM) and started: whoever comes back is seen', async () => {
       const alice = await site.login('alice');
       const bot = await knowing();
+      const room = expectBareJid(`shift@rooms.${site.server.domain}`);
+      bot.xmpp.join([room]);
+      bot.xmpp.watchRooms([room]);
+      await site.untilSent(() => bot.xmpp.send({ kind: 'room', room }, 'before', 'r1'));
       await site.server.stop();
       await bot.link(({ state }) => state !== 'up');
       await alice.lost();
@@ -107,6 +114,41 @@ export function faultSuite(name: string, open: () => Promise<ServerPeer>, { slow
       const again = await site.login('alice');
       await bot.link(({ state }) => state === 'up');
       await trusted(bot, again);
+      // A room that the service shut down (332) is entered anew.
+      await site.untilSent(() => bot.xmpp.send({ kind: 'room', room }, 'after', 'r2'));
+    });
+
+    it('a stripped STARTTLS: not a word of the login is sent, the fault says so; up when it is back', async () => {
+      const alice = await site.login('alice');
+      site.proxy.strip(/<starttls\b[^>]*\/>|<starttls\b.*?<\/starttls>/s);
+      const bot = site.bot({}, { limits: { link: { ...quick, longestPause: 1_000 } } });
+      bot.xmpp.watch([site.alice, site.bob]);
+      await bot.link(({ cause }) => cause === 'no-tls');
+      expect(linkFault(bot.xmpp.link(), systemClock.now())?.id).toBe('xmpp-link-no-tls');
+      await pause(1_500);
+      const said = Buffer.concat(site.proxy.said).toString('latin1');
+      expect(said).toContain('<stream:stream');
+      expect(said).not.toMatch(/<auth|<response|<iq/);
+      site.proxy.strip(null);
+      await trusted(bot, alice);
+    });
+
+    it('cut again and again: resumed each time, and no session leaves anything behind in memory', async () => {
+      const alice = await site.login('alice');
+      const bot = await knowing({ limits: { link: { ...quick, firstPause: 100, longestPause: 100 } } });
+      const turn = async (): Promise<void> => {
+        const { sessions = 0 } = bot.xmpp.link().counts ?? {};
+        site.proxy.cut();
+        await bot.link(({ state, counts }) => state === 'up' && (counts?.sessions ?? 0) > sessions);
+      };
+      for (let count = 0; count < 20; count += 1) await turn();
+      const before = heapNow();
+      const more = 25;
+      for (let count = 0; count < more; count += 1) await turn();
+      const each = (heapNow() - before) / more;
+      // One stream that is kept is 30 kB more; some is what the runtime and the test itself add.
+      expect(each).toBeLessThan(20_000);
+      await trusted(bot, alice);
     });
 
     it('slow: a server that sends 20 kB a second is not taken for dead, and is believed', async () => {

@@ -4,7 +4,7 @@ import { freePorts } from './free-port.ts';
 import { type Peer, People, type Person } from './person.ts';
 import { PointsmanProcess } from './pointsman-process.ts';
 import { documented, Postfix } from './postfix.ts';
-import { Prosody } from './prosody-server.ts';
+import { Prosody, type ProsodyOptions } from './prosody-server.ts';
 import { SmtpTalk } from './smtp-talk.ts';
 
 const passwords = { pointsman: 'p-1', anna: 'a-2', bert: 'b-3', cleo: 'c-4', mallory: 'm-5' };
@@ -28,14 +28,22 @@ export interface LiveSite<Server extends Peer & AsyncDisposable = Prosody> exten
   post(to: string, subject: string, options?: { from?: string; content?: Buffer }): Promise<void>;
 }
 
-export function openLiveSite(rules: string): Promise<LiveSite> {
-  return openSiteOn(rules, Prosody.start({ domain: 'example.test', accounts: passwords, sharedRoster: true }));
+export function openLiveSite(
+  rules: string,
+  {
+    config = {},
+    ...more
+  }: Pick<ProsodyOptions, 'unlimited' | 'takes'> & { readonly config?: Readonly<Record<string, unknown>> } = {},
+): Promise<LiveSite> {
+  const prosody = Prosody.start({ domain: 'example.test', accounts: passwords, sharedRoster: true, ...more });
+  return openSiteOn(rules, prosody, config);
 }
 
 /** On another chat server, with the same accounts. */
 export async function openSiteOn<Server extends Peer & AsyncDisposable>(
   rules: string,
   server: Promise<Server>,
+  config: Readonly<Record<string, unknown>> = {},
 ): Promise<LiveSite<Server>> {
   const [frontPort, smtpPort, backPort, httpPort] = (await freePorts(4)) as [number, number, number, number];
   const ports = { 10025: smtpPort, 10026: backPort };
@@ -77,7 +85,7 @@ ${documented('front main.cf', ports)}`,
       domains: ['example.test', 'desk.example.test'],
       rules,
       xmpp: { server: prosody, account: 'pointsman', password: passwords.pointsman },
-      config: { size: '200kB' },
+      config: { size: '200kB', ...config },
     }),
   );
   await pointsman.start();

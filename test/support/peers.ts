@@ -36,6 +36,8 @@ const known = {
   postfix: program('postfix'),
   dovecot: program('dovecot', 'dovecot-imapd'),
   prosody: program('prosody'),
+  luaUnbound: { debian: 'lua-unbound', isHere: () => globSync('/usr/lib/*/lua/5.4/lunbound.so').length > 0 },
+  dnsmasq: program('dnsmasq', 'dnsmasq-base'),
   swaks: program('swaks'),
   dovecotLmtp: {
     debian: 'dovecot-lmtpd',
@@ -43,6 +45,9 @@ const known = {
   },
   faketime: { debian: 'libfaketime', long: true, isHere: () => fakeTimeLibrary() !== undefined },
   ejabberd: { debian: 'ejabberd', long: true, isHere: () => programPath('ejabberdctl') !== undefined },
+  chromium: program('chromium'),
+  opendkim: { ...program('opendkim'), long: true },
+  miltertest: { ...program('miltertest'), long: true },
   profanity: program('profanity'),
   tmux: program('tmux'),
   slixmpp: {

@@ -15,7 +15,18 @@ export type Show = 'chat' | 'available' | 'away' | 'xa' | 'dnd';
 
 interface Told {
   readonly as: string;
-  readonly event: 'online' | 'offline' | 'refused' | 'joined' | 'message' | 'room' | 'presence' | 'command';
+  readonly event:
+    | 'online'
+    | 'offline'
+    | 'refused'
+    | 'joined'
+    | 'message'
+    | 'room'
+    | 'presence'
+    | 'room-presence'
+    | 'command';
+  /** Of a room's presence (XEP-0045 §15.6). */
+  readonly codes?: readonly string[];
   readonly from?: string;
   readonly room?: string;
   readonly body?: string;
@@ -33,6 +44,15 @@ export interface Heard {
   /** Bare JID; in a room the nick. */
   readonly from: string;
   readonly body: string;
+}
+
+export interface PersonOptions {
+  readonly resource?: string;
+  /** Stream management, by which a cut line stays "available" for a while. */
+  readonly acks?: boolean;
+  readonly as?: string;
+  /** What they say when asked for their presence; yes unless said. */
+  readonly consent?: 'yes' | 'no' | 'nothing';
 }
 
 /** One Python process for all of them: two cores are not many. */
@@ -58,8 +78,7 @@ export class People implements AsyncDisposable {
     }
   }
 
-  /** `more`: another resource, or stream management, by which a cut line stays "available" for a while. */
-  person(name: string, password: string, more: { resource?: string; acks?: boolean; as?: string } = {}): Person {
+  person(name: string, password: string, more: PersonOptions = {}): Person {
     const login = {
       jid: `${name}@${this.#server.domain}`,
       password,
@@ -133,6 +152,11 @@ export class Person {
 
   say(to: string, body: string): void {
     this.#do({ do: 'say', to, body });
+  }
+
+  /** So many messages, as fast as they go; `%` in the body is the number of each. */
+  pour(to: string, body: string, count: number): void {
+    this.#do({ do: 'pour', to, body, count });
   }
 
   shout(room: string, body: string): void {

@@ -1,6 +1,6 @@
 // Pointsman as it is run in production: `pointsman serve` in a process of its own, with a state folder of its own, its
 // log as events to await, and its control socket to ask.
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -152,6 +152,12 @@ export class PointsmanProcess implements AsyncDisposable {
 
   get complaints(): string {
     return this.#child?.errors.tail(40) ?? '';
+  }
+
+  /** Octets resident. */
+  async memory(): Promise<number> {
+    const status = await readFile(`/proc/${this.#child?.pid}/status`, 'utf8');
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1_024;
   }
 
   signal(signal: NodeJS.Signals): void {

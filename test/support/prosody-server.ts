@@ -16,6 +16,10 @@ export interface ProsodyOptions {
   readonly sharedRoster?: boolean | readonly string[];
   /** Without the documented limits on octets per second. */
   readonly unlimited?: boolean;
+  /** Speaks to other servers: on that port, and finds theirs by the DNS server on that other. */
+  readonly federation?: { readonly port: number; readonly dns: number };
+  /** What it takes of each client a second, also of the bot, in place of the documented limits: `1kb/s`. */
+  readonly takes?: string;
   /** More configuration, as it stands in the file before the hosts. */
   readonly more?: string;
 }
@@ -123,26 +127,31 @@ function documented(name: string): string {
 const configuration = (
   folder: string,
   port: number,
-  { domain, unlimited, more = '' }: ProsodyOptions,
+  { domain, unlimited, takes, federation, more = '' }: ProsodyOptions,
 ) => `pidfile = "${folder}/pid"
 data_path = "${folder}/data"
 log = { info = "${folder}/log" }
 interfaces = { "127.0.0.1" }
 c2s_ports = { ${port} }
 c2s_direct_tls_ports = {}
-s2s_ports = {}
+s2s_ports = { ${federation?.port ?? ''} }
 http_ports = {}
 https_ports = {}
 component_ports = {}
-modules_disabled = { "s2s" }
 authentication = "internal_hashed"
 storage = "internal"
 c2s_require_encryption = true
 ${documented('modules').replace('/etc/prosody', folder)}
-${unlimited ? 'modules_disabled = { "s2s"; "limits" }' : documented('limits')}
+modules_disabled = { ${[...(federation ? [] : ['"s2s"']), ...(unlimited ? ['"limits"'] : [])].join('; ')} }
+${unlimited ? '' : takes ? `limits = { c2s = { rate = "${takes}" } }` : documented('limits')}
+${federation ? `${documented('federation')}${dnsAt(federation.dns)}` : ''}
 ${documented('smacks')}
 ${more}
 VirtualHost "${domain}"
   ssl = { key = "${folder}/server.key"; certificate = "${folder}/server.crt" }
 ${documented('room').replaceAll('example.test', domain)}
 `;
+
+/** By lua-unbound; Prosody's own resolver asks on port 53 alone. */
+const dnsAt = (port: number) =>
+  `unbound = { resolvconf = false; hoststxt = false; forward = "127.0.0.1@${port}"; options = { ["do-not-query-localhost:"] = "no" } }`;

@@ -9,6 +9,9 @@ interface Pair {
 export class TcpProxy implements AsyncDisposable {
   readonly #listener: Server;
   readonly #pairs = new Set<Pair>();
+  /** What clients have said while something was stripped. */
+  readonly said: Buffer[] = [];
+  #strips: RegExp | null = null;
   /** Octets a second to the client; null: as they come. */
   #rate: number | null = null;
 
@@ -43,8 +46,17 @@ export class TcpProxy implements AsyncDisposable {
       server.destroy();
     };
     for (const socket of [client, server]) socket.on('error', over).on('close', over);
-    client.pipe(server);
-    server.on('data', (data: Buffer) => {
+    client.on('data', (data: Buffer) => {
+      if (this.#strips) this.said.push(data);
+      if (!server.write(data)) {
+        client.pause();
+        server.once('drain', () => client.resume());
+      }
+    });
+    client.on('end', () => server.end());
+    server.on('end', () => client.end());
+    server.on('data', (whole: Buffer) => {
+      const data = this.#strips ? Buffer.from(whole.toString('latin1').replace(this.#strips, ''), 'latin1') : whole;
       if (this.#rate === null) {
         client.write(data);
         return;
@@ -72,6 +84,11 @@ export class TcpProxy implements AsyncDisposable {
   /** Octets that neither side has said, into the ear of the client. */
   spoil(bytes: Buffer): void {
     for (const { client } of this.#pairs) client.write(bytes);
+  }
+
+  /** Takes out of each piece that the server sends what matches; null: nothing. */
+  strip(pattern: RegExp | null): void {
+    this.#strips = pattern;
   }
 
   slow(rate: number | null): void {

@@ -10,7 +10,7 @@ import type { Xmpp, XmppOptions } from '../../src/xmpp/adapter.ts';
 import { createXmpp } from '../../src/xmpp/adapter.ts';
 import type { Receipt } from '../../src/xmpp/messages.ts';
 import { Journal } from './journal.ts';
-import { type Peer, People, type Person } from './person.ts';
+import { type Peer, People, type Person, type PersonOptions } from './person.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 
 export interface ServerPeer extends Peer, AsyncDisposable {
@@ -49,7 +49,17 @@ export class XmppSite implements AsyncDisposable {
     this.bob = expectBareJid(`bob@${server.domain}`);
   }
 
-  static readonly accounts = { pointsman: 'pw-ß-日本', alice: 'pw-alice', bob: 'pw-bob', carol: 'pw-carol' } as const;
+  static readonly accounts = {
+    pointsman: 'pw-ß-日本',
+    alice: 'pw-alice',
+    bob: 'pw-bob',
+    carol: 'pw-carol',
+    // These are in no shared roster group: they must be asked.
+    dora: 'pw-dora',
+    erik: 'pw-erik',
+    fay: 'pw-fay',
+  } as const;
+  static readonly shared = ['pointsman', 'alice', 'bob', 'carol'] as const;
 
   static async open(server: ServerPeer): Promise<XmppSite> {
     return new XmppSite(server, await TcpProxy.start(server.port));
@@ -98,10 +108,7 @@ export class XmppSite implements AsyncDisposable {
     return made;
   }
 
-  async login(
-    name: keyof typeof XmppSite.accounts,
-    more: { resource?: string; acks?: boolean; as?: string } = {},
-  ): Promise<Person> {
+  async login(name: keyof typeof XmppSite.accounts, more: PersonOptions = {}): Promise<Person> {
     const person = this.people.person(name, XmppSite.accounts[name], more);
     await person.login();
     this.#cleanups.push(() => person.logout());
@@ -133,6 +140,7 @@ export class XmppSite implements AsyncDisposable {
   /** Between two tests. */
   async tidy(): Promise<void> {
     this.proxy.slow(null);
+    this.proxy.strip(null);
     for (const cleanup of this.#cleanups.splice(0).reverse()) await cleanup();
   }
 

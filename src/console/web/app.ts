@@ -18,6 +18,7 @@ import type { Play } from './play.ts';
 import { playRoutes } from './play-routes.ts';
 import { queueRoutes } from './queue-routes.ts';
 import { reportsRoutes } from './reports-routes.ts';
+import { largestUpload, rulesRoutes } from './rules-routes.ts';
 import { isFromElsewhere, isOurHost, securityHeaders } from './security.ts';
 import { isToken, Sessions } from './sessions.ts';
 import { Door } from './sign-in.ts';
@@ -82,7 +83,9 @@ export function createConsole(options: ConsoleOptions): Console {
     return c.body(new Uint8Array(asset.content), 200, { 'content-type': asset.type });
   });
 
-  app.use(bodyLimit({ maxSize: largestForm, onError: () => refuse(413) }));
+  const limited = (maxSize: number) => bodyLimit({ maxSize, onError: () => refuse(413) });
+  const [forms, uploads] = [limited(largestForm), limited(largestUpload)];
+  app.use((c, next) => (c.req.path.startsWith('/rules/') ? uploads : forms)(c, next));
   if (door) app.route('/', signInRoutes({ door, sessions, hosts, log }));
   app.use(async (c, next) => {
     let session = sessions.find(c.req.header('cookie'));
@@ -144,6 +147,7 @@ export function createConsole(options: ConsoleOptions): Console {
   app.route('/', eventsRoutes(desk));
   app.route('/', peopleRoutes(desk));
   app.route('/', reportsRoutes(desk));
+  app.route('/', rulesRoutes(desk));
   if (play) app.route('/', playRoutes(desk, play));
 
   app.notFound((c) => {

@@ -3,7 +3,7 @@
 import { assetUrl } from './assets.ts';
 import { type Html, html, raw, token, type View } from './view.ts';
 
-export type PageName = 'now' | 'queue' | 'people' | 'events' | 'reports';
+export type PageName = 'now' | 'queue' | 'people' | 'events' | 'rules' | 'reports';
 
 export interface Frame {
   readonly view: View;
@@ -25,6 +25,7 @@ const paths: Readonly<Record<PageName, string>> = {
   queue: '/queue',
   people: '/people',
   events: '/events',
+  rules: '/rules',
   reports: '/reports',
 };
 

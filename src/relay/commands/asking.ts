@@ -23,19 +23,28 @@ export interface FormRequest {
 }
 
 /** What else has to be said for these. */
-const extra: Readonly<Partial<Record<Verb, AskedField>>> = {
-  snooze: { name: 'lasting', label: 'For how long (30m, 2h)' },
-  redirect: { name: 'name', label: 'To whom' },
-  pick: { name: 'name', label: 'The number or the name' },
-  away: { name: 'until', label: 'Until (14:00, 2h, or empty)' },
-  mute: { name: 'name', label: 'Which group' },
-  unmute: { name: 'name', label: 'Which group' },
-};
+function fieldFor(verb: Verb, p: Phrases): AskedField | undefined {
+  switch (verb) {
+    case 'snooze':
+      return { name: 'lasting', label: p.askLasting };
+    case 'redirect':
+      return { name: 'name', label: p.askName };
+    case 'pick':
+      return { name: 'name', label: p.askPick };
+    case 'away':
+      return { name: 'until', label: p.askUntil };
+    case 'mute':
+    case 'unmute':
+      return { name: 'name', label: p.askGroup };
+    default:
+      return undefined;
+  }
+}
 
 export async function askByForm(form: FormRequest, desk: Desk | null): Promise<AskedAnswer> {
   const { stage, person, language, p, asked } = form;
   const verb = asked.command as Verb;
-  const field = extra[verb];
+  const field = fieldFor(verb, p);
   const { values } = asked;
   if (values === null && field) return formFor(form, verb, await choices(form, verb), field);
   const command = commandFrom(verb, values ?? {});
@@ -91,7 +100,7 @@ async function choices({ stage, person }: FormRequest, verb: Verb): Promise<read
 }
 
 function formFor(
-  { stage, language }: FormRequest,
+  { stage, language, p }: FormRequest,
   verb: Verb,
   list: readonly Tracked[],
   field: AskedField | undefined,
@@ -101,6 +110,6 @@ function formFor(
     const { queueId, seq } = refOf(tracked);
     return { value: `${queueId}.${seq}.${now}.`, label: headlineShort({ ...factsOf(stage, tracked, now), language }) };
   });
-  const mail: AskedField[] = options.length === 0 ? [] : [{ name: 'mail', label: 'Mail', options }];
+  const mail: AskedField[] = options.length === 0 ? [] : [{ name: 'mail', label: p.askMail, options }];
   return { kind: 'form', title: verb, fields: [...mail, ...(field ? [field] : [])] };
 }

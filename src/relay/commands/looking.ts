@@ -1,11 +1,12 @@
 // Looking: list, show, who, why. Nothing is changed; what is said comes from what is stored.
 import { formatDuration } from '../../clock.ts';
 import { subjectOf } from '../../notify/nudge.ts';
-import { oneLine } from '../../notify/text.ts';
+import { reasonIn, stateIn } from '../../notify/reasons.ts';
+import { oneLine, outsideWords } from '../../notify/text.ts';
 import { neverSeen } from '../../presence/presence.ts';
 import type { Group, Person, PersonName } from '../../routing/rules.ts';
 import type { Tracked } from '../../tracking/tracked.ts';
-import { factsOf } from '../nudging.ts';
+import { factsOf, historyIn } from '../nudging.ts';
 import { listLines, longestList, openFor } from './finding.ts';
 import { type Answer, groupsOf, namesOf, type Request, refOf, standingOf, timeFor } from './request.ts';
 
@@ -32,10 +33,10 @@ export async function show(request: Request, found: Tracked): Promise<Answer> {
   const { steps } = tracked.plan.policy;
   const step = tracked.nextStepAt === null ? undefined : (steps[tracked.step] ?? steps.at(-1));
   const next = step && tracked.nextStepAt !== null ? `${step.name} ${timeFor(request, tracked.nextStepAt)}` : null;
-  const tried = Object.entries(tracked.tried).map(([person, words]) => `${person} ${words}`);
+  const tried = historyIn(language, tracked);
   return [
     `#${tracked.shortId} ${subjectOf({ ...facts, language }, 120)}`,
-    `${oneLine(tracked.from, 100)} → ${oneLine(tracked.address, 100)}, ${p.old(formatDuration(facts.age))}`,
+    `${outsideWords(tracked.from, 160)} → ${oneLine(tracked.address, 100)}, ${p.old(formatDuration(facts.age))}`,
     `${standingOf(tracked, now, p)}${tracked.state === 'tracked' ? `; ${p.steps(next)}` : ''}`,
     ...(tried.length === 0 ? [] : [oneLine(tried.join('; '), 200)]),
   ].join('\n');
@@ -73,8 +74,8 @@ function membersOf({ stage, p, ...request }: Request, { members }: Group): strin
     const away = stage.absences.away(name, now);
     const until = away?.until ? timeFor({ stage, p, ...request }, away.until) : null;
     const open = stage.ledger.open(name);
-    const status = presence.status === undefined ? '' : ` “${oneLine(presence.status, 40)}”`;
-    return `${name} ${away?.by === name ? p.awayUntil(until) : presence.state}${status}${open === 0 ? '' : `, ${p.openCount(open)}`}`;
+    const status = presence.status === undefined ? '' : ` ${p.quote(outsideWords(presence.status, 40))}`;
+    return `${name} ${away?.by === name ? p.awayUntil(until) : stateIn(request.language, presence.state)}${status}${open === 0 ? '' : `, ${p.openCount(open)}`}`;
   });
   const more = members.length > words.length ? [p.more(members.length - words.length)] : [];
   return [...words, ...more].join('; ');
@@ -91,13 +92,13 @@ export async function why(request: Request, found: Tracked): Promise<Answer> {
   const { choice } = last;
   const verdict = new Map<PersonName, string>();
   for (const each of choice.considered.slice(0, 12)) {
-    verdict.set(each.person, `${each.person}: ${each.presence.state}, ${each.reason}`);
+    verdict.set(
+      each.person,
+      `${each.person}: ${stateIn(language, each.presence.state)}, ${reasonIn(language, each.reason)}`,
+    );
   }
-  const reasons = oneLine(choice.because.join('; '), 200);
-  return (
-    [head, reasons, ...verdict.values()].map((line) => oneLine(line, 160)).join('\n') +
-    atWhen(request, last.at, language)
-  );
+  const reasons = oneLine(choice.because.map((each) => reasonIn(language, each)).join('; '), 200);
+  return [head, reasons, ...verdict.values()].map((line) => oneLine(line, 160)).join('\n') + atWhen(request, last.at);
 }
 
-const atWhen = (request: Request, at: number, _language: string): string => `\n(${timeFor(request, at)})`;
+const atWhen = (request: Request, at: number): string => `\n(${timeFor(request, at)})`;

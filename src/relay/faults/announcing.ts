@@ -1,16 +1,17 @@
 // Telling the operators: a room, people, the best of a group; a mailbox where none of these can be reached; a webhook
-// beside them. One line for each change of state.
+// beside them. One message for each change of state, in the language of whoever is told.
 import { formatDuration, type Instant } from '../../clock.ts';
 import type { Envelope } from '../../mail/envelope.ts';
 import { describeError } from '../../mail/error.ts';
 import { readFacts } from '../../mail/header.ts';
 import { type Mailbox, nullReversePath } from '../../mail/path.ts';
-import { isFaultId, kindOf, thresholds } from '../../notify/faults.ts';
+import { faultWords, isFaultId, thresholds } from '../../notify/faults.ts';
 import type { NotifyTarget } from '../../notify/notifier.ts';
-import { clockTime } from '../../notify/phrases.ts';
+import { clockTime, phrasesIn } from '../../notify/phrases.ts';
 import type { BareJid } from '../../presence/jid.ts';
-import type { GroupName, Person, PersonName } from '../../routing/rules.ts';
+import type { GroupName, Language, Person, PersonName } from '../../routing/rules.ts';
 import type { Fault } from '../../store/store.ts';
+import { languageOfTarget } from '../languages.ts';
 import type { Stage } from '../parts.ts';
 
 /** Where faults are told. All that are set are told; the mailbox only when no instant message goes. */
@@ -53,12 +54,12 @@ export function createAnnouncer(stage: Stage, targets: OperatorTargets): Announc
   /** Mailed already: the link being down for long must not fill a mailbox. */
   const mailed = new Set<string>();
 
-  async function toAll(text: string, id: string): Promise<boolean> {
+  async function toAll(say: (language: Language) => string, id: string): Promise<boolean> {
     const { notifier } = stage;
     if (!notifier) return false;
     const results = await Promise.all(
       addressees(stage, targets).map((target, index) =>
-        notifier.send(target, text, `${id}.${index}`).then(
+        notifier.send(target, say(languageOfTarget(stage, target)), `${id}.${index}`).then(
           () => true,
           (error: unknown) => {
             stage.log.info({ to: target, cause: describeError(error) }, 'operators could not be told');
@@ -83,10 +84,9 @@ export function createAnnouncer(stage: Stage, targets: OperatorTargets): Announc
 
     async tell(fault) {
       const now = stage.clock.now();
-      const text = changeLine(fault, now);
       const key = `${fault.number}.${fault.revision}`;
       if (!mailed.has(key)) await report(fault);
-      if (await toAll(text, `fault.${key}`)) {
+      if (await toAll((language) => changeLines(fault, now, language), `fault.${key}`)) {
         toldOf.set(fault.number, now);
         mailed.delete(key);
         return true;
@@ -96,7 +96,7 @@ export function createAnnouncer(stage: Stage, targets: OperatorTargets): Announc
         // Nobody can be told at all: it stays in the list and in the log.
         return addressees(stage, targets).length === 0;
       }
-      if (!mailed.has(key)) await mail(stage, targets.mailbox, fault, text);
+      if (!mailed.has(key)) await mail(stage, targets.mailbox, fault, changeLines(fault, now, 'en'));
       mailed.add(key);
       // The mailbox is the last resort: those in the room are told when they can be.
       return addressees(stage, targets).length === 0;
@@ -107,27 +107,39 @@ export function createAnnouncer(stage: Stage, targets: OperatorTargets): Announc
       const told = toldOf.get(fault.number) ?? fault.openedAt;
       if (now - told < thresholds.repeatEvery) return;
       toldOf.set(fault.number, now);
-      const text = `f${fault.number} goes on: ${fault.count} times in ${formatDuration(now - fault.openedAt)}. ${fault.text}`;
-      await toAll(text, `fault.${fault.number}.again.${fault.count}`);
+      const lasted = formatDuration(now - fault.openedAt);
+      const say = (language: Language) =>
+        `${phrasesIn(language).faultGoesOn(`f${fault.number}`, fault.count, lasted, titleOf(fault, language))}\n${sentence(fault.text)}`;
+      await toAll(say, `fault.${fault.number}.again.${fault.count}`);
     },
   };
 }
 
-/** The one line of a state: opened, owned, free again, over. */
-export function changeLine(fault: Fault, now: Instant): string {
+/** What is said of a state: opened, owned, free again, over. The first line is short; the particulars are the second. */
+export function changeLines(fault: Fault, now: Instant, language: Language): string {
   const id = `f${fault.number}`;
+  const p = phrasesIn(language);
+  const title = titleOf(fault, language);
+  const about = sentence(fault.text);
   if (fault.clearedAt !== null) {
     const lasted = formatDuration(fault.clearedAt - fault.openedAt);
-    const by = fault.clearedBy === null ? '' : `, says ${fault.clearedBy}`;
-    if (fault.announced > 0) return `${id} is over after ${lasted}${by}: ${fault.text}`;
-    const from = clockTime(fault.openedAt, now, 'en');
-    return `${id} was open from ${from} for ${lasted} and is over${by}: ${fault.text}`;
+    const by = fault.clearedBy === null ? [] : [p.faultSaid(fault.clearedBy)];
+    const first =
+      fault.announced > 0
+        ? p.faultOver(id, lasted, title)
+        : p.faultWas(id, clockTime(fault.openedAt, now, language), lasted, title);
+    return [first, about, ...by].join('\n');
   }
-  if (fault.owner !== null) return `${id} is with ${fault.owner}: ${fault.text}`;
-  if (fault.announced > 0) return `${id} is open again, nobody has it: ${fault.text} Take it: claim ${id}.`;
-  const action = isFaultId(fault.kind) ? `\nDo: ${kindOf(fault.kind).action}` : '';
-  return `${id} ${fault.severity}: ${fault.text}${action}\nTake it: claim ${id}.`;
+  if (fault.owner !== null) return [p.faultWith(id, fault.owner, title), about].join('\n');
+  if (fault.announced > 0) return [p.faultAgain(id, title), about, p.faultTake(id)].join('\n');
+  const action = isFaultId(fault.kind) ? [p.faultDo(faultWords(fault.kind, language).action)] : [];
+  return [p.faultOpened(id, p.severities[fault.severity], title), about, ...action, p.faultTake(id)].join('\n');
 }
+
+export const titleOf = ({ kind }: Pick<Fault, 'kind'>, language: Language): string =>
+  isFaultId(kind) ? faultWords(kind, language).title : kind;
+
+const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 function addressees(stage: Stage, { room, people, group }: OperatorTargets): NotifyTarget[] {
   const rules = stage.rules.current();

@@ -2,7 +2,8 @@
 // line to the operators, told even when it was over before anybody could be reached.
 import { formatDuration, type Instant } from '../../clock.ts';
 import { describeError } from '../../mail/error.ts';
-import { type FaultId, isFaultId, kindOf, thresholds } from '../../notify/faults.ts';
+import { type FaultId, faultWords, isFaultId, kindOf, thresholds } from '../../notify/faults.ts';
+import type { Phrases } from '../../notify/phrases.ts';
 import { oneLine } from '../../notify/text.ts';
 import { RefusedError } from '../../operations.ts';
 import type { FaultAction } from '../../oversight.ts';
@@ -142,8 +143,8 @@ export function createDesk(stage: Stage, announcer: Announcer): Desk {
       }
       case 'show':
       case 'why': {
-        const action = isFaultId(fault.kind) ? `\n${kindOf(fault.kind).meaning}\n→ ${kindOf(fault.kind).action}` : '';
-        return `${line(fault, now)}${action}`;
+        const words = isFaultId(fault.kind) ? faultWords(fault.kind, request.language) : null;
+        return [line(fault, now, p), ...(words ? [words.meaning, p.faultDo(words.action)] : [])].join('\n');
       }
       case 'who':
         return fault.owner === null ? p.faultFree(id) : p.faultOwned(id, fault.owner);
@@ -195,7 +196,7 @@ export function createDesk(stage: Stage, announcer: Announcer): Desk {
       const faults = await stage.store.faults('open');
       if (faults.length === 0) return [];
       const now = stage.clock.now();
-      const lines = faults.slice(0, 10).map((fault) => line(fault, now));
+      const lines = faults.slice(0, 10).map((fault) => line(fault, now, p));
       return [p.faultsHead, ...lines, ...(faults.length > lines.length ? [p.more(faults.length - lines.length)] : [])];
     },
 
@@ -228,7 +229,8 @@ export function createDesk(stage: Stage, announcer: Announcer): Desk {
 }
 
 /** `f3 error, 12m: Next hop default … (with alice)` */
-function line(fault: Fault, now: Instant): string {
+function line(fault: Fault, now: Instant, p: Phrases): string {
   const owner = fault.owner === null ? '' : ` (${fault.owner})`;
-  return `${nameOf(fault)} ${fault.severity}, ${formatDuration(now - fault.openedAt)}: ${oneLine(fault.text, 140)}${owner}`;
+  const age = formatDuration(now - fault.openedAt);
+  return `${nameOf(fault)} ${p.severities[fault.severity]}, ${age}: ${oneLine(fault.text, 140)}${owner}`;
 }

@@ -4,7 +4,9 @@ import { type Duration, formatDuration, type Instant, minute, second } from '../
 import { describeError } from '../../mail/error.ts';
 import { isQueueId } from '../../mail/queue-id.ts';
 import { isFaultId, thresholds } from '../../notify/faults.ts';
+import { phrasesIn } from '../../notify/phrases.ts';
 import type { StoryEvent } from '../../tracking/event.ts';
+import { languageOfAll } from '../languages.ts';
 import type { Stage } from '../parts.ts';
 import type { Desk } from './desk.ts';
 
@@ -223,6 +225,7 @@ async function judgePresence(stage: Stage, desk: Desk, now: Instant): Promise<vo
 const presenceKinds = [
   'presence-refused',
   'presence-not-answered',
+  'xmpp-account-shared',
   'xmpp-domain-silent',
   'duty-room-hides-jids',
   'duty-room-not-entered',
@@ -256,17 +259,18 @@ async function sayHowItGoes(
   const count = waiting + held + tracked;
   const open = count > 0 && count <= mostLookedAt ? await stage.store.openTracked({}) : [];
   const [oldest] = open;
-  const age = oldest ? `, oldest ${Math.max(1, Math.floor((now - oldest.acceptedAt) / minute))} min` : '';
-  const status = count === 0 ? 'Nothing open' : `${count} open${age}`;
+  const p = phrasesIn(languageOfAll(stage));
+  const age = oldest ? Math.max(1, Math.floor((now - oldest.acceptedAt) / minute)) : null;
+  const status = count === 0 ? p.nothingOpenNow : p.howItGoes(count, age);
   notifier?.setStatus?.(status);
   if (!operators?.subject || operators.room === null || !notifier?.setSubject) return;
-  const faults = (await stage.store.faults('open')).map(({ number, owner }) => `f${number} ${owner ?? 'free'}`);
-  const mails = open.slice(0, 8).map(({ shortId, owner }) => `#${shortId} ${owner ?? 'free'}`);
-  const more = open.length > mails.length ? [`and ${open.length - mails.length} more`] : [];
+  const faults = (await stage.store.faults('open')).map(({ number, owner }) => `f${number} ${owner ?? p.free}`);
+  const mails = open.slice(0, 8).map(({ shortId, owner }) => `#${shortId} ${owner ?? p.free}`);
+  const more = open.length > mails.length ? [p.more(open.length - mails.length)] : [];
   const subject = [
     status,
     ...(mails.length > 0 ? [[...mails, ...more].join(', ')] : []),
-    ...(faults.length > 0 ? [`faults: ${faults.join(', ')}`] : []),
+    ...(faults.length > 0 ? [`${p.faultsHead} ${faults.join(', ')}`] : []),
   ].join(' | ');
   if (subjects.get(stage) === subject) return;
   await notifier.setSubject(operators.room, subject).then(

@@ -4,8 +4,11 @@ import type { Store } from '../store.ts';
 /** Content files are written and dropped beside the worker. */
 export type VerbName = Exclude<keyof Store, 'close' | 'openContent' | 'dropContent'> | ShortVerbName;
 
-/** What `accept` and `settle` become, where there is little to say: see passing.ts. */
-export type ShortVerbName = 'acceptPassing' | 'settleDelivered';
+/**
+ * What `accept` and `settle` become, where there is little to say: see passing.ts; and `accept` of what has no content,
+ * which goes over as text: that costs a third of cloning it.
+ */
+export type ShortVerbName = 'acceptPassing' | 'acceptTold' | 'settleDelivered';
 
 /** They change nothing and need no transaction. */
 export const reads: ReadonlySet<VerbName> = new Set<VerbName>([

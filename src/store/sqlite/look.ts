@@ -346,7 +346,7 @@ export function evidence(work: Work, queueId: QueueId): Evidence[] {
 
 export function decisions(work: Work, queueId: QueueId): Decision[] {
   return work.sql
-    .all<DecisionRow>('SELECT * FROM decisions WHERE queue_id = ? ORDER BY at, seq, id', queueId)
+    .all<DecisionRow>('SELECT * FROM decisions WHERE queue_id = ? ORDER BY at, rowid', queueId)
     .map(decisionFrom);
 }
 

@@ -68,6 +68,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     accept(acceptance) {
       const parcel = parcelOf(acceptance);
       if (parcel) return link.call({ verb: 'acceptPassing', args: parcel }, [parcel[7].buffer]) as Promise<void>;
+      if (acceptance.content === null)
+        return link.call({ verb: 'acceptTold', args: [JSON.stringify(acceptance)] }) as Promise<void>;
       const own = ownContent(acceptance);
       return link.call({ verb: 'accept', args: [own] }, bufferOf(own)) as Promise<void>;
     },

@@ -21,9 +21,11 @@ export function prune(work: Work, { before, after, limit }: Request): Awaited<Re
   }
   const last = ids.at(-1);
   if (last !== undefined && ids.length >= limit) return { pruned, next: last };
+  // That somebody has seen to a dead letter is known as long as the letter is.
   pruned += work.sql.run(
     `DELETE FROM faults WHERE number IN
-       (SELECT number FROM faults WHERE cleared_at < ? AND announced = revision ORDER BY number LIMIT ?)`,
+       (SELECT number FROM faults WHERE cleared_at < ? AND announced = revision AND NOT EXISTS
+         (SELECT 1 FROM deliveries WHERE queue_id = subject AND state = 'dead') ORDER BY number LIMIT ?)`,
     before,
     limit,
   );

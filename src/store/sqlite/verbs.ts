@@ -1,5 +1,5 @@
 // Every verb of the port as a function of one Work. Those in `reads` change nothing and need no transaction.
-import type { Consequences, Store } from '../store.ts';
+import type { Acceptance, Consequences, Store } from '../store.ts';
 import type { ShortVerbName, VerbName } from './company.ts';
 import { applyConsequences } from './consequences.ts';
 import { choose, recordFinalDot, retryNow, settle, wakeHeld } from './deliveries.ts';
@@ -25,9 +25,11 @@ import type { Work } from './work.ts';
 
 type Arguments<V extends VerbName> = V extends 'acceptPassing'
   ? Parcel
-  : V extends 'settleDelivered'
-    ? [delivered: readonly Delivered[], told: readonly Told[]]
-    : Parameters<Store[Exclude<V, ShortVerbName>]>;
+  : V extends 'acceptTold'
+    ? [acceptance: string]
+    : V extends 'settleDelivered'
+      ? [delivered: readonly Delivered[], told: readonly Told[]]
+      : Parameters<Store[Exclude<V, ShortVerbName>]>;
 /** The worker knows content in files by name only. */
 export type Result<V extends VerbName> = V extends 'content'
   ? Uint8Array | { file: string; length: number }
@@ -46,6 +48,12 @@ export const verbs: Verbs = {
   accept(work, acceptance) {
     accept(work, acceptance);
     applyConsequences(work, acceptance.also ?? {});
+  },
+  acceptTold(work, text) {
+    const acceptance = JSON.parse(text) as Acceptance;
+    accept(work, acceptance);
+    applyConsequences(work, acceptance.also ?? {});
+    return undefined;
   },
   acceptPassing(work, ...parcel) {
     acceptPassing(work, ...parcel);

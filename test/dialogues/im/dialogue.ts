@@ -16,7 +16,7 @@
 //   alice corrects: pass {1}          she corrects her last message (XEP-0308)
 //   alice< Thank you. #{1} is yours…  the next thing she is told; … stands for anything, / for a line's end
 //   room< …                           the next line the bot says in the room
-//   dnd alice · away alice · offline alice · back alice       presence
+//   dnd alice · away alice · offline alice · back alice       presence; after the first two perhaps a status text
 //   outsider mallory as bob           somebody without a rule comes into the room under that nick
 //   wait 10m                          time passes
 //   quiet                             all that was set off has run its course: what was to be said has been said
@@ -116,7 +116,7 @@ class Run {
         return;
       case 'dnd':
       case 'away':
-        site.client(first).say(`<presence><show>${verb}</show></presence>`);
+        site.client(first).say(`<presence><show>${verb}</show><status>${escaped(rest.join(' '))}</status></presence>`);
         return site.until(
           `${first} ${verb}`,
           () => site.xmpp.presenceOf(expectBareJid(`${first}@${domain}`)).state === verb,

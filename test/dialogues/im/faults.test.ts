@@ -193,6 +193,7 @@ const causes: Readonly<Record<FaultId, Cause>> = {
   },
   ...presenceFault('presence-refused', 'presence'),
   ...presenceFault('presence-not-answered', 'presence'),
+  ...presenceFault('xmpp-account-shared', 'pointsman@example.org/spare'),
   ...presenceFault('xmpp-domain-silent', 'far.example'),
   ...presenceFault('duty-room-hides-jids', 'secret@rooms.example.org'),
   ...presenceFault('duty-room-not-entered', 'closed@rooms.example.org'),
@@ -246,9 +247,16 @@ describe('a fault', () => {
     await site.until('alice is told', () => site.client('alice').got.some(({ text }) => /operator/.test(text)));
     if (mend === 'ack') site.client('carol').message(`ack ${id}`);
     else await mend();
-    await inRoom(new RegExp(`^${id} is over after .*${mend === 'ack' ? ', says carol' : ''}: `));
+    const over = await inRoom(new RegExp(`^${id} is over after `));
+    expect(/^So says carol\.$/m.test(over)).toBe(mend === 'ack');
     const told = lines().filter((text) => new RegExp(`^${id}\\b(?! goes on)`).test(text));
     expect(told).toHaveLength(3);
+    for (const text of told) {
+      const [first = '', ...rest] = text.split('\n');
+      expect(first.length).toBeLessThanOrEqual(60);
+      expect(first.endsWith(`${faultKinds[kind].title}.`)).toBe(true);
+      expect(rest.length).toBeGreaterThan(0);
+    }
     expect(site.webhooks.filter((each) => (each as { number: number }).number === open?.number)).toMatchObject([
       { state: 'open', fault: kind },
       { state: 'owned', owner: 'carol' },
@@ -270,7 +278,7 @@ describe('a fault', () => {
     await expect(act('clear', 'console:bob')).rejects.toThrow(`f${number}: console:ann has it`);
     await act('release', 'console:bob');
     expect(await act('clear', 'console:bob')).toMatchObject({ clearedBy: 'console:bob' });
-    await inRoom(new RegExp(`^f${number} is over after .*, says console:bob: `));
+    await inRoom(new RegExp(`^f${number} is over after [^]*\\nSo says console:bob\\.$`));
     await expect(act('claim', 'console:ann')).rejects.toThrow(`f${number} is over`);
     await causes['next-hop-down'].provoke();
     await site.until('the next is open', async () => (await site.store.faults('open')).length > 0);
@@ -291,7 +299,7 @@ describe('a fault', () => {
     await site.until('over', async () => (await site.store.faults('open')).length === 0);
     site.xmpp.send = real;
     await look();
-    expect(await inRoom(/^f1 was open from .* and is over: full$/)).toBeTruthy();
+    expect(await inRoom(/^f1 is over, it was open from .*: the disk is nearly full\.\nfull\.$/)).toBeTruthy();
     await look();
     expect(lines().filter((text) => /^f1\b/.test(text))).toHaveLength(1);
   });
@@ -304,7 +312,7 @@ describe('a fault', () => {
     site.client('carol').say("<presence type='unavailable'/>");
     await site.until('gone', () => site.xmpp.presenceOf(expectBareJid('carol@example.org')).state === 'offline');
     await site.clock.advance(3 * second);
-    await inRoom(/^f1 is open again, nobody has it: full Take it: claim f1\.$/);
+    await inRoom(/^f1 is free again: the disk is nearly full\.\nfull\.\nTake it: claim f1\.$/);
     expect((await site.store.faults('open'))[0]).toMatchObject({ owner: null });
   });
 });

@@ -3,20 +3,26 @@
 lines on standard output. They use slixmpp, so that what Pointsman sends is judged by another library than its own.
 
 Commands, one object a line, "as" names the person:
-  login   {jid, password, host, port, ca, resource?, acks?}    -> {"event": "online"} or {"event": "refused", "why"}
+  login   {jid, password, host, port, ca?, resource?, acks?, consent?, mechanism?}
+          -> {"event": "online", jid, roster} or {"event": "refused", "why"}; without a ca there is no TLS
+          consent: what they say when asked for their presence: yes (default), no, nothing
   show    {show: chat|available|away|xa|dnd, status?, priority?, idle?, to?}
   flood   {count, last}                                    so many changes of presence; the last show is `last`
-  raw     {xml}
+  subscribe {to}
+  ping    {to}                                             -> {"event": "pong", "from"}
+  explore {to}                                             disco, and carbons on -> {"event": "explored"}
   refuse  {jid}                                            takes back the subscription of that address
   say     {to, body}                                       a chat message
+  pour    {to, body, count}                                so many chat messages, as fast as they go
   shout   {room, body}                                     to everybody in a room
   join    {room, nick}                                     -> {"event": "joined"}
   raw     {xml}                                            a stanza as it is, for what the library has no words for
   command {to, node, values?}                              an ad-hoc command -> {"event": "command", status, note, fields}
   logout  {}                                               with a goodbye -> {"event": "offline"}
   vanish  {}                                               the line is cut -> {"event": "offline"}
-Events: online, offline, refused, joined, message {from, body, id}, room {room, from, body}, presence {from, type}
-(type is the show, available, unavailable, subscribe …).
+Events: online, offline, refused, stream-error {condition}, joined, message {from, body, id, delayed},
+room {room, from, body}, presence and room-presence {from, type, status, delayed, jid, codes} (type is the show, available,
+unavailable, subscribe …; jid and codes as a room tells them).
 The end of standard input ends all of them.
 """
 import asyncio
@@ -35,13 +41,16 @@ def tell(who, event, **rest):
 
 class Person(slixmpp.ClientXMPP):
     def __init__(self, name, command):
-        super().__init__(f'{command["jid"]}/{command.get("resource", "client")}', command["password"])
+        jid = f'{command["jid"]}/{command.get("resource", "client")}'
+        super().__init__(jid, command["password"], sasl_mech=command.get("mechanism"))
         self.name = name
-        self.ca_certs = command["ca"]
-        self.auto_authorize = True
+        secure = "ca" in command
+        if secure:
+            self.ca_certs = command["ca"]
+        self.auto_authorize = {"yes": True, "no": False, "nothing": None}[command.get("consent", "yes")]
         self.auto_subscribe = True
         # Receipts (XEP-0184) are sent, as most clients do.
-        for plugin in ("xep_0030", "xep_0045", "xep_0184", "xep_0199", "xep_0203"):
+        for plugin in ("xep_0030", "xep_0045", "xep_0184", "xep_0199", "xep_0203", "xep_0280"):
             self.register_plugin(plugin)
         if command.get("acks"):
             self.register_plugin("xep_0198")
@@ -50,13 +59,17 @@ class Person(slixmpp.ClientXMPP):
         self.add_event_handler("connection_failed", lambda why: tell(name, "refused", why=str(why)))
         self.add_event_handler("disconnected", lambda _: tell(name, "offline"))
         self.add_event_handler("message", self.hear)
-        self.add_event_handler("presence", self.see)
-        self.connect((command["host"], command["port"]), disable_starttls=False, force_starttls=True)
+        self.add_event_handler("presence", lambda presence: self.see("presence", presence))
+        # slixmpp keeps a room's presence from the handlers of the other kind once it knows the room.
+        self.add_event_handler("groupchat_presence", lambda presence: self.see("room-presence", presence))
+        self.add_event_handler("stream_error", lambda error: tell(name, "stream-error", condition=error["condition"]))
+        self.connect((command["host"], command["port"]), disable_starttls=not secure, force_starttls=secure)
 
     async def begin(self, _):
         self.send_presence()
-        await self.get_roster()
-        tell(self.name, "online")
+        roster = (await self.get_roster())["roster"]
+        items = {str(item["jid"]): item["subscription"] for item in roster}
+        tell(self.name, "online", jid=str(self.boundjid), roster=items)
 
     def hear(self, message):
         if not message["body"]:
@@ -67,10 +80,41 @@ class Person(slixmpp.ClientXMPP):
             replace = message.xml.find("{urn:xmpp:message-correct:0}replace")
             replaces = None if replace is None else replace.get("id")
             sender = {"from": message["from"].bare}
-            tell(self.name, "message", **sender, body=message["body"], id=message["id"], replaces=replaces)
+            delayed = message.xml.find("{urn:xmpp:delay}delay") is not None
+            about = {"id": message["id"], "replaces": replaces, "delayed": delayed}
+            tell(self.name, "message", **sender, body=message["body"], **about)
 
-    def see(self, presence):
-        tell(self.name, "presence", **{"from": str(presence["from"])}, type=presence["type"])
+    def see(self, event, presence):
+        user = "{http://jabber.org/protocol/muc#user}"
+        item = presence.xml.find(f"{{*}}x/{user}item")
+        tell(
+            self.name,
+            event,
+            **{"from": str(presence["from"])},
+            type=presence["type"],
+            status=presence["status"],
+            delayed=presence.xml.find("{urn:xmpp:delay}delay") is not None,
+            jid=None if item is None else item.get("jid"),
+            codes=[status.get("code") for status in presence.xml.iter(f"{user}status")],
+        )
+
+    def subscribe(self, command):
+        self.send_presence_subscription(pto=command["to"])
+
+    def ping(self, command):
+        async def ask():
+            await self["xep_0199"].send_ping(command["to"], timeout=10)
+            tell(self.name, "pong", **{"from": command["to"]})
+
+        asyncio.ensure_future(ask())
+
+    def explore(self, command):
+        async def look():
+            await self["xep_0030"].get_info(jid=command["to"])
+            await self["xep_0280"].enable()
+            tell(self.name, "explored")
+
+        asyncio.ensure_future(look())
 
     def show(self, command):
         show = command["show"]
@@ -98,6 +142,11 @@ class Person(slixmpp.ClientXMPP):
 
     def say(self, command):
         self.send_message(mto=command["to"], mbody=command["body"], mtype="chat")
+
+    def pour(self, command):
+        for turn in range(command["count"]):
+            body = command["body"].replace("%", str(turn))
+            self.send_raw(f"<message to='{command['to']}' type='chat' id='pour-{turn}'><body>{body}</body></message>")
 
     def shout(self, command):
         self.send_message(mto=command["room"], mbody=command["body"], mtype="groupchat")

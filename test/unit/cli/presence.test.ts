@@ -73,6 +73,14 @@ const view = (over: Partial<PersonView> = {}): PersonView => ({
 });
 
 describe('pointsman presence', () => {
+  test('says who stands in', async () => {
+    const presence = { state: 'offline', since: sampleNow, asOf: sampleNow, source: 'absence', substitute: 'cleo' };
+    await running({
+      presence: async () => [view({ presence: presence as PersonView['presence'], source: 'absence' })],
+    });
+    expect((await ask(['presence'])).out).toMatch(/^bob +offline .* cleo stands in$/m);
+  });
+
   test('shows at a glance who is there, since when, by which source, how sure', async () => {
     const manual = view({
       name: 'cleo',

@@ -105,18 +105,30 @@ describe('live pages', () => {
   });
 
   test('the ticking of time alone is nothing new; silence is broken now and then', async () => {
+    let label = 'first';
     const page = async () => {
       made += 1;
-      return [
-        { id: 'one', html: html`<p id="one"><time datetime="x" data-tick="ago">${String(made)}s ago</time></p>` },
-      ];
+      const tick = html`<time datetime="x" data-tick="ago">${String(made)}s ago</time>`;
+      const fuse = html`<progress class="fuse" max="9" data-end="9" value="${made}"></progress>`;
+      return [{ id: 'one', html: html`<p id="one">${label} ${tick}${fuse}</p>` }];
     };
     const viewer = new Viewer(plain, page);
     await pass();
-    await viewer.read();
+    expect(await viewer.read()).toContain('first <time');
     await clock.advance(14 * second);
-    expect(made).toBeGreaterThan(1);
+    expect(made).toBeGreaterThan(2);
+    expect(await viewer.read()).toBe('');
     await clock.advance(6 * second);
+    expect(await viewer.read()).toBe(': still here\n\n');
+    label = 'second';
+    live.touch();
+    await pass();
+    expect(await viewer.read()).toMatch(/^data: .*second <time datetime="x" data-tick="ago">\d+s ago</);
+    // Text that looks like a tick is text all the same.
+    label = '<time data-tick="ago">never</time>';
+    live.touch();
+    await pass();
+    expect(await viewer.read()).toContain('&lt;time data-tick=&quot;ago&quot;&gt;never');
   });
 
   test('what is the viewer’s own is put in for each', async () => {

@@ -17,6 +17,8 @@ describe('a command', () => {
     ['pick k7mf bob', { verb: 'pick', id: 'k7mf', name: 'bob' }],
     ['wähle k7mf 1', { verb: 'pick', id: 'k7mf', number: 1, language: 'de' }],
     ['> #k7mf Mail for support\nack k7mf', { verb: 'ack', id: 'k7mf' }],
+    ['\u200back\u00a0k7\u200bmf\ufeff', { verb: 'ack', id: 'k7mf' }],
+    ['wa\u0308hle k7mf 1', { verb: 'pick', id: 'k7mf', number: 1, language: 'de' }],
     ['list\nall of them', { verb: 'list' }],
   ])('%j', (body, expected) => {
     expect(parseCommand(body)).toEqual({ kind: 'command', ...expected });

@@ -2,11 +2,13 @@
 // with the longest things it is likely to get.
 import { describe, expect, it } from 'vitest';
 import { hour, minute } from '../../../src/clock.ts';
-import { catalogue, faultKinds } from '../../../src/notify/faults.ts';
+import { catalogue, type FaultId, faultKinds, faultWords } from '../../../src/notify/faults.ts';
 import * as nudge from '../../../src/notify/nudge.ts';
 import { phrasesIn } from '../../../src/notify/phrases.ts';
 import { templatesIn } from '../../../src/notify/templates.ts';
+import { changeLines } from '../../../src/relay/faults/announcing.ts';
 import { languages } from '../../../src/routing/rules.ts';
+import type { Fault } from '../../../src/store/fault.ts';
 
 const samples: readonly unknown[] = ['k7mf', 'wilhelmine.mustermann', 'support-and-maintenance', 'third'];
 const counts: readonly unknown[] = [3, 'wilhelmine.mustermann', 'Mon 10:42', 'x'];
@@ -107,8 +109,53 @@ describe.each(languages)('in %s', (language) => {
   });
 });
 
-it('faults: each line of the catalogue breaks at 60 columns', () => {
-  for (const { meaning, action } of Object.values(faultKinds))
-    for (const line of wrapped(`${meaning}\nDo: ${action}`, 60)) expect(line.length, line).toBeLessThanOrEqual(60);
-  expect(catalogue()).not.toMatch(/undefined/);
+describe.each(languages)('faults in %s', (language) => {
+  const p = phrasesIn(language);
+  const fault: Fault = {
+    number: 12_345,
+    kind: 'queue-old',
+    subject: 'it',
+    severity: 'critical',
+    text: 'The oldest of 3 queued has waited for 2h',
+    openedAt: 0,
+    lastAt: 0,
+    owner: null,
+    ownedSince: null,
+    clearedAt: null,
+    clearedBy: null,
+    count: 1,
+    revision: 1,
+    announced: 0,
+  };
+
+  it.each(
+    Object.keys(faultKinds) as FaultId[],
+  )('%s: the first line fits 60 columns, the others break there', (kind) => {
+    const base = { ...fault, kind, severity: faultKinds[kind].severity };
+    const told = [
+      base,
+      { ...base, owner: 'wilhelmine' },
+      { ...base, announced: 2 },
+      { ...base, announced: 2, clearedAt: 3 * hour },
+      { ...base, announced: 2, clearedAt: 3 * hour, clearedBy: 'wilhelmine' },
+    ].map((each) => changeLines(each, 3 * hour, language));
+    for (const text of told) {
+      const [first = ''] = text.split('\n');
+      expect(first.length, first).toBeLessThanOrEqual(60);
+      for (const line of wrapped(text, 60)) expect(line.length, line).toBeLessThanOrEqual(60);
+      expect(text).not.toMatch(/undefined|null|\.\./);
+    }
+    const { title, meaning, action } = faultWords(kind, language);
+    expect(told[0]).toBe(
+      [
+        `f12345 ${p.severities[base.severity]}: ${title}.`,
+        'The oldest of 3 queued has waited for 2h.',
+        p.faultDo(action),
+        p.faultTake('f12345'),
+      ].join('\n'),
+    );
+    for (const line of wrapped(meaning, 60)) expect(line.length, line).toBeLessThanOrEqual(60);
+    // Translated, and not only copied.
+    if (language !== 'en') for (const words of [title, meaning, action]) expect(catalogue()).not.toContain(words);
+  });
 });

@@ -42,7 +42,7 @@ it('comes right behind the one whose place it is, with their tier and weight; on
   const said = { ann: away('dan'), ben: away('dan'), cleo: away('ann') };
   const standIns = found(candidates, said);
   const pool = { group: 'g', candidates, eligible: ['available'], strategy: 'in-order' } as Pool;
-  const all = withStandIns(pool, standIns, ({ person }) => said[person as 'ann'] ?? neverSeen);
+  const all = withStandIns(pool, standIns, ({ person }) => said[person as 'ann'] ?? neverSeen, now);
   expect(names(all)).toEqual(['ann', 'dan', 'ben', 'cleo']);
   expect(all[1]).toMatchObject({ standsInFor: 'ann', tier: 2, weight: 3 });
 });
@@ -51,5 +51,13 @@ it('whom the rules leave out of this mail has no place to be taken', () => {
   const candidates = [candidate('ann', { excluded: 'wrote it' })];
   const pool = { group: 'g', candidates, eligible: ['available'], strategy: 'in-order' } as Pool;
   const standIns = found(candidates, { ann: away('dan') });
-  expect(names(withStandIns(pool, standIns, () => away('dan')))).toEqual(['ann']);
+  expect(names(withStandIns(pool, standIns, () => away('dan'), now))).toEqual(['ann']);
+});
+
+it('whoever is absent by the rules has their place taken although a client of theirs is on', () => {
+  const period = { from: '2026-12-24', to: '2026-12-24', zone: 'UTC', substitute: 'dan' };
+  const on: Presence = { state: 'available', since: now, asOf: now };
+  const candidates = [candidate('ann', { absent: [period] })];
+  const pool = { group: 'g', candidates, eligible: ['available'], strategy: 'in-order' } as Pool;
+  expect(names(withStandIns(pool, found(candidates, { ann: on }), () => on, now))).toEqual(['ann', 'dan']);
 });

@@ -64,6 +64,9 @@ function figure(view: View, title: string, chart: Html, rows: Html, file: string
     <p><a href="/reports/${file}.csv?${queryOf(wish)}" download>${view.t.reports.csv}</a></p></section>`;
 }
 
+/** Each region of a page has a name of its own. */
+const tableOf = ({ t }: View, title: string): string => `${title} (${t.people.asTable})`;
+
 const timeOrNone = (time: Duration | null | undefined): string => (time == null ? '–' : length(time));
 const percent = (part: number, whole: number): string => `${whole === 0 ? 0 : Math.round((100 * part) / whole)} %`;
 
@@ -78,7 +81,7 @@ function times(view: View, { toRead, toTaken }: Report, wish: ReportWish): Html 
     <span><svg class="swatch" viewBox="0 0 10 10" aria-hidden="true"><rect class="series-1" width="10" height="10"></rect></svg>${t.reports.taken} (${toTaken.count})</span></p>
     ${timeBars(series, t.reports.timesTitle)}`;
   const rows = table(
-    t.reports.timesTitle,
+    tableOf(view, t.reports.timesTitle),
     [t.reports.within, t.reports.read, t.reports.taken],
     percents.map(
       (one) => html`<tr><th scope="row">${one} %</th><td class="number">${timeOrNone(at(toRead.values, one))}</td>
@@ -95,7 +98,7 @@ function shares(view: View, { groups }: Report, wish: ReportWish): Html {
     .slice(0, mostRows)
     .map(({ group, escalated, watched }) => ({ label: group, part: escalated, whole: watched }));
   const rows = table(
-    t.reports.sharesTitle,
+    tableOf(view, t.reports.sharesTitle),
     [
       t.queue.group,
       t.reports.mails,
@@ -125,7 +128,7 @@ function load(view: View, { people }: Report, wish: ReportWish): Html {
   );
   const hours = Array.from({ length: 24 }, (_, hour) => String(hour));
   const rows = table(
-    t.reports.loadTitle,
+    tableOf(view, t.reports.loadTitle),
     [t.message.person, t.reports.given, t.reports.takenCount, t.reports.median, ...hours],
     people.slice(0, 500).map(
       (
