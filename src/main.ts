@@ -393,5 +393,7 @@ export async function main(argv: readonly string[]): Promise<void> {
         sampleRules: join(import.meta.dirname, '..', 'rules'),
       });
     },
+    table: async ({ door, map }) =>
+      (await import('./lookup/table.ts')).serveTable(door, map, terminal.complain, systemClock),
   });
 }

@@ -7,6 +7,7 @@
 // KIND is `queued` (all deferred, for hours), `due` (all of it to be sent at once) or `ended` (delivered, a tenth of it
 // to groups, and old enough to be forgotten). FOLDER gets the state folder; a run uses it up, except of `queued`.
 import { mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -34,6 +35,8 @@ const kinds = ['queued', 'due', 'ended'] as const;
 type Kind = (typeof kinds)[number];
 const recipient = expectMailbox('b@sink.test');
 const content = Buffer.from(`Subject: waiting\r\n\r\n${`${'x'.repeat(70)}\r\n`.repeat(27)}`);
+/** Messages a second while it is looked at. */
+const rate = 50;
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
 function waiting(kind: Kind, now: number, index: number): Verb[] {
@@ -109,7 +112,11 @@ async function run(kind: Kind, folder: string): Promise<void> {
   const sink = new Sink(scratch.path, sinkPort);
   undo.defer(() => sink.stop());
   const where = { folder: join(folder, 'pointsman'), port, sinkPort };
-  const system = await startPointsman(where, { httpPort, more: { limits: { waiting: 2_000_000 } } });
+  await rm(join(where.folder, 'installed'), { recursive: true, force: true });
+  const system = await startPointsman(where, {
+    httpPort,
+    more: { limits: { waiting: 2_000_000, connectionsPerPeer: 400 } },
+  });
   undo.defer(() => system.stop());
   let peak = 0;
   const watching = setInterval(() => {
@@ -120,10 +127,10 @@ async function run(kind: Kind, folder: string): Promise<void> {
   const paced = async (what: string, seconds: number): Promise<void> => {
     peak = 0;
     const before = sink.count;
-    const { p50, p99, messages } = await measureLatency(system, 100, seconds, 10_240);
+    const { p50, p99, messages } = await measureLatency(system, rate, seconds, 10_240);
     const sent = ((sink.count - before) / seconds).toFixed(0);
     say(
-      `${what}: final dot to 250 p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms (${messages} messages, 100 a second); ` +
+      `${what}: final dot to 250 p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms (${messages} messages, ${rate} a second); ` +
         `the next hop got ${sent} a second; resident at most ${peak.toFixed(0)} MB`,
     );
   };

@@ -1,5 +1,5 @@
-// The command line: which commands there are and what they take. What each does is in a file of its own; `serve` and
-// `sandbox` need the whole program and are handed in by main.ts.
+// The command line: which commands there are and what they take. What each does is in a file of its own; `serve`,
+// `sandbox` and `table` need more of the program and are handed in by main.ts.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type Clock, type Duration, day, parseDuration } from '../clock.ts';
 import { type Role, roles } from '../config/users.ts';
@@ -48,6 +48,8 @@ export interface ProgramDeps {
   /** Resolves with the exit code when it has ended. `config` is the path of a file that is there. */
   serve(options: { readonly config: string }): Promise<number>;
   sandbox(options: SandboxOptions): Promise<number>;
+  /** OpenSMTPD's questions on standard input. */
+  table(options: { readonly door: string; readonly map: string }): Promise<void>;
 }
 
 /** @param argv what stands after the program's name. @returns the exit code. */
@@ -321,6 +323,15 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
   speaking(token, 'revoke', 'from now on it lets nobody in')
     .argument('<name>', 'as it was made')
     .action(async (name: string, options) => ended(await tokenRevoke(context, name, options)));
+  program
+    .command('table')
+    .description('for OpenSMTPD, which starts it: a table whose answers are those of the lookup door')
+    .argument('[door]', 'where the socketmap listens: host:port or unix:/path', '127.0.0.1:10028')
+    .addOption(new Option('--map <map>', 'which map').choices(['route', 'members', 'presence', 'jid']).default('route'))
+    .action(async (door: string, { map }: { map: string }) => {
+      await deps.table({ door, map });
+      ended(exitCodes.fine);
+    });
   speaking(program, 'reload', 'read the rules again').action(async (options) => ended(await reload(context, options)));
   speaking(program, 'rotate-key', 'a new key for the mark that stops mail from going in circles').action(
     async (options) => {

@@ -56,6 +56,32 @@ export const socketmap: Protocol = {
   },
 };
 
+/** As one who asks. */
+export function socketmapQuestion(map: string, key: string): string {
+  const text = `${map} ${key}`;
+  return `${Buffer.byteLength(text)}:${text},`;
+}
+
+/** The answer to it. Undefined: not all of it is there. @throws LookupError */
+export function readSocketmapAnswer(octets: Buffer): { readonly found: Found; readonly used: number } | undefined {
+  const read = socketmap.read(octets);
+  if (!read) return undefined;
+  const { map: word, key: rest } = read.question;
+  switch (word) {
+    case 'OK':
+      return { found: { kind: 'found', value: rest }, used: read.used };
+    case 'NOTFOUND':
+      return { found: { kind: 'not found' }, used: read.used };
+    case 'TEMP':
+    case 'TIMEOUT':
+      return { found: { kind: 'temporary', why: rest }, used: read.used };
+    case 'PERM':
+      return { found: { kind: 'permanent', why: rest }, used: read.used };
+    default:
+      throw new LookupError(`an answer ${JSON.stringify(word?.slice(0, 40))}`);
+  }
+}
+
 function socketmapText(found: Found): string {
   switch (found.kind) {
     case 'found':

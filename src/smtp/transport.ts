@@ -3,7 +3,8 @@
 // - the octets of the content are not changed: what would have to be converted is refused (RFC 6152 §3, RFC 6531 §3.5);
 // - every recipient gets an outcome, and what we do not understand is temporary;
 // - a refused session (greeting, EHLO, STARTTLS) says nothing about the message, so it is temporary even with a 5xx;
-// - a kept connection that turns out dead is replaced once, silently, when nothing of the message had been answered;
+// - a kept connection that turns out dead, or takes no more mail, is replaced once, silently, when nothing of the message
+//   had been accepted;
 // - the final dot is written only after `onFinalDot` has resolved.
 import { isAscii } from 'node:buffer';
 import { createReadStream } from 'node:fs';
@@ -13,7 +14,7 @@ import { type Content, headOf, isFile, mostInMemory } from '../mail/content.ts';
 import { describeError } from '../mail/error.ts';
 import { headerBlock } from '../mail/header.ts';
 import { isInternationalised, nullReversePath } from '../mail/path.ts';
-import { isPermanent, isPositive, type Reply, replies } from '../mail/reply.ts';
+import { isPermanent, isPositive, isTemporary, type Reply, replies } from '../mail/reply.ts';
 import type { NextHop, Outcome, Shipment, Transport } from '../transport.ts';
 import { DotStuffing } from './dot-stuffing.ts';
 import {
@@ -178,7 +179,9 @@ class SmtpTransport implements Transport {
       throw error;
     }
     const clean = result.kind === 'done' || result.reusable;
-    if (clean && result.kind === 'failed') {
+    // It has served enough: another one takes its place, and this one is left with QUIT.
+    if (clean && lease.reused && isStale(result, false)) pool.release(lease.connection, false);
+    else if (clean && result.kind === 'failed') {
       // MAIL may have been accepted: the transaction is cleared before the connection serves another message.
       void lease.connection.clear().then((cleared) => pool.release(lease.connection, cleared));
     } else {
@@ -332,10 +335,14 @@ function refused(reply: Reply): Outcome {
   return { kind: 'permanent', reply, cause: `${reply.text}: not offered by the next hop, and we do not convert` };
 }
 
-/** The session, not the message, failed: the next hop had closed it while it was kept. */
+/**
+ * The session, not the message, failed: the next hop had closed it while it was kept, or takes no more mail on it. Some
+ * say so with 421, OpenSMTPD with 452 to every further MAIL, and goes on saying it as long as the connection is used.
+ */
 function isStale(result: Result, dotWritten: boolean): boolean {
   if (result.kind !== 'failed' || result.begun || dotWritten) return false;
-  return result.failure.reply === undefined || result.failure.reply.code === 421;
+  const { reply } = result.failure;
+  return reply === undefined || isTemporary(reply);
 }
 
 function judge(result: Result, dot: { written: boolean; error: unknown }, dsn: boolean): Outcome[] {

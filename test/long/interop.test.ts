@@ -1,19 +1,19 @@
 // Pointsman and the MTAs of others on loopback, both ways, configured as docs/operate/interop.md says: what they hand to
 // us and what becomes of it, what we hand to them, and every octet on the wire between.
-import { chmod, mkdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest';
 import { makeCertificates } from '../support/certificate.ts';
 import { groupAddresses, type MtaSite, octets, oddMail, openMtaSite } from '../support/mta-site.ts';
 import type { Ports } from '../support/neighbour.ts';
-import { exim } from '../support/neighbours.ts';
+import { exim, opensmtpd, sendmail } from '../support/neighbours.ts';
 import type { Taken } from '../support/raw-sink.ts';
 import { SmtpTalk } from '../support/smtp-talk.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import type { Overheard } from '../support/wire-tap.ts';
 
 const customer = 'customer@elsewhere.test';
-const kinds = [await exim()];
+const kinds = [await exim(), await sendmail(), await opensmtpd()];
 
 /** What stands before the content that came in; nothing else may differ. */
 function prepended(arrived: Buffer, content: Buffer): string {
@@ -60,6 +60,12 @@ describe.each(kinds.filter(({ root }) => root !== undefined))('$name', ({ start,
       within: 30_000,
     });
 
+  /** What the MTA has put off: some wait for minutes unless they are told. */
+  async function eventually(subject: string): Promise<Taken> {
+    const hurrying = setInterval(() => void site.mta.hurry?.().catch(() => undefined), 1_000);
+    return site.sink.next(subject, 40_000).finally(() => clearInterval(hurrying));
+  }
+
   describe('hands mail to Pointsman', () => {
     test('for a group: the member gets it, octet for octet as the MTA sent it', async () => {
       const mail = oddMail('to the group');
@@ -84,7 +90,7 @@ describe.each(kinds.filter(({ root }) => root !== undefined))('$name', ({ start,
       await post(site.ports.front, ['plain@example.test'], octets(mail));
       const wire = await overheard(site.tap, 'plain');
       const taken = await site.sink.next('plain');
-      expect(taken.rcpt[0]).toMatch(/^RCPT TO:<plain@example\.test>/);
+      expect(taken.rcpt[0]).toMatch(/^RCPT TO:<plain@example\.test>/i);
       prepended(taken.content, wire.content);
       expect(await site.pointsman.client.listTracked({ limit: 10 })).toEqual([]);
     });
@@ -160,7 +166,7 @@ describe.each(kinds.filter(({ root }) => root !== undefined))('$name', ({ start,
         .toBe(true);
       expect(site.sink.arrivals.seen(({ subject }) => subject === 'no room')).toEqual([]);
       site.sink.answer = undefined;
-      await site.sink.next('no room', 40_000);
+      await eventually('no room');
       await site.sink.next('a crowd', 40_000);
     });
 
@@ -168,7 +174,7 @@ describe.each(kinds.filter(({ root }) => root !== undefined))('$name', ({ start,
       await site.pointsman.stop();
       await post(site.ports.front, ['support@example.test'], octets(oddMail('while away')));
       await site.pointsman.start();
-      const taken = await site.sink.next('while away', 40_000);
+      const taken = await eventually('while away');
       expect(taken.rcpt[0]).toMatch(/^RCPT TO:<anna@example\.test>/);
     });
   });
@@ -193,7 +199,7 @@ describe.each(kinds.filter(({ root }) => root !== undefined))('$name', ({ start,
       expect(told).toMatch(/Status: 5\.1\.1/);
       expect(told).toMatch(/Diagnostic-Code: smtp; 550 .*no such person here/);
       expect(told).not.toContain('rfc822; busy@out.test');
-      await rm(join(site.mta.folder, 'busy'));
+      await site.mta.calm();
       const second = await site.sink.next('three', 20_000);
       expect(second.rcpt.join()).toContain('busy@out.test');
       expect(site.sink.arrivals.seen(({ subject }) => subject === 'three')).toHaveLength(2);
@@ -230,11 +236,13 @@ describe.each(kinds.filter(({ root }) => root !== undefined))('$name', ({ start,
       for (const subject of ['kept 1', 'kept 2', 'kept 3'])
         await post(site.pointsman.port, ['fine@out.test'], octets(oddMail(subject)));
       const used = await Promise.all(['kept 1', 'kept 2', 'kept 3'].map((subject) => overheard(site.outTap, subject)));
-      expect(new Set(used.map(({ connection }) => connection)).size).toBe(1);
+      // Three messages are all that OpenSMTPD takes on one here: the rest goes over another, at once.
+      expect(new Set(used.map(({ connection }) => connection)).size).toBeLessThanOrEqual(traits.closesIdle ? 1 : 2);
+      if (!traits.closesIdle) return;
       const last = used[2]?.connection ?? 0;
       await expect
         .poll(() => site.outTap.lines.findLast((line) => line.startsWith(`${last} S: `)), { timeout: 30_000 })
-        .toMatch(/ 4\d\d /);
+        .toMatch(/ 4\d\d | \(closed\)/);
       await post(site.pointsman.port, ['fine@out.test'], octets(oddMail('afterwards')));
       expect((await overheard(site.outTap, 'afterwards')).connection).toBeGreaterThan(last);
       await site.sink.next('afterwards');
@@ -248,14 +256,14 @@ describe.each(kinds.filter(({ root }) => root !== undefined))('$name', ({ start,
       expect(commands[1]).toMatch(/^RCPT TO:<bert@out\.test>/);
       if (traits.offersDsn) expect(commands[1]).toContain(' ORCPT=rfc822;sales@example.test');
       const taken = await site.sink.next('both ways');
-      expect(taken.rcpt[0]).toMatch(/^RCPT TO:<bert@out\.test>/);
+      expect(taken.rcpt[0]).toMatch(/^RCPT TO:<bert@out\.test>/i);
       expect(groupAddresses).toContain('sales@example.test');
     });
   });
 
   describe('inside TLS, each with a certificate that the other one checks', () => {
     test('both ways; and to one that nobody vouches for nothing is sent', async () => {
-      await using folder = await tempFolder('tls');
+      const folder = undo.use(await tempFolder('tls'));
       const [good, other] = [join(folder.path, 'good'), join(folder.path, 'other')];
       for (const one of [good, other]) {
         await mkdir(one);
@@ -271,22 +279,45 @@ describe.each(kinds.filter(({ root }) => root !== undefined))('$name', ({ start,
         tls: 'verify',
         caFile: join(authority, 'ca.crt'),
       });
-      await using sealed = await openMtaSite({
-        start: (ports) => start(ports, { certificates: { ca, cert, key } }),
-        config: { tls: { certFile: join(good, 'server.crt'), keyFile: join(good, 'server.key') } },
-        nextHops: (ports) => ({ 'tls.test': verify(ports, good), 'elsewhere.test': verify(ports, other) }),
-      });
-      onTestFailed(async () => console.log((await sealed.mta.log()).slice(-3_000), sealed.tap.lines.slice(-40)));
+      let forged: MtaSite | undefined;
+      const sealed = undo.use(
+        await openMtaSite({
+          start: (ports) => start(ports, { certificates: { ca, cert, key } }),
+          config: { tls: { certFile: join(good, 'server.crt'), keyFile: join(good, 'server.key') } },
+          nextHops: (ports) => ({ 'tls.test': verify(ports, good), 'elsewhere.test': verify(ports, other) }),
+        }),
+      );
+      onTestFailed(async () =>
+        console.log((await sealed.mta.log()).slice(-4_000), (await forged?.mta.log())?.slice(-4_000)),
+      );
       await post(sealed.ports.front, ['support@example.test'], octets(oddMail('sealed in')));
       const inwards = await sealed.sink.next('sealed in');
       expect(inwards.head).toMatch(/^\tby pointsman\.test with ESMTPS id /m);
-      expect(sealed.tap.lines.at(-1)).toBe('1 S: 220 2.0.0 Ready to start TLS');
-      await post(sealed.pointsman.port, ['fine@tls.test', 'fine@elsewhere.test'], octets(oddMail('sealed out')));
-      const outwards = await sealed.sink.next('sealed out');
-      expect(outwards.rcpt.join()).toContain('fine@tls.test');
-      expect(outwards.head).toMatch(traits.sealed);
-      const [waiting] = await sealed.pointsman.client.listQueue({ limit: 1, state: 'queued' });
-      expect(JSON.stringify(waiting)).toMatch(/unable to verify|self.signed|certificate/i);
+      expect(sealed.tap.lines.findLast((line) => !line.endsWith('(closed)'))).toBe('1 S: 220 2.0.0 Ready to start TLS');
+      if (traits.servesTls) {
+        await post(sealed.pointsman.port, ['fine@tls.test', 'fine@elsewhere.test'], octets(oddMail('sealed out')));
+        const outwards = await sealed.sink.next('sealed out');
+        expect(outwards.rcpt.join()).toContain('fine@tls.test');
+        expect(outwards.head).toMatch(traits.sealed);
+        const [waiting] = await sealed.pointsman.client.listQueue({ limit: 1, state: 'queued' });
+        expect(JSON.stringify(waiting)).toMatch(/unable to verify|self.signed|certificate/i);
+      }
+
+      forged = undo.use(
+        await openMtaSite({
+          start: (ports) => start(ports, { certificates: { ca, cert, key } }),
+          config: { tls: { certFile: join(other, 'server.crt'), keyFile: join(other, 'server.key') } },
+        }),
+      );
+      await post(forged.ports.front, ['support@example.test'], octets(oddMail('for a forger')));
+      const tries = () => forged?.tap.lines.filter((line) => line.endsWith('Ready to start TLS')).length ?? 0;
+      const hurrying = setInterval(() => void forged?.mta.hurry?.().catch(() => undefined), 1_000);
+      await expect
+        .poll(tries, { timeout: 30_000 })
+        .toBeGreaterThan(1)
+        .finally(() => clearInterval(hurrying));
+      expect(forged.sink.arrivals.seen()).toEqual([]);
+      expect(forged.tap.messages.seen()).toEqual([]);
     });
   });
 

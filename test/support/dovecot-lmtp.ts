@@ -2,6 +2,7 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Child } from './child.ts';
+import { documentedIn } from './documented.ts';
 import { Maildir } from './maildir.ts';
 import { type TempFolder, tempFolder } from './temp-folder.ts';
 
@@ -17,12 +18,16 @@ export class Dovecot implements AsyncDisposable {
 
   private constructor(folder: TempFolder) {
     this.#folder = folder;
-    this.socket = join(folder.path, 'run', 'lmtp');
+    this.socket = join(folder.path, 'run', 'pointsman-lmtp');
   }
 
   readonly maildirs = new Map<string, Maildir>();
 
-  static async start(users: readonly string[]): Promise<Dovecot> {
+  /** @param quotas octets that some users may have */
+  static async start(
+    users: readonly string[],
+    { port = 0, quotas = {} }: { port?: number; quotas?: Readonly<Record<string, number>> } = {},
+  ): Promise<Dovecot> {
     const folder = await tempFolder('dovecot', { open: true });
     const dovecot = new Dovecot(folder);
     const at = (...parts: string[]) => join(folder.path, ...parts);
@@ -31,7 +36,11 @@ export class Dovecot implements AsyncDisposable {
     for (const user of users) {
       dovecot.maildirs.set(user, await Maildir.create(at('mail', user), user, { uid: 65_534, gid: 65_534 }));
     }
-    await writeFile(at('users'), users.map((user) => `${user}:{PLAIN}x::::::\n`).join(''));
+    const line = (user: string): string => {
+      const quota = quotas[user];
+      return `${user}:{PLAIN}x::::::${quota === undefined ? '' : `userdb_quota_rule=*:bytes=${quota}`}\n`;
+    };
+    await writeFile(at('users'), users.map(line).join(''));
     await chmod(at('users'), 0o644);
     await writeFile(
       at('dovecot.conf'),
@@ -54,11 +63,14 @@ userdb {
   args = ${at('users')}
   default_fields = uid=65534 gid=65534 home=${at('mail')}/%u
 }
-service lmtp {
-  unix_listener lmtp {
-    mode = 0600
-  }
+protocol lmtp {
+  mail_plugins = quota
 }
+plugin {
+  quota = maildir:quota
+  quota_grace = 0
+}
+${documentedIn('interop', 'dovecot lmtp', { 10024: port }).replace('/run/pointsman-lmtp', at('run', 'pointsman-lmtp')).replace('user = pointsman', 'user = root')}
 `,
     );
     dovecot.#child = new Child('dovecot', ['/usr/sbin/dovecot', '-F', '-c', at('dovecot.conf')], {});

@@ -1,5 +1,5 @@
 // An Exim of the test's own, unpacked from Debian's package. What an admin copies comes from docs/operate/interop.md.
-import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Child, endWithTest } from './child.ts';
 import { documentedIn } from './documented.ts';
@@ -19,6 +19,8 @@ export interface EximParts {
   readonly acl?: (folder: string) => string;
   readonly routers?: (folder: string) => string;
   readonly transports?: (folder: string) => string;
+  /** The port of the lookup door; then its recipe is there, too. */
+  readonly lookup?: number;
   /** With Pointsman. */
   readonly tls?: boolean;
   /** Documented options to leave out. */
@@ -67,7 +69,7 @@ export async function startExim(options: NeighbourOptions & EximParts): Promise<
       },
     );
   const keep = undo.move();
-  return { folder: folder.path, log, [Symbol.asyncDispose]: () => keep.disposeAsync() };
+  return { log, calm: () => rm(at('busy')), [Symbol.asyncDispose]: () => keep.disposeAsync() };
 }
 
 const configuration = (folder: string, binary: string, { ports, ...parts }: NeighbourOptions & EximParts): string => {
@@ -107,6 +109,7 @@ ${documented('exim acl')}
   accept hosts = +relay_from_hosts
   deny
 begin routers
+${parts.lookup === undefined ? '' : documented('exim lookup').replace('10028', String(parts.lookup))}
 ${documented('exim router').replace('* 127.0.0.1', parts.tls ? '* localhost byname' : '$&')}
 ${parts.routers?.(folder) ?? ''}
 elsewhere:

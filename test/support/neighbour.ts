@@ -22,7 +22,9 @@ export interface NeighbourOptions {
 }
 
 export interface Neighbour extends AsyncDisposable {
-  /** Its own; tests remove files there. */
-  readonly folder: string;
+  /** From now on it takes mail for `busy`. */
+  calm(): Promise<void>;
+  /** Those that wait for long are tried now. */
+  hurry?(): Promise<void>;
   log(): Promise<string>;
 }

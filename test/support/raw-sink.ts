@@ -39,7 +39,8 @@ export class RawSink implements AsyncDisposable {
 
   static async start(options: RawSinkOptions = {}): Promise<RawSink> {
     const sink = new RawSink(options);
-    sink.#server.listen(0, '127.0.0.1');
+    // At all of loopback.
+    sink.#server.listen(0, '0.0.0.0');
     await once(sink.#server, 'listening');
     return sink;
   }

@@ -7,7 +7,7 @@ import { Child } from './child.ts';
 import { documentedIn } from './documented.ts';
 import { untilListening } from './free-port.ts';
 import { type TempFolder, tempFolder } from './temp-folder.ts';
-import { libraryPath, unpacked } from './unpacked.ts';
+import { inWorld, libraryPath, unpacked } from './unpacked.ts';
 
 const packages = [
   'sendmail-bin',
@@ -23,6 +23,24 @@ const packages = [
 /** Its root folder; undefined, saying why, where it cannot be had. */
 export const sendmailRoot = (): Promise<string | undefined> => unpacked('sendmail-8', packages);
 
+/** Where it sees its folder. */
+const seenAt = '/mnt';
+
+interface SendmailOptions {
+  root: string;
+  port: number;
+  nextHop: number;
+  lines: string;
+  aliases?: string;
+  /** Lines for after the mailers, given the folder. */
+  rules?: (folder: string) => string;
+  /** Further files of that folder. */
+  files?: Readonly<Record<string, string>>;
+  /** On its command line. */
+  arguments?: readonly string[];
+  readonly nextHopAt?: string;
+}
+
 export class Sendmail implements AsyncDisposable {
   readonly port: number;
   readonly #folder: TempFolder;
@@ -35,20 +53,15 @@ export class Sendmail implements AsyncDisposable {
   }
 
   /** @param nextHop where all mail goes  @param lines of sendmail.mc  @param aliases lines of its alias file */
-  static async start(options: {
-    root: string;
-    port: number;
-    nextHop: number;
-    lines: string;
-    aliases?: string;
-  }): Promise<Sendmail> {
+  static async start(options: SendmailOptions): Promise<Sendmail> {
     const folder = await tempFolder('sendmail', { open: true });
     const at = (name: string) => join(folder.path, name);
     const { root, port } = options;
     await mkdir(at('queue'), { mode: 0o700 });
     await writeFile(at('aliases'), options.aliases ?? '');
     await writeFile(at('switch'), 'hosts files\naliases files\n');
-    await writeFile(at('sendmail.mc'), configuration(folder.path, options));
+    for (const [name, text] of Object.entries(options.files ?? {})) await writeFile(at(name), text, { mode: 0o600 });
+    await writeFile(at('sendmail.mc'), configuration(seenAt, options));
     const env = { LD_LIBRARY_PATH: libraryPath(root) };
     const made = spawnSync(
       join(root, 'usr/bin/m4'),
@@ -63,11 +76,14 @@ export class Sendmail implements AsyncDisposable {
     await writeFile(at('sendmail.cf'), made.stdout);
     await chmod(at('sendmail.cf'), 0o644);
     const binary = join(root, 'usr/libexec/sendmail/sendmail');
-    // A machine whose name has no dot keeps Sendmail waiting for a minute, so it gets one of its own.
-    const named = ['unshare', '--uts', 'sh', '-c', 'hostname localhost.localdomain; exec "$0" "$@"'] as const;
-    const daemon = new Child('sendmail', [...named, binary, '-C', at('sendmail.cf'), '-bD', '-X', at('traffic')], {
-      env,
-    });
+    // Its folder stands at a path that others cannot write to: Sendmail trusts nothing below /tmp.
+    const world = await inWorld({ folder: folder.path, root, users: [], binds: [[folder.path, seenAt]] });
+    const daemon = new Child('sendmail', [
+      ...world,
+      binary,
+      ...['-C', `${seenAt}/sendmail.cf`, '-bD', '-X', `${seenAt}/traffic`],
+      ...(options.arguments ?? []),
+    ]);
     const sendmail = new Sendmail(port, folder, daemon);
     try {
       await untilListening(port, { within: 20_000, signal: daemon.gone, greeting: true });
@@ -76,6 +92,10 @@ export class Sendmail implements AsyncDisposable {
       throw new Error(`Sendmail did not come up: ${daemon.errors.tail()}`, { cause: error });
     }
     return sendmail;
+  }
+
+  get folder(): string {
+    return this.#folder.path;
   }
 
   /** What it said and heard. */
@@ -92,7 +112,7 @@ export class Sendmail implements AsyncDisposable {
 
 const configuration = (
   folder: string,
-  { port, nextHop, lines }: { port: number; nextHop: number; lines: string },
+  { port, nextHop, nextHopAt = '127.0.0.1', lines, rules }: SendmailOptions,
 ): string => `divert(0)dnl
 OSTYPE(\`linux')dnl
 define(\`confDOMAIN_NAME', \`sendmail.test')dnl
@@ -102,7 +122,7 @@ define(\`STATUS_FILE', \`${folder}/statistics')dnl
 define(\`confPID_FILE', \`${folder}/pid')dnl
 define(\`confSERVICE_SWITCH_FILE', \`${folder}/switch')dnl
 define(\`confTO_IDENT', \`0')dnl
-define(\`SMART_HOST', \`relay:[127.0.0.1]')dnl
+define(\`SMART_HOST', \`relay:[${nextHopAt}]')dnl
 define(\`RELAY_MAILER_ARGS', \`TCP $h ${nextHop}')dnl
 FEATURE(\`no_default_msa')dnl
 FEATURE(\`nocanonify')dnl
@@ -111,7 +131,7 @@ FEATURE(\`promiscuous_relay')dnl
 DAEMON_OPTIONS(\`Name=MTA, Addr=127.0.0.1, Port=${port}')dnl
 ${lines}dnl
 MAILER(\`smtp')dnl
-`;
+${rules?.(folder) ?? ''}`;
 
 /** The block of docs/operate/sendmail-milter.md, with the test's port. */
 export const documentedFilter = (milterPort: number): string =>

@@ -58,6 +58,8 @@ export interface World {
   readonly binds?: readonly (readonly [from: string, at: string])[];
   /** Empty folders, writable and gone with the world. */
   readonly empty?: readonly string[];
+  /** More commands to be run in it before the program. */
+  readonly prepare?: readonly string[];
   readonly hostname?: string;
 }
 
@@ -96,6 +98,7 @@ export async function inWorld(world: World): Promise<readonly [string, ...string
     'mount --make-rprivate /',
     ...(world.empty ?? []).map((path) => `mount -t tmpfs -o mode=755 none '${path}'`),
     ...binds.map(([from, to]) => `mount --bind '${from}' '${to}'`),
+    ...(world.prepare ?? []),
     'exec "$@"',
   ];
   return ['unshare', '--mount', '--uts', 'sh', '-c', script.join('\n'), 'sh'];

@@ -10,7 +10,7 @@ export interface Overheard {
   readonly connection: number;
   /** MAIL, RCPT and DATA, without their line ends. */
   readonly commands: readonly string[];
-  /** How many commands came in the segment that MAIL was in. */
+  /** How many commands came in one segment, at most. */
   readonly together: number;
   /** With dots unstuffed. */
   readonly content: Buffer;
@@ -59,7 +59,10 @@ export class WireTap implements AsyncDisposable {
         else ear.server(octets);
         to.write(octets);
       });
-      from.on('end', () => to.end());
+      from.on('end', () => {
+        this.lines.push(`${connection} ${who}: (closed)`);
+        to.end();
+      });
       from.on('error', () => to.destroy());
       from.on('close', () => {
         this.#sockets.delete(from);
@@ -114,9 +117,10 @@ class Ear {
     for (const line of lines) {
       this.#lines.push(`${this.#connection} C: ${line}`);
       if (/^MAIL/i.test(line)) {
-        this.#together = lines.length;
+        this.#together = 0;
         this.#commands = [];
       }
+      this.#together = Math.max(this.#together, lines.length);
       if (/^(?:MAIL|RCPT|DATA)/i.test(line)) this.#commands.push(line);
     }
   }

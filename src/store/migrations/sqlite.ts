@@ -8,6 +8,7 @@ import { passing } from './0006-passing.ts';
 import { audit } from './0007-audit.ts';
 import { takers } from './0008-takers.ts';
 import { retention } from './0009-retention.ts';
+import { contentFileIndex } from './0010-content-file-index.ts';
 import type { Migration } from './migration.ts';
 
 export const sqliteMigrations: readonly Migration[] = [
@@ -20,4 +21,5 @@ export const sqliteMigrations: readonly Migration[] = [
   audit,
   takers,
   retention,
+  contentFileIndex,
 ];

@@ -91,8 +91,8 @@ class Books {
   /** Message-ID and recipient: the reports that name them, by their queue ids, and the lives in which they came. */
   readonly #reports = new Map<string, Map<string, number>>();
   readonly #strays: string[] = [];
-  /** Queue id and recipient: how often it was said that it may come twice. */
-  readonly #excuses = new Map<string, number>();
+  /** Queue id and recipient: the lives in which it was said that it may come twice; null: the store alone knows of it. */
+  readonly #excuses = new Map<string, (number | null)[]>();
   /** Queue ids of messages whose report is itself a dead letter. */
   readonly #deadReports = new Set<string>();
   readonly #copies = new Map<string, Arrival[]>();
@@ -145,7 +145,8 @@ class Books {
       if (event !== undefined && events.has(once)) continue;
       events.add(once);
       const key = `${queueId} ${this.#asSent(messageIds.get(queueId) ?? '', `${to}`)}`;
-      this.#excuses.set(key, (this.#excuses.get(key) ?? 0) + 1);
+      const life = 'life' in line ? Number(line.life) : null;
+      this.#excuses.set(key, [...(this.#excuses.get(key) ?? []), life]);
     }
   }
 
@@ -217,7 +218,20 @@ class Books {
   }
 
   get announced(): number {
-    return [...this.#excuses.values()].reduce((sum, times) => sum + times, 0);
+    return [...this.#excuses.values()].reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** How many copies were announced: after the one before came, and each by an announcement of its own. */
+  #announced(key: string, same: readonly Arrival[]): number {
+    const never = Number.POSITIVE_INFINITY;
+    const left = (this.#excuses.get(key) ?? []).toSorted((one, other) => (one ?? never) - (other ?? never));
+    return same.filter(({ life }, at) => {
+      const before = same[at - 1];
+      if (!before) return false;
+      const found = left.findIndex((said) => said === null || (said >= before.life && said <= life));
+      if (found >= 0) left.splice(found, 1);
+      return found >= 0;
+    }).length;
   }
 
   unannounced(): readonly string[] {
@@ -236,7 +250,7 @@ class Books {
       );
       if (later.length > 0) problems.push(`again after it was settled in life ${settledIn}: ${key}`);
       if (same.length < 2) continue;
-      const told = this.#excuses.get(key) ?? 0;
+      const told = this.#announced(key, same);
       // What a power cut took back may be the record of the final dot itself.
       const forgotten = same.filter(({ life }) => cutAfter.has(life)).length;
       if (told + forgotten < same.length - 1) problems.push(`${same.length} times, ${told} of them announced: ${key}`);

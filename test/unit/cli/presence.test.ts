@@ -54,6 +54,7 @@ async function ask(
     folder,
     serve: never,
     sandbox: never,
+    table: never,
   };
   const exitCode = await runProgram([...argv, '--socket', controlSocketIn(folder)], deps);
   return { exitCode, out, err };

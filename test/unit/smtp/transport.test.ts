@@ -324,6 +324,35 @@ describe('connections', () => {
     expect(hop.connections).toBe(2);
   });
 
+  test.each([
+    true,
+    false,
+  ])('that take no more mail (452 to MAIL) are replaced silently; pipelined: %s', async (pipelined) => {
+    // OpenSMTPD after as many messages as it takes on one connection.
+    const served = new Map<number, number>();
+    const { hop, ship } = await bench({
+      extensions: pipelined ? ['PIPELINING'] : [],
+      answer: (line, connection) =>
+        line.startsWith('MAIL') && (served.get(connection) ?? 0) >= 2 ? '452 4.5.3 Too many messages sent' : undefined,
+      dot: (_, connection) => {
+        served.set(connection, (served.get(connection) ?? 0) + 1);
+        return undefined;
+      },
+    });
+    for (let count = 0; count < 5; count += 1) expect((await ship())[0]?.kind).toBe('accepted');
+    expect(hop.connections).toBe(3);
+    await hop.until(() => hop.open === 1);
+    expect(hop.lines.filter((line) => line === 'QUIT')).toHaveLength(2);
+  });
+
+  test('that are fresh and refuse the sender for now are not replaced', async () => {
+    const { hop, ship } = await bench({
+      answer: (line) => (line.startsWith('MAIL') ? '452 4.3.1 No room' : undefined),
+    });
+    expect((await ship())[0]?.kind).toBe('temporary');
+    expect(hop.connections).toBe(1);
+  });
+
   test('on which one reply too many came with the last are not used: it would shift those of the next message', async () => {
     const { ship, hop } = await bench({
       answer: (line) => (line === 'RCPT TO:<no@example.com>' ? '550 5.1.1 nobody' : undefined),

@@ -131,6 +131,11 @@ describe('they do not, when', () => {
       /^2 times, 0 of them announced: Q3 ba-3@sink.test/,
     ],
     [
+      'it was announced before the first came, and not since',
+      { log: [said('Q2', 'anna@torture.test', 0), ...good.log.slice(1)] },
+      /^2 times, 0 of them announced: Q2/,
+    ],
+    [
       'one announcement is for two',
       plus(arrival(2, 'bert@torture.test', { life: 2 })),
       /^3 times, 1 of them announced: Q2/,
@@ -139,7 +144,7 @@ describe('they do not, when', () => {
       'the same event in log and store counts twice',
       {
         ...plus(arrival(5, 'ba-5@sink.test'), arrival(5, 'ba-5@sink.test')),
-        log: [...good.log, { ...said('Q5', 'ba-5@sink.test'), event: 'deferred', at: 7, seq: 0 }],
+        log: [...good.log, { ...said('Q5', 'ba-5@sink.test', 1), event: 'deferred', at: 7, seq: 0 }],
         stored: [
           { queueId: 'Q5', to: 'ba-5@sink.test', event: 'deferred', at: 7, seq: 0, reply: 'possible duplicate' },
         ],
