@@ -43,7 +43,8 @@ describe.skipIf(!requirePeer('chromium'))('the sandbox in a browser', () => {
     await line.getByRole('link').first().click();
     await page.getByText('Escalated to alice').waitFor();
     await page.getByRole('button', { name: 'Acknowledge' }).click();
-    await page.locator('.standing', { hasText: 'acknowledged' }).waitFor();
+    // An operator’s word that it is done is as good as an answer.
+    await page.locator('.standing.outcome-answered').waitFor();
     expect(performance.now() - from).toBeLessThan(90_000);
     expect(one.wrongs).toEqual([]);
 

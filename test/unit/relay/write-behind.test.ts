@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { silentLog } from '../../../src/log.ts';
 import { WriteBehind } from '../../../src/relay/write-behind.ts';
-import { settle, TestClock } from '../../support/clock.ts';
+import { settle, TestClock, testStart } from '../../support/clock.ts';
 
 const turns = async (): Promise<void> => {
   for (let count = 0; count < 5; count += 1) await settle();
@@ -26,6 +26,28 @@ describe('writing behind', () => {
     add(60);
     await turns();
     expect(written.at(-1)).toBe(60);
+  });
+
+  test('what takes long waits longer: the time is for answering', async () => {
+    const clock = new TestClock();
+    const behind = new WriteBehind(clock, silentLog);
+    let written = 0;
+    const slow = async () => {
+      await clock.sleepUntil(testStart + 50);
+      written += 1;
+    };
+    for (let number = 0; number < 50; number += 1) behind.add(slow);
+    await turns();
+    await clock.advance(50);
+    await turns();
+    expect(written).toBe(25);
+    // Four times fifty.
+    await clock.advance(199);
+    await turns();
+    expect(written).toBe(25);
+    await clock.advance(1);
+    await turns();
+    expect(written).toBe(50);
   });
 
   test('a burst waits; beyond all measure it is passed over and told of; draining waits for no pause', async () => {

@@ -1,0 +1,86 @@
+// Postfix alone, and the same Postfix with Pointsman as its milter on a unix socket: mail for a group, taken and thrown
+// away. Prints markdown.
+//
+//   node bench/milter/postfix.ts [--pairs 7] [--messages 600] [--sessions 10]
+import { spawnSync } from 'node:child_process';
+import { chmod } from 'node:fs/promises';
+import { loadavg } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { freePorts } from '../../test/support/free-port.ts';
+import { People } from '../../test/support/person.ts';
+import { Postfix } from '../../test/support/postfix.ts';
+import { Prosody } from '../../test/support/prosody-server.ts';
+import { tempFolder } from '../../test/support/temp-folder.ts';
+import { spread } from '../relay/table.ts';
+import { accounts, group, startRouter } from './systems.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    pairs: { type: 'string', default: '7' },
+    messages: { type: 'string', default: '600' },
+    sessions: { type: 'string', default: '10' },
+  },
+});
+
+/** Messages taken a second. @throws when one was not */
+function taken(port: number): number {
+  const from = performance.now();
+  const words = ['-s', options.sessions, '-m', options.messages, '-l', '10240', '-f', 'a@source.test', '-t', group];
+  const { status, stderr } = spawnSync('smtp-source', [...words, `inet:127.0.0.1:${port}`], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`smtp-source: ${stderr.slice(-500)}`);
+  return Number(options.messages) / ((performance.now() - from) / 1_000);
+}
+
+await using undo = new AsyncDisposableStack();
+const scratch = undo.use(await tempFolder('milters-postfix', { open: true }));
+const sharedRoster = Object.keys(accounts).map((name) => `${name}@pointsman.test`);
+const prosody = undo.use(await Prosody.start({ domain: 'pointsman.test', accounts, sharedRoster }));
+const people = undo.use(new People(prosody));
+const present = ['ann', 'ben', 'cyd'];
+for (const name of present) {
+  const person = people.person(name, 'p');
+  await person.login();
+  person.show('available');
+}
+const [smtp = 0, http = 0, next = 0, lookup = 0, plain = 0, routed = 0] = await freePorts(6);
+const folder = join(scratch.path, 'pointsman');
+const ports = { smtp, http, next, lookup };
+const router = await startRouter({ folder, prosody, present, content: 'no body', ports });
+undo.defer(() => router.stop());
+// Postfix's own user must come to the socket; state and rules stay closed.
+await chmod(folder, 0o755);
+const service = 'inet n - n - 60 smtpd';
+undo.use(
+  await Postfix.start({
+    name: 'bench',
+    port: plain,
+    main: `myhostname = bench.test
+relay_domains = sink.test
+relay_transport = discard:
+default_process_limit = 100
+milter_default_action = tempfail
+`,
+    master: `127.0.0.1:${plain} ${service}
+127.0.0.1:${routed} ${service} -o smtpd_milters=${router.address}
+discard unix - - n - - discard
+`,
+    mailboxes: [],
+  }),
+);
+const at = loadavg()[0]?.toFixed(1);
+const rates: { alone: number[]; routed: number[] } = { alone: [], routed: [] };
+for (const port of [plain, routed]) taken(port);
+for (let pair = 0; pair < Number(options.pairs); pair += 1) {
+  // Each time the other one first.
+  for (const port of pair % 2 === 0 ? [plain, routed] : [routed, plain])
+    rates[port === plain ? 'alone' : 'routed'].push(taken(port));
+}
+const ratios = rates.routed.map((rate, pair) => rate / (rates.alone[pair] ?? 1));
+process.stdout.write(`Load average at the start: ${at}. ${options.pairs} pairs, ${options.messages} messages of 10 kB each, ${options.sessions} sessions.
+
+| | taken /s | with ÷ alone |
+|---|---|---|
+| Postfix alone | ${spread(rates.alone, 0)} | |
+| with Pointsman, unix socket | ${spread(rates.routed, 0)} | ${spread(ratios, 2)} |
+`);
