@@ -79,10 +79,14 @@ async function send(system: System, sink: Sink, size: number): Promise<void> {
     said += chunk.toString();
   });
   while (!said.includes('354')) await once(socket, 'data');
+  socket.write('Subject: large\r\n\r\n');
   const piece = Buffer.from(`${'x'.repeat(998)}\r\n`.repeat(64));
   for (let sum = 0; sum < size; sum += piece.length) if (!socket.write(piece)) await once(socket, 'drain');
   socket.write('.\r\n');
-  while (!/^250 2\.0\.0 Ok: queued/m.test(said)) await once(socket, 'data');
+  while (!/^250 2\.0\.0 Ok: queued/m.test(said)) {
+    if (/^[45]\d\d /m.test(said)) throw new Error(said);
+    await once(socket, 'data');
+  }
   socket.destroy();
   while (sink.count === count) await pause(5);
 }
