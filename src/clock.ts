@@ -70,17 +70,27 @@ export function formatDuration(duration: Duration): string {
   // Several times for each member of a group in every decision: by hand, without lists.
   if (!(duration >= second)) return '0s';
   if (duration < minute) return `${Math.floor(duration / second)}s`;
-  if (duration < hour) return twoUnits(duration, minute, 'm', second, 's');
-  if (duration < day) return twoUnits(duration, hour, 'h', minute, 'm', second, 's');
-  return twoUnits(duration, day, 'd', hour, 'h', minute, 'm', second, 's');
+  if (duration < hour) {
+    const minutes = Math.floor(duration / minute);
+    return withSeconds(minutes, 'm', duration - minutes * minute);
+  }
+  if (duration < day) {
+    const hours = Math.floor(duration / hour);
+    return withMinutes(hours, 'h', duration - hours * hour);
+  }
+  const days = Math.floor(duration / day);
+  const left = duration - days * day;
+  const hours = Math.floor(left / hour);
+  return hours > 0 ? `${days}d ${hours}h` : withMinutes(days, 'd', left);
 }
 
-function twoUnits(duration: Duration, unit: Duration, name: string, ...smaller: (Duration | string)[]): string {
-  const whole = Math.floor(duration / unit);
-  const left = duration - whole * unit;
-  for (let at = 0; at < smaller.length; at += 2) {
-    const count = Math.floor(left / Number(smaller[at]));
-    if (count > 0) return `${whole}${name} ${count}${smaller[at + 1]}`;
-  }
-  return `${whole}${name}`;
+/** Two units: the second is the largest of which there is one at all. */
+function withMinutes(whole: number, unit: string, left: Duration): string {
+  const minutes = Math.floor(left / minute);
+  return minutes > 0 ? `${whole}${unit} ${minutes}m` : withSeconds(whole, unit, left);
+}
+
+function withSeconds(whole: number, unit: string, left: Duration): string {
+  const seconds = Math.floor(left / second);
+  return seconds > 0 ? `${whole}${unit} ${seconds}s` : `${whole}${unit}`;
 }
