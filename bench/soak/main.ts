@@ -160,7 +160,7 @@ async function main(): Promise<boolean> {
   ];
   const { totals } = verdict;
   const facts = [
-    `Then ${messages} messages of 10 kB on ${sessions} sessions at half of that: of 1,000 one has 400 kB, two are refused by the next hop (and`,
+    `Then ${messages} messages of 10 kB on ${sessions} sessions at ${options.rate === 'half' ? 'half of that' : `${rate} a second`}: of 1,000 one has 400 kB, two are refused by the next hop (and`,
     `reported), two are asked to come later, 20 have two recipients; one in ${mix.groupEvery} is for a group of two, and two of three of`,
     `those are ${people ? `taken by whoever got the instant message (${people.nudges} nudges, ${people.acks} answers)` : 'taken through the API (no XMPP server here)'}; the others move on to the chief after 30 s. The next hop`,
     `had ${totals.recipient} deliveries for recipients, ${totals.report} reports, ${totals.member} for members, ${totals.chief} for the chief.`,
