@@ -13,6 +13,7 @@ import {
   type Extensions,
   extensionsOf,
   type Failure,
+  isAccepted,
   isFailure,
   type Letter,
   mailLine,
@@ -20,6 +21,7 @@ import {
   type Parameters,
   type Result,
   rcptLines,
+  refusal,
   type Timeouts,
 } from './hop-words.ts';
 import { ReplyReader } from './reply-reader.ts';
@@ -397,7 +399,3 @@ export class HopConnection {
     waiter?.reject(failure);
   }
 }
-
-const isAccepted = ({ code }: Reply): boolean => code >= 200 && code < 300;
-
-const refusal = (cause: string, reply: Reply): Failure => ({ cause, reply });
