@@ -234,8 +234,7 @@ export class HopConnection {
     const write = (): void => writeTogether(this.#socket, [...whole, finalDot]);
     const recorded = this.#dot(onFinalDot);
     if (recorded) return recorded.then(write);
-    write();
-    return undefined;
+    return void write();
   }
 
   async #sendPieces({ pieces, onFinalDot }: Letter): Promise<void> {
