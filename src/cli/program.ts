@@ -8,6 +8,7 @@ import { overrideStates } from '../presence/override.ts';
 import { printableLines } from '../printable.ts';
 import { type CheckOptions, check } from './check.ts';
 import { type Context, clientFor, findConfig, writeJson } from './context.ts';
+import { directory, directoryAccept } from './directory.ts';
 import { CommandError, exitCodes } from './exit.ts';
 import { explain } from './explain.ts';
 import { init } from './init.ts';
@@ -332,7 +333,15 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
       await deps.table({ door, map });
       ended(exitCodes.fine);
     });
-  speaking(program, 'reload', 'read the rules again').action(async (options) => ended(await reload(context, options)));
+  const known = speaking(program, 'directory', 'where people are read from: what is in force of it').action(
+    async (options) => ended(await directory(context, options)),
+  );
+  speaking(known, 'accept', 'take over a change that was held back').action(async (options) =>
+    ended(await directoryAccept(context, options)),
+  );
+  speaking(program, 'reload', 'read the rules again, and the directory').action(async (options) =>
+    ended(await reload(context, options)),
+  );
   speaking(program, 'rotate-key', 'a new key for the mark that stops mail from going in circles').action(
     async (options) => {
       const { key } = await (await clientFor(context, options)).rotateMarkKey(context.by);
