@@ -26,7 +26,7 @@ import { openDoors } from './doors.ts';
 import { type FaultPoint, faultPointFrom, noFaults } from './fault-point.ts';
 import { createMailboxes } from './imap/adapter.ts';
 import { leisure } from './leisure.ts';
-import { createLog, type Log, storyTeller } from './log.ts';
+import { createLog, type Log, silentLog, storyTeller } from './log.ts';
 import { describeError } from './mail/error.ts';
 import { ourAddresses } from './mail/our-address.ts';
 import { createWholeOperations } from './operate/whole.ts';
@@ -373,6 +373,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     user: userInfo().username,
     folder: process.cwd(),
     serve: (options) => serve(options, terminal),
+    sourceOf: ({ directory }) => (directory ? createDirectorySource(directory, silentLog) : null),
     async sandbox(options) {
       // Only here: a server needs neither the stand-ins nor what they are made of.
       const { runSandbox } = await import('./sandbox/sandbox.ts');

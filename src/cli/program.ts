@@ -17,7 +17,7 @@ import { presence, presenceClear, presenceSet } from './presence.ts';
 import { queueCounts, queueIntervene, queueList, queueRequeue, queueRetry, queueShow } from './queue.ts';
 import { reload } from './reload.ts';
 import { type ReplayOptions, replay } from './replay.ts';
-import { stateFolderOf } from './setup.ts';
+import { type SourceOf, stateFolderOf } from './setup.ts';
 import { type SimulateOptions, simulate } from './simulate.ts';
 import type { Terminal } from './terminal.ts';
 import { tokenAdd, tokenList, tokenRevoke } from './token.ts';
@@ -49,6 +49,7 @@ export interface ProgramDeps {
   /** Resolves with the exit code when it has ended. `config` is the path of a file that is there. */
   serve(options: { readonly config: string }): Promise<number>;
   sandbox(options: SandboxOptions): Promise<number>;
+  readonly sourceOf: SourceOf;
   /** OpenSMTPD's questions on standard input. */
   table(options: { readonly door: string; readonly map: string }): Promise<void>;
 }
@@ -77,6 +78,7 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
     clock: deps.clock,
     by: `cli:${deps.user}`,
     folder: deps.folder,
+    sourceOf: deps.sourceOf,
     stateFolderOf,
   };
   const program = new Command('pointsman')
