@@ -52,11 +52,11 @@ import { requeue } from './relay/requeueing.ts';
 import { forgetWhatIsOver } from './relay/retention.ts';
 import { hearReturned } from './relay/returning.ts';
 import { createSending } from './relay/sending.ts';
-import { hastenPutOff } from './relay/set-back.ts';
+import { hastenAtStart, hastenPutOff } from './relay/set-back.ts';
 import { namesFor } from './relay/standing-in.ts';
 import { takeStep } from './relay/steering.ts';
 import type { Choice } from './routing/choose.ts';
-import type { DeliveryRef, Due, Intervened } from './store/store.ts';
+import type { DeliveryRef, Due, DueKind, Intervened } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
 import type { Trigger } from './tracking/event.ts';
 import { type Grade, grades } from './tracking/evidence.ts';
@@ -102,8 +102,8 @@ type DueOf<Kind extends Due['kind']> = Extract<Due, { kind: Kind }>;
 
 export async function createRelay(parts: Parts): Promise<Relay> {
   const loops: DueLoop[] = [];
-  const wake = () => {
-    for (const loop of loops) loop.wake();
+  const wake = (kinds?: readonly DueKind[]) => {
+    for (const loop of loops) if (!kinds || loop.kinds.some((kind) => kinds.includes(kind))) loop.wake();
   };
   const absences = new Absences(parts.store, parts.watcher);
   await absences.load(parts.rules.current().people.keys());
@@ -228,7 +228,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   // 7 Escalate: the clock of a step has run out.
   function step({ tracked }: DueOf<'step'>): Promise<void> {
     stage.reach('step-claimed');
-    return escalate(stage, tracked, { trigger: 'time' satisfies Trigger }).then(() => undefined);
+    return escalate(stage, tracked, { trigger: 'time' satisfies Trigger }, tracked).then(() => undefined);
   }
 
   // 8 Close.
@@ -281,7 +281,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     nextHopOf: (mailbox) => hopFor(stage.config.nextHops, mailbox).name,
     actOnFault: desk.byHand,
     rulesChanged: () => inBackground('the change of the rules', lookAgain(stage)),
-    wake,
+    wake: () => wake(),
     state: () => ({
       hops: hopNames.map((name) => stage.hops.status(name)),
       ...attempts.state(),
@@ -302,7 +302,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       mailboxes?.start(stopping.signal);
       const loop = { store: stage.store, clock: stage.clock, log: stage.log };
       inBackground('what has ended', forgetWhatIsOver(stage, stopping.signal));
-      inBackground('what a wrong clock has put off', hastenPutOff(stage));
+      inBackground('what a wrong clock has put off', hastenAtStart(stage));
       loops.push(
         startDueLoop({
           ...loop,

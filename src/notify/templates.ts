@@ -5,6 +5,8 @@ import type { Language } from '../routing/rules.ts';
 const en = {
   quote: (text: string) => `“${text}”`,
   noSubject: 'without a subject',
+  hiddenSubject: '(its subject is not told here)',
+  hiddenSender: '(who is not told here)',
   mail: (address: string, from: string, subject: string) => `Mail for ${address} from ${from}: ${subject}`,
   fromBy: (from: string) => `from ${from}`,
   inMailbox: (age: string) => `It is in your mailbox (${age} old).`,
@@ -53,6 +55,8 @@ export type Templates = { readonly [K in keyof typeof en]: Template<(typeof en)[
 const de: Templates = {
   quote: (text) => `„${text}“`,
   noSubject: 'ohne Betreff',
+  hiddenSubject: '(der Betreff wird hier nicht genannt)',
+  hiddenSender: '(wer, wird hier nicht genannt)',
   mail: (address, from, subject) => `Mail an ${address} von ${from}: ${subject}`,
   fromBy: (from) => `von ${from}`,
   inMailbox: (age) => `Sie liegt in deinem Postfach (${age} alt).`,

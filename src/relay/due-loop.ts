@@ -6,6 +6,7 @@ import type { Log } from '../log.ts';
 import type { Due, DueKind, Store } from '../store/store.ts';
 
 export interface DueLoop {
+  readonly kinds: readonly DueKind[];
   wake(): void;
   /** Takes nothing new; resolves when what is in hand is done. */
   stop(): Promise<void>;
@@ -87,6 +88,7 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
 
   const running = run();
   return {
+    kinds,
     wake,
     async stop() {
       stopped = true;

@@ -173,7 +173,18 @@ export interface Group extends Selection {
   readonly policy: Policy | null;
   /** In which its members are told; English when not said. */
   readonly language?: Language;
+  readonly privacy?: Privacy;
   readonly place: Place;
+}
+
+/** What people are told of the mail of a group, and what is kept of it. */
+export interface Privacy {
+  /** `kept`: on the record for operators, and said in no instant message; `none`: not kept either. */
+  readonly subject: 'shown' | 'kept' | 'none';
+  /** The address to which reports go is kept in any case. */
+  readonly sender: 'shown' | 'kept';
+  /** How the mail begins. */
+  readonly excerpt: 'shown' | 'none';
 }
 
 export type StepTarget =

@@ -20,6 +20,7 @@ import type { Fault, NewFault } from './fault.ts';
 import type { LookBack } from './look-back.ts';
 import type { QueueFilter, QueueRow } from './queue-filter.ts';
 import type { Recorded } from './recorded.ts';
+import type { SetBack } from './set-back.ts';
 
 export type { Fault, NewFault } from './fault.ts';
 export type { QueueFilter, QueueRow } from './queue-filter.ts';
@@ -212,7 +213,7 @@ export interface History {
   })[];
 }
 
-export interface Store extends LookBack {
+export interface Store extends LookBack, SetBack {
   // Accept
   /** @throws ShortIdTaken */
   accept(acceptance: Acceptance): Promise<void>;
@@ -271,6 +272,8 @@ export interface Store extends LookBack {
   ): Promise<Written>;
   trackedByShortId(shortId: string): Promise<Tracked | null>;
   tracked(ref: DeliveryRef): Promise<Tracked | null>;
+  /** How many forwards escalation has added for this delivery, and how many of them were not attempted even once. */
+  forwardsOf(ref: DeliveryRef): Promise<{ readonly made: number; readonly onTheirWay: number }>;
   /** Open ones by owner (any of `owners`), oldest first. */
   openTracked(filter: { owner?: PersonName; group?: GroupName }): Promise<readonly Tracked[]>;
   /** Those whose next step is due first; of each group of equals, the oldest. */

@@ -39,6 +39,17 @@ describe('silence', () => {
     expect(story.shipped.map(({ to }) => to[0])).toEqual(['alice@example.org', 'bob@example.org', 'carol@example.org']);
   });
 
+  it('says in a header line why whoever is next gets it', async () => {
+    await story.mail('support@example.org');
+    await nudged('alice');
+    await story.clock.advance(10 * minute);
+    const { text } = await story.ships('bob@example.org');
+    expect(text.split('\r\n')).toContain(
+      'X-Pointsman-Escalated: step next of policy standard; time; was with alice; 2026-01-05T09:10:00.000Z',
+    );
+    expect((await story.ships('alice@example.org')).text).not.toContain('X-Pointsman-Escalated');
+  });
+
   it('chooses by presence at the step’s instant', async () => {
     await story.mail('support@example.org');
     await nudged('alice');

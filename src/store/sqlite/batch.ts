@@ -2,10 +2,12 @@
 // verb is undone alone. Answers are given only after COMMIT has returned, which with synchronous=FULL means synced. A
 // batch of nothing but leases and plain deliveries is committed without: the next synced commit carries it along.
 import type { Duration } from '../../clock.ts';
+import type { Store } from '../store.ts';
 import { mayWaitForSync, reads, type VerbName } from './company.ts';
 import { scheduleRetirement } from './messages.ts';
 import { concerned, type Passing, readPassing, unfold } from './passing.ts';
 import type { Sql } from './sql.ts';
+import { nextDueAt } from './timers.ts';
 import { verbs } from './verbs.ts';
 import { type Answer, failureOf, isBeyondRepair } from './wire.ts';
 import { Stale, type Work } from './work.ts';
@@ -51,7 +53,7 @@ export class BatchRunner {
   }
 
   run(requests: readonly VerbRequest[]): BatchResult {
-    if (requests.every(({ verb, args }) => reads.has(verb) && concerned(this.#passing, verb, args).length === 0)) {
+    if (requests.every((request) => this.#onlyLooks(request))) {
       const errors: unknown[] = [];
       const answers = requests.map((request) => this.#read(request, errors));
       return { answers, committed: 0, fatal: errors.find(isBeyondRepair) };
@@ -82,6 +84,16 @@ export class BatchRunner {
       // Now, while nobody waits: the next one may be waited for.
       if (!this.#sql.inTransaction) this.#sync(true);
     }
+  }
+
+  /** Most of those who ask what is due are told that nothing is: that needs no transaction. */
+  #onlyLooks({ verb, args }: VerbRequest): boolean {
+    if (verb === 'claimDue') {
+      const [{ kinds, now }] = args as Parameters<Store['claimDue']>;
+      const next = nextDueAt({ sql: this.#sql, passing: this.#passing }, kinds);
+      return next === null || next > now;
+    }
+    return reads.has(verb) && concerned(this.#passing, verb, args).length === 0;
   }
 
   /**

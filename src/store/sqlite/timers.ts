@@ -122,7 +122,7 @@ function load(work: Work, kind: DueKind, timer: TimerRow): Due | undefined {
   }
 }
 
-export function nextDueAt(work: Work, kinds: readonly DueKind[]): Instant | null {
+export function nextDueAt(work: Pick<Work, 'sql' | 'passing'>, kinds: readonly DueKind[]): Instant | null {
   const moments = kinds.flatMap((kind) => {
     const row = work.sql.get<{ at: Instant }>(
       `SELECT coalesce(lease_until, due_at) AS at FROM timers WHERE kind = ?

@@ -2,7 +2,7 @@
 import type { Acceptance, Consequences, Store } from '../store.ts';
 import type { ShortVerbName, VerbName } from './company.ts';
 import { applyConsequences } from './consequences.ts';
-import { choose, recordFinalDot, retryNow, settle, wakeHeld } from './deliveries.ts';
+import { choose, forwardsOf, recordFinalDot, retryNow, settle, wakeHeld } from './deliveries.ts';
 import { announcedFault, changeFault, faults, openFault } from './faults.ts';
 import { hastenBeyond, hastenHop, intervene, queuePage } from './interventions.ts';
 import * as look from './look.ts';
@@ -12,6 +12,7 @@ import { hastenNudges, settleNudge } from './nudges.ts';
 import { acceptPassing, type Delivered, type Parcel, settleDelivered, type Told } from './passing.ts';
 import { prune } from './pruning.ts';
 import { replan } from './replan.ts';
+import { lastEventAt, openWrittenAfter } from './set-back.ts';
 import { claimDue, nextDueAt, releaseLeases } from './timers.ts';
 import {
   listTracked,
@@ -87,10 +88,13 @@ export const verbs: Verbs = {
   },
   trackedByShortId,
   tracked: trackedOne,
+  forwardsOf,
   openTracked,
   soonestTracked,
   trackedByMessageId,
   history: look.history,
+  lastEventAt,
+  openWrittenAfter,
   recordPresence: look.appendPresence,
   presenceHistory: look.presenceHistory,
   recorded: look.recorded,
