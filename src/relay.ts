@@ -26,6 +26,7 @@ import { createAdvisor } from './relay/advising.ts';
 import { createAnswering } from './relay/answering.ts';
 import { attemptsAtOnce, claimedAtOnce, createAttempts } from './relay/attempts.ts';
 import { hearPresence, wakeFor } from './relay/coming.ts';
+import { digest, digestFrom, wantsDigest } from './relay/digesting.ts';
 import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
 import { createAnnouncer } from './relay/faults/announcing.ts';
@@ -225,9 +226,16 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     }
   }
 
-  // 7 Escalate: the clock of a step has run out.
-  function step({ tracked }: DueOf<'step'>): Promise<void> {
-    stage.reach('step-claimed');
+  // 7 Escalate: the clock of a step has run out. Many for one mailbox go together, where the policy wants that.
+  function steps(due: readonly DueOf<'step'>[]): Promise<void>[] {
+    const all = due.map(({ tracked }) => tracked);
+    for (const _ of all) stage.reach('step-claimed');
+    const several = all.filter(wantsDigest);
+    if (several.length < digestFrom) return all.map(step);
+    const alone = all.filter((each) => !wantsDigest(each));
+    return [...alone.map(step), digest(stage, several).then(async (rest) => void (await Promise.all(rest.map(step))))];
+  }
+  function step(tracked: Tracked): Promise<void> {
     return escalate(stage, tracked, { trigger: 'time' satisfies Trigger }, tracked).then(() => undefined);
   }
 
@@ -318,8 +326,10 @@ export async function createRelay(parts: Parts): Promise<Relay> {
           kinds: ['step', 'retire'],
           atOnce: 50,
           leaseFor: 5 * minute,
-          handle: (due) =>
-            due.flatMap((each) => (each.kind === 'step' ? [step(each)] : each.kind === 'retire' ? [retire(each)] : [])),
+          handle: (due) => [
+            ...steps(due.filter((each) => each.kind === 'step')),
+            ...due.filter((each) => each.kind === 'retire').map(retire),
+          ],
         }),
         // By themselves: a chat server that is slow to take them must hold up no step.
         startDueLoop({

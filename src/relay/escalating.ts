@@ -65,7 +65,7 @@ export async function escalate(
       await askWhetherThere(stage, inDoubt, doubts);
       continue;
     }
-    const moved = consequences(stage, before, next, next.trigger, now);
+    const moved = consequencesOf(stage, before, next, next.trigger, now);
     const also = steer ? { ...moved, events: [steered(stage, before, steer), ...(moved.events ?? [])] } : moved;
     if ((await stage.store.advance(next.tracked, also)) === 'stale') continue;
     stage.ledger.moved(before, next.tracked);
@@ -95,7 +95,13 @@ function steered(stage: Stage, { queueId, seq, plan }: Tracked, steer: { positio
 /** So that no chain of passes and bounces hands one mail round for ever. */
 const standardForwards = 10;
 
-function consequences(stage: Stage, before: Tracked, next: Advance, trigger: Trigger, now: Instant): Consequences {
+export function consequencesOf(
+  stage: Stage,
+  before: Tracked,
+  next: Advance,
+  trigger: Trigger,
+  now: Instant,
+): Consequences {
   const { tracked, move, choice, snapshot } = next;
   const { queueId, seq } = tracked;
   const base = { at: now, queueId, seq };

@@ -209,6 +209,8 @@ export interface Step {
   readonly to: StepTarget;
   /** How many times the step is taken before the next one, at least 1. */
   readonly times: number;
+  /** Of several that are due together one mail is made that tells of all of them. */
+  readonly digest?: true;
 }
 
 /** What stops the clock: grade 4 or more, 7 or more, 8 (DESIGN: the evidence ladder). */

@@ -76,6 +76,22 @@ describe('the owner', () => {
     });
   });
 
+  it('becomes absent, as the rules say, though their client is there: the next at once; off duty they keep it', async () => {
+    await story.mail('support@example.org');
+    await nudged('alice');
+    await story.clock.advance(5 * second);
+    const live = { state: 'available', since: story.clock.now() } as const;
+    story.presence('alice', 'offline', story.clock.now(), { source: 'schedule', live });
+    await story.clock.advance(2 * second);
+    await story.quiet();
+    expect(story.events.some(({ event }) => event === 'escalated')).toBe(false);
+    story.presence('alice', 'available');
+    story.presence('alice', 'offline', story.clock.now(), { source: 'absence', live });
+    await story.clock.advance(2 * second);
+    await story.ships('bob@example.org');
+    expect(await story.event('escalated')).toMatchObject({ trigger: 'owner offline', from: 'alice', to: 'bob' });
+  });
+
   it('reconnects within two seconds: nothing moves', async () => {
     await story.mail('support@example.org');
     await nudged('alice');

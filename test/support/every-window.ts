@@ -58,9 +58,11 @@ export async function liveThrough(death: Death | null): Promise<number> {
         await story.crash();
       }
     };
-    const until = (minutes: number) => () => story.clock.advanceTo(Math.max(story.clock.now(), began + minutes * minute));
+    const until = (minutes: number) => () =>
+      story.clock.advanceTo(Math.max(story.clock.now(), began + minutes * minute));
     const tracked = () => story.store.tracked({ queueId, seq: 0 });
-    const says = (person: string, words: string) => async () => story.says(person, `${words} ${(await tracked())?.shortId}`);
+    const says = (person: string, words: string) => async () =>
+      story.says(person, `${words} ${(await tracked())?.shortId}`);
 
     await then(async () => undefined);
     await then(until(10));
@@ -76,7 +78,7 @@ export async function liveThrough(death: Death | null): Promise<number> {
     });
     await then(says('erin', 'ack'));
     await then(until(25));
-    await then(until(35));
+    await then(until(30));
     await then(async () => {
       const headers = `In-Reply-To: ${(await tracked())?.messageId}\r\n`;
       await story.mail(story.ours.copies, { from: 'erin@example.org', headers });
@@ -99,10 +101,15 @@ export async function liveThrough(death: Death | null): Promise<number> {
       people.map((person) => `delivered ${person}`),
     );
     // Each was sent the mail and told of it; twice only where the word of it was lost in the death.
-    const twice = people.filter((person) => story.shipped.filter(({ to }) => to[0] === `${person}@example.org`).length > 1);
+    const twice = people.filter(
+      (person) => story.shipped.filter(({ to }) => to[0] === `${person}@example.org`).length > 1,
+    );
     expect(twice.length).toBeLessThanOrEqual(deaths);
     for (const to of ['alice', 'bob', 'dave', 'erin'].map((person) => `${person}@example.org`))
-      expect(story.said.some((said) => said.to === to && /Answer: ack/.test(said.text)), to).toBe(true);
+      expect(
+        story.said.some((said) => said.to === to && /Answer: ack/.test(said.text)),
+        to,
+      ).toBe(true);
     expect(story.said.some(({ to }) => to === 'duty@rooms.example.org')).toBe(true);
     if (death) expect(deaths, 'it died').toBe(1);
     return story.writes;

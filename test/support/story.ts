@@ -248,7 +248,7 @@ export class Story {
     person: string,
     state: State,
     at: Instant = this.clock.now(),
-    more: Pick<Presence, 'substitute' | 'source'> = {},
+    more: Pick<Presence, 'substitute' | 'source' | 'live'> = {},
   ): void {
     const jid = expectBareJid(`${person}@example.org`);
     const before = this.#presence.get(jid) ?? neverSeen;
