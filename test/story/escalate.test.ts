@@ -80,7 +80,8 @@ describe('the owner', () => {
     await story.mail('support@example.org');
     await nudged('alice');
     await story.clock.advance(5 * second);
-    const live = { state: 'available', since: story.clock.now() } as const;
+    const at = story.clock.now();
+    const live = { state: 'available', since: at, asOf: at } as const;
     story.presence('alice', 'offline', story.clock.now(), { source: 'schedule', live });
     await story.clock.advance(2 * second);
     await story.quiet();
