@@ -101,7 +101,7 @@ function makeDue(file: string, due: number, from: number, span: number): Map<str
   const database = new Database(file);
   const rows = database
     .prepare<[number], { queue_id: string }>(
-      `SELECT queue_id FROM tracked WHERE state = 'tracked' AND rowid % max(1, (SELECT count(*) FROM tracked) / ?) = 0`,
+      `SELECT queue_id FROM tracked WHERE state = 'tracked' AND step = 0 AND rowid % max(1, (SELECT count(*) FROM tracked) / ?) = 0`,
     )
     .all(due)
     .slice(0, due);

@@ -228,15 +228,15 @@ export async function createRelay(parts: Parts): Promise<Relay> {
 
   // 7 Escalate: the clock of a step has run out. Many for one mailbox go together, where the policy wants that.
   function steps(due: readonly DueOf<'step'>[]): Promise<void>[] {
-    const all = due.map(({ tracked }) => tracked);
-    for (const _ of all) stage.reach('step-claimed');
-    const several = all.filter(wantsDigest);
-    if (several.length < digestFrom) return all.map(step);
-    const alone = all.filter((each) => !wantsDigest(each));
-    return [...alone.map(step), digest(stage, several).then(async (rest) => void (await Promise.all(rest.map(step))))];
+    for (const _ of due) stage.reach('step-claimed');
+    const several = due.filter(({ tracked }) => wantsDigest(tracked));
+    if (several.length < digestFrom) return due.map((each) => step(each.tracked, each));
+    const alone = due.filter(({ tracked }) => !wantsDigest(tracked)).map((each) => step(each.tracked, each));
+    const together = digest(stage, several).then((rest) => Promise.all(rest.map((each) => step(each, null))));
+    return [...alone, together.then(() => undefined)];
   }
-  function step(tracked: Tracked): Promise<void> {
-    return escalate(stage, tracked, { trigger: 'time' satisfies Trigger }, tracked).then(() => undefined);
+  function step(tracked: Tracked, known: DueOf<'step'> | null): Promise<void> {
+    return escalate(stage, tracked, { trigger: 'time' satisfies Trigger }, known).then(() => undefined);
   }
 
   // 8 Close.

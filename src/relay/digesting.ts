@@ -8,12 +8,12 @@ import { readFacts } from '../mail/header.ts';
 import { type Mailbox, nullReversePath } from '../mail/path.ts';
 import { headline } from '../notify/nudge.ts';
 import { templatesIn } from '../notify/templates.ts';
-import type { Acceptance } from '../store/store.ts';
+import type { Acceptance, Forwards } from '../store/store.ts';
 import { type Advance, advance } from '../tracking/advance.ts';
 import { stepAt } from '../tracking/steps.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { roomFor } from './choosing.ts';
-import { consequencesOf } from './escalating.ts';
+import { consequencesOf, standingOf } from './escalating.ts';
 import { factsOf, historyIn, languageOf, nudgeOwner } from './nudging.ts';
 import { awayNow, casTries, type Stage, tellAll } from './parts.ts';
 
@@ -24,15 +24,20 @@ const largest = 262_144;
 const largestSum = 4 * 1_048_576;
 
 /** Answers those that were not taken care of. */
-export async function digest(stage: Stage, due: readonly Tracked[], tries = casTries): Promise<readonly Tracked[]> {
+export async function digest(stage: Stage, due: readonly Standing[], tries = casTries): Promise<readonly Tracked[]> {
   const now = stage.clock.now();
-  const wanted = Map.groupBy(due, (tracked) => mailboxOf(tracked, now));
+  const wanted = Map.groupBy(due, ({ tracked }) => mailboxOf(tracked, now));
   const rest: Tracked[] = [];
   for (const [mailbox, several] of wanted) {
-    if (mailbox === null || several.length < digestFrom) rest.push(...several);
+    if (mailbox === null || several.length < digestFrom) rest.push(...several.map(({ tracked }) => tracked));
     else rest.push(...(await together(stage, mailbox, several, tries)));
   }
   return rest;
+}
+
+interface Standing {
+  readonly tracked: Tracked;
+  readonly forwards: Forwards;
 }
 
 /** Whose step wants a digest, and where it would go. */
@@ -55,21 +60,22 @@ interface Moved {
 async function together(
   stage: Stage,
   mailbox: Mailbox,
-  several: readonly Tracked[],
+  several: readonly Standing[],
   tries: number,
 ): Promise<readonly Tracked[]> {
   const now = stage.clock.now();
   const moved: Moved[] = [];
   const rest: Tracked[] = [];
-  for (const before of several) {
+  for (const { tracked: before, forwards } of several) {
     const facts = { now, excluded: awayNow(stage, now), holdUntil: null };
-    const { onTheirWay } = await stage.store.forwardsOf(before);
     const next = advance(before, 'time', stage.ledger.snapshot(before.plan, stage.watcher, facts));
-    if (onTheirWay === 0 && next.move.kind === 'forward' && next.move.mailbox === mailbox) moved.push({ before, next });
+    if (forwards.onTheirWay === 0 && next.move.kind === 'forward' && next.move.mailbox === mailbox)
+      moved.push({ before, next });
     else rest.push(before);
   }
   const [first, ...others] = moved;
-  if (!first || moved.length < digestFrom) return several;
+  const all = several.map(({ tracked }) => tracked);
+  if (!first || moved.length < digestFrom) return all;
   const report = await mailOf(stage, mailbox, moved, now);
   const each = moved.map(({ before, next }) => consequencesOf(stage, before, next, next.trigger, now));
   const also = {
@@ -87,13 +93,10 @@ async function together(
   };
   if ((await stage.store.advance(first.next.tracked, also)) === 'stale') {
     // One of them was taken in this instant: the others go together all the same.
-    if (tries <= 1) return several;
-    const now = await Promise.all(several.map(({ queueId, seq }) => stage.store.tracked({ queueId, seq })));
-    return digest(
-      stage,
-      now.filter((each) => each !== null),
-      tries - 1,
-    );
+    if (tries <= 1) return all;
+    const now = await Promise.all(all.map(({ queueId, seq }) => standingOf(stage, { queueId, seq })));
+    const still = now.flatMap(({ tracked, forwards }) => (tracked ? [{ tracked, forwards }] : []));
+    return digest(stage, still, tries - 1);
   }
   for (const { before, next } of moved) stage.ledger.moved(before, next.tracked);
   stage.reach('step-advanced');

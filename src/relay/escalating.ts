@@ -5,7 +5,7 @@ import { movedOnText, takenText } from '../notify/nudge.ts';
 import { reasonIn } from '../notify/reasons.ts';
 import type { BareJid } from '../presence/jid.ts';
 import type { PersonName } from '../routing/rules.ts';
-import type { Consequences, DeliveryRef, DueKind, NewNudge } from '../store/store.ts';
+import type { Consequences, DeliveryRef, DueKind, Forwards, NewNudge } from '../store/store.ts';
 import { type Acknowledged, acknowledge } from '../tracking/acknowledge.ts';
 import { type Advance, advance, clockFor } from '../tracking/advance.ts';
 import type { StoryEvent, Trigger } from '../tracking/event.ts';
@@ -33,13 +33,13 @@ export async function escalate(
     /** An operator takes a step out of its turn, having seen this revision. */
     steer?: { position: number; by: string; revision: number };
   },
-  known: Tracked | null = null,
+  known: { readonly tracked: Tracked; readonly forwards: Forwards } | null = null,
 ): Promise<Tracked | null> {
   const ref = bareRef(of);
   const doubts = noDoubts();
   for (let attempt = 1; attempt <= casTries; attempt += 1) {
-    const stored = attempt === 1 && known ? known : await stage.store.tracked(ref);
-    const { made, onTheirWay } = await stage.store.forwardsOf(ref);
+    const { tracked: stored, forwards } = attempt === 1 && known ? known : await standingOf(stage, ref);
+    const { made, onTheirWay } = forwards;
     const now = stage.clock.now();
     if (stored?.state !== 'tracked') return null;
     const { steer } = cause;
@@ -78,6 +78,15 @@ export async function escalate(
     return next.tracked;
   }
   throw new Error(`escalating ${ref.queueId} was overtaken ${casTries} times`);
+}
+
+/** As it is stored now. */
+export async function standingOf(
+  { store }: Stage,
+  ref: DeliveryRef,
+): Promise<{ tracked: Tracked | null; forwards: Forwards }> {
+  const [tracked, forwards] = await Promise.all([store.tracked(ref), store.forwardsOf(ref)]);
+  return { tracked, forwards };
 }
 
 /** What was added is due now. Whoever takes the steps looks again by itself after each. */

@@ -155,9 +155,15 @@ export interface NewDecision extends DeliveryRef {
 }
 export type Decision = NewDecision;
 
+/** Of those that escalation has added for a delivery: how many, and how many were not attempted even once. */
+export interface Forwards {
+  readonly made: number;
+  readonly onTheirWay: number;
+}
+
 export type Due =
   | { readonly kind: 'attempt'; readonly dueAt: Instant; readonly message: Message; readonly delivery: Delivery }
-  | { readonly kind: 'step'; readonly dueAt: Instant; readonly tracked: Tracked }
+  | { readonly kind: 'step'; readonly dueAt: Instant; readonly tracked: Tracked; readonly forwards: Forwards }
   | { readonly kind: 'nudge'; readonly dueAt: Instant; readonly nudge: Nudge }
   | { readonly kind: 'retire'; readonly dueAt: Instant; readonly queueId: QueueId };
 export type DueKind = Due['kind'];
@@ -272,8 +278,7 @@ export interface Store extends LookBack, SetBack {
   ): Promise<Written>;
   trackedByShortId(shortId: string): Promise<Tracked | null>;
   tracked(ref: DeliveryRef): Promise<Tracked | null>;
-  /** How many forwards escalation has added for this delivery, and how many of them were not attempted even once. */
-  forwardsOf(ref: DeliveryRef): Promise<{ readonly made: number; readonly onTheirWay: number }>;
+  forwardsOf(ref: DeliveryRef): Promise<Forwards>;
   /** Open ones by owner (any of `owners`), oldest first. */
   openTracked(filter: { owner?: PersonName; group?: GroupName }): Promise<readonly Tracked[]>;
   /** Those whose next step is due first; of each group of equals, the oldest. */

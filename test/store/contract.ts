@@ -167,7 +167,10 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
           dueAt: t0 - 1,
           nudge: { ...make.nudge('n1', a, { dueAt: t0 - 1 }), state: 'pending', attempts: 0, sentAt: null },
         });
-        expect(due.find((one) => one.kind === 'step')).toEqual({ kind: 'step', dueAt: t0, tracked });
+        expect(due.find((one) => one.kind === 'step')).toEqual({
+          ...{ kind: 'step', dueAt: t0, tracked },
+          forwards: { made: 0, onTheirWay: 0 },
+        });
         const attempt = due.find((one) => one.kind === 'attempt');
         expect(attempt).toMatchObject({ message: make.groupAcceptance(a).message, delivery: { plan: make.groupPlan } });
       });

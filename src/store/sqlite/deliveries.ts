@@ -34,16 +34,6 @@ export function insertDelivery(work: Work, queueId: QueueId, delivery: NewDelive
   settle(work, { queueId, seq: delivery.seq, to: 'delivered', at: delivery.firstAttemptAt, reply, nextHop });
 }
 
-export function forwardsOf(work: Work, { queueId, seq }: DeliveryRef): { made: number; onTheirWay: number } {
-  const row = work.sql.get<{ made: number; onTheirWay: number | null }>(
-    `SELECT count(*) AS made, sum(state = 'queued' AND attempts = 0) AS "onTheirWay"
-     FROM deliveries WHERE queue_id = ? AND forward_of = ?`,
-    queueId,
-    seq,
-  );
-  return { made: row?.made ?? 0, onTheirWay: row?.onTheirWay ?? 0 };
-}
-
 export function nextSeq(work: Work, queueId: QueueId): number {
   const row = work.sql.get<{ last: number | null }>(
     'SELECT max(seq) AS last FROM deliveries WHERE queue_id = ?',

@@ -2,8 +2,9 @@
 import type { Acceptance, Consequences, Store } from '../store.ts';
 import type { ShortVerbName, VerbName } from './company.ts';
 import { applyConsequences } from './consequences.ts';
-import { choose, forwardsOf, recordFinalDot, retryNow, settle, wakeHeld } from './deliveries.ts';
+import { choose, recordFinalDot, retryNow, settle, wakeHeld } from './deliveries.ts';
 import { announcedFault, changeFault, faults, openFault } from './faults.ts';
+import { forwardsOf } from './forwards.ts';
 import { hastenBeyond, hastenHop, intervene, queuePage } from './interventions.ts';
 import * as look from './look.ts';
 import * as lookBack from './look-back.ts';
