@@ -15,7 +15,7 @@ import type { GroupPlan, Plan } from '../routing/plan.ts';
 import type { GroupName, PersonName } from '../routing/rules.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { Evidence } from '../tracking/evidence.ts';
-import type { Tracked, TrackState } from '../tracking/tracked.ts';
+import type { Forwards, Tracked, TrackState } from '../tracking/tracked.ts';
 import type { Fault, NewFault } from './fault.ts';
 import type { LookBack } from './look-back.ts';
 import type { QueueFilter, QueueRow } from './queue-filter.ts';
@@ -154,12 +154,6 @@ export interface NewDecision extends DeliveryRef {
   readonly choice: Choice;
 }
 export type Decision = NewDecision;
-
-/** Of those that escalation has added for a delivery: how many, and how many were not attempted even once. */
-export interface Forwards {
-  readonly made: number;
-  readonly onTheirWay: number;
-}
 
 export type Due =
   | { readonly kind: 'attempt'; readonly dueAt: Instant; readonly message: Message; readonly delivery: Delivery }

@@ -1,5 +1,6 @@
 // What escalation has added to a delivery.
-import type { DeliveryRef, Forwards } from '../store.ts';
+import type { Forwards } from '../../tracking/tracked.ts';
+import type { DeliveryRef } from '../store.ts';
 import type { Work } from './work.ts';
 
 export function forwardsOf(work: Work, { queueId, seq }: DeliveryRef): Forwards {
