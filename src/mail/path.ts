@@ -87,6 +87,8 @@ export function localPartOf(mailbox: Mailbox): string {
  * `"ab"@x` is `ab@x` (RFC 5321 §4.1.2), and a domain is the same in U-labels and in A-labels.
  */
 export function mailboxKey(mailbox: Mailbox): string {
+  // What nearly all are.
+  if (!/^"|[^\x00-\x7f]/.test(mailbox)) return mailbox.toLowerCase();
   const local = localPartOf(mailbox);
   const bare = local.startsWith('"') ? local.slice(1, -1).replace(/\\(.)/g, '$1') : local;
   const plain = dotAtoms.test(bare) ? bare : local;

@@ -38,6 +38,7 @@ export const reads: ReadonlySet<VerbName> = new Set<VerbName>([
   'recall',
   'recallAll',
   'faults',
+  'faultSubjects',
   'audited',
   'lately',
   'handled',
