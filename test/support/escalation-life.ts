@@ -52,7 +52,7 @@ export async function live({ scenario: name, happenings }: Life): Promise<void> 
     for (const each of happenings) await life.happen(each);
     await life.runOut();
   } finally {
-    await story.quiet();
+    await story.quiet(Infinity);
     story.ignoreErrors(/timer queue could not be read/);
     await story.end();
   }
@@ -125,7 +125,7 @@ class Living {
         await this.#bounce();
         break;
       case 'crash':
-        await story.quiet();
+        await story.quiet(Infinity);
         await story.crash();
         break;
       default:
@@ -164,7 +164,7 @@ class Living {
 
   async #to(at: Instant): Promise<void> {
     await this.#story.clock.advance(at - this.#story.clock.now());
-    await this.#story.quiet();
+    await this.#story.quiet(Infinity);
   }
 
   async #leave(person: Who): Promise<void> {
@@ -191,7 +191,7 @@ class Living {
     await this.#to(due - 1);
     this.#races += 1;
     await Promise.all([clock.advance(1), this.#story.says(person, says)]);
-    await this.#story.quiet();
+    await this.#story.quiet(Infinity);
     const step = (model: Model): void => {
       if (model.due !== null && model.due <= due) model.move(due, 'time');
     };
@@ -249,7 +249,7 @@ class Living {
   }
 
   async #compare(after: string): Promise<void> {
-    await this.#story.quiet();
+    await this.#story.quiet(Infinity);
     const story = JSON.stringify(await this.#seen());
     const wanted = JSON.stringify(expected(this.#model));
     // A forward is not sent only when somebody took the mail in the very instant in which it was given to another.

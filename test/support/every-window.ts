@@ -49,7 +49,7 @@ export async function liveThrough(death: Death | null): Promise<number> {
     const then = async (deed: () => Promise<unknown>): Promise<void> => {
       for (;;) {
         const done = await Promise.race([
-          deed().then(() => story.quiet().then(() => true)),
+          deed().then(() => story.quiet(Infinity).then(() => true)),
           story.died.then(() => false),
         ]);
         if (done) return;

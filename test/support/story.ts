@@ -327,10 +327,13 @@ export class Story {
     return this.relay.accept(client, envelope, more.content ?? Buffer.from(content));
   }
 
-  /** Before asserting that nothing happened: whatever was set off so far has run its course through the store. */
-  async quiet(): Promise<void> {
+  /**
+   * Before asserting that nothing happened: whatever was set off so far has run its course through the store.
+   * @param most round trips: no reaction takes more, but a flood goes on
+   */
+  async quiet(most = 40): Promise<void> {
     // Every reaction goes by way of the store; when nobody but us has asked it anything for some round trips, all are over.
-    for (let still = 0; still < stillness; ) {
+    for (let still = 0, trips = 0; still < stillness && trips < most; trips += 1) {
       const before = this.#asks;
       await this.store.counts();
       await settle();
