@@ -111,7 +111,8 @@ export async function liveThrough(death: Death | null): Promise<number> {
         to,
       ).toBe(true);
     expect(story.said.some(({ to }) => to === 'duty@rooms.example.org')).toBe(true);
-    if (death) expect(deaths, 'it died').toBe(1);
+    // How often what is due is claimed together differs a little from life to life.
+    if (death && story.writes >= death.write) expect(deaths, 'it died').toBe(1);
     return story.writes;
   } finally {
     story.dieAt = null;
