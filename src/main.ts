@@ -25,6 +25,7 @@ import { type DirectoryBook, openDirectoryBook } from './directory-book.ts';
 import { openDoors } from './doors.ts';
 import { type FaultPoint, faultPointFrom, noFaults } from './fault-point.ts';
 import { createMailboxes } from './imap/adapter.ts';
+import { openLdapView } from './ldap-view/server.ts';
 import { leisure } from './leisure.ts';
 import { createLog, type Log, silentLog, storyTeller } from './log.ts';
 import { describeError } from './mail/error.ts';
@@ -250,6 +251,13 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const { hosts } = config.http;
     const health = await serveHealth(config.http, createHealth({ operations, metrics, tokens, hosts, clock, log }));
     undo.push(() => health.close());
+    const view = config.view
+      ? await openLdapView({
+          config: config.view,
+          ...{ operations, tokens, version, clock, log },
+        })
+      : null;
+    undo.push(async () => view?.close());
     const look = { operations, clock, wall: systemClock, log, play: options.play ?? null, state: config.state };
     const pages = config.console ? await openConsole(config.console, look) : null;
     undo.push(async () => pages?.close());
@@ -271,7 +279,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       control,
       health,
       pages,
-      view: null,
+      view,
     });
     return {
       smtp,
