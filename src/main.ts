@@ -51,7 +51,7 @@ import { createTransport } from './smtp/transport.ts';
 import { stopper } from './stopping.ts';
 import { openSqliteStore } from './store/sqlite/open.ts';
 import type { StoryEvent } from './tracking/event.ts';
-import { createWebhook } from './webhook.ts';
+import { publisherOf } from './webhook.ts';
 import { createXmpp } from './xmpp/adapter.ts';
 
 export const version: string = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
@@ -137,12 +137,14 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const mailboxes = config.imap ? createMailboxes(config.imap, { clock, random, log }) : null;
     const transport = timed(createTransport({ hostname: config.hostname, log, clock }));
     undo.push(() => transport.close());
+    const published = publisherOf(xmpp, config.operators?.webhook ?? null, clock);
     let touchConsole = (): void => undefined;
     const story = storyTeller(log);
     const tell = (event: StoryEvent) => {
       metrics.observe(event);
       touchConsole();
       story(event);
+      published.story(event);
       options.onEvent?.(event);
     };
     const certificate = config.tls ? certificateOf(config.tls, { clock, log }) : null;
@@ -173,7 +175,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       reach: options.reach ?? noFaults,
       ...(markKey === undefined ? {} : { markKey }),
       operators: config.operators,
-      ...(config.operators?.webhook ? { webhook: createWebhook(config.operators.webhook) } : {}),
+      webhook: published.fault,
       probe: createProbe({ directory, state: config.state, ca: config.xmpp?.ca ?? null, certificate, rules, clock }),
     });
     const frontDoor = createFrontDoor({
@@ -228,11 +230,9 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       (error) => log.warn({ err: error }, 'the rules folder is not watched any more; "pointsman reload" reads it'),
     );
     undo.push(async () => watch.close());
-
     const watching = new AbortController();
     undo.push(async () => watching.abort());
     void certificate?.watch(watching.signal);
-
     const control = await serveControl(controlSocketIn(config.state), createApi(operations, log, { tokens, clock }));
     undo.push(() => control.close());
     relay.start();
