@@ -134,8 +134,9 @@ interface Look {
   readonly count: string;
 }
 
-export function choose(plan: GroupPlan, snapshot: Snapshot): Choice {
-  const own = look(plan, plan, snapshot);
+/** @param explained false: `considered` stays empty, for somebody in a hurry; asked again, it says the same and why */
+export function choose(plan: GroupPlan, snapshot: Snapshot, explained = true): Choice {
+  const own = look(plan, plan, snapshot, explained);
   const picked = pickedFrom(own.members, own, snapshot);
   if (picked) return picked;
   if (own.best) {
@@ -157,7 +158,7 @@ export function choose(plan: GroupPlan, snapshot: Snapshot): Choice {
     return chosenFrom(own, snapshot, [own.count, silence(proposal)], undefined);
   }
   if (plan.chain && snapshot.acceptedAt !== undefined)
-    return followChain(plan, plan.chain, snapshot.acceptedAt, own, snapshot);
+    return followChain(plan, plan.chain, snapshot.acceptedAt, own, snapshot, explained);
   const { holdUntil, now } = snapshot;
   const { considered, count } = own;
   if (holdUntil === null) return fallBack(plan.fallback, considered, [count]);
@@ -181,6 +182,7 @@ function followChain(
   since: Instant,
   own: Look,
   snapshot: Snapshot,
+  explained: boolean,
 ): Choice {
   const { now, holdUntil } = snapshot;
   const looks = [own];
@@ -204,7 +206,7 @@ function followChain(
         break;
       }
       case 'group': {
-        const other = look(link.pool, plan, snapshot);
+        const other = look(link.pool, plan, snapshot, explained);
         looks.push(other);
         because.push(other.count);
         if (other.best) return chosenFrom(other, snapshot, because, considered());
@@ -243,7 +245,7 @@ function followChain(
   return fallBack(plan.fallback, considered(), because);
 }
 
-function look(pool: Pool, plan: GroupPlan, snapshot: Snapshot): Look {
+function look(pool: Pool, plan: GroupPlan, snapshot: Snapshot, explained: boolean): Look {
   const members = membersOf(pool, plan, snapshot);
   const ready: Member[] = [];
   let best: Member | undefined;
@@ -254,7 +256,7 @@ function look(pool: Pool, plan: GroupPlan, snapshot: Snapshot): Look {
   }
   const toAll = isShared(pool);
   const ranking = rankingOf(pool);
-  const considered = members.map((member): Considered => {
+  const considered = (explained ? members : []).map((member): Considered => {
     const { candidate, known, exclusion } = member;
     const { presence, open, lastAssignedAt } = known;
     const { person } = candidate;

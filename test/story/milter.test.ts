@@ -56,6 +56,26 @@ describe('the milter door', () => {
     'a',
   ];
 
+  test('what was decided in a hurry is written down whole: all headers, and everybody who was considered', async () => {
+    const { story, mta } = await begin(unwatched);
+    story.presence('ann', 'available');
+    const headers: Mail['headers'] = [...(mail.headers ?? []), ['X-Nobody-Asks', ' folded\n value'], ['Date', 'today']];
+    expect(await mta.message({ ...mail, headers })).toEqual(instead('ann'));
+    const { queueId, decision } = await story.event('chosen');
+    expect((await story.store.message(queueId))?.message.facts.headers).toEqual([
+      ['subject', 'Fire'],
+      ['message-id', '<m1@example.net>'],
+      ['x-nobody-asks', 'folded value'],
+      ['date', 'today'],
+    ]);
+    const [written] = await story.store.decisions(queueId);
+    expect(written?.id).toBe(decision);
+    expect(written?.choice.considered.map(({ person, verdict }) => [person, verdict])).toEqual([
+      ['ann', 'chosen'],
+      ['ben', 'excluded'],
+    ]);
+  });
+
   test('watched mail is on disk before the answer, then nudged, escalated with a mark, and closed by an ack', async () => {
     const { story, mta } = await begin(watched);
     story.presence('ann', 'available');
