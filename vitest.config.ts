@@ -5,7 +5,11 @@ import { defineConfig } from 'vitest/config';
 // WebAssembly that does it, run by many threads one after the other, can crash V8 (in Runtime_TierUpWasmToJSWrapper).
 process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('.cache/compile', import.meta.url));
 
-// unit: everything that needs no peer and no sleeping; live: real Postfix, Prosody …; long: fuzzing, soak, torture.
+/** They go by the clock on the wall and mostly wait: `npm test` runs them beside the others. */
+const slow = ['test/live/{sandbox,sandbox-day,packed}.test.ts'];
+
+// unit: everything that needs no peer and no sleeping; live: real Postfix, Prosody …; slow: what waits a minute or so;
+// long: fuzzing, soak, torture.
 export default defineConfig({
   test: {
     projects: [
@@ -20,6 +24,16 @@ export default defineConfig({
         test: {
           name: 'live',
           include: ['test/live/**/*.test.ts'],
+          exclude: slow,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'slow',
+          include: slow,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,

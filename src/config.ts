@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import type { Duration } from './clock.ts';
 import { configFileSchema, defaults, isLoopback } from './config/config-file.ts';
+import { type DirectoryConfig, directoryOf, type ViewConfig } from './config/directory.ts';
 import { checkDoors, type LookupConfig, lookupOf, type MilterConfig, milterOf } from './config/doors.ts';
 import { nextHopsOf } from './config/next-hops.ts';
 import { type ConfigSurroundings, certificatesIn, passwordOf, type TlsFiles, tlsOf } from './config/secrets.ts';
@@ -90,6 +91,10 @@ export interface Config {
   /** Where members' mailboxes are looked into; null: nowhere. */
   readonly imap: ImapConfig | null;
   readonly presence: PresenceConfig;
+  /** Where people and groups are read from; absent: the rules alone say who there is. */
+  readonly directory?: DirectoryConfig;
+  /** Where presence is shown to LDAP clients; absent: nowhere. */
+  readonly view?: ViewConfig;
   readonly log: {
     readonly level: 'debug' | 'info' | 'warn' | 'error' /** null: pretty on a terminal */;
     readonly pretty: boolean | null;
@@ -225,6 +230,7 @@ export function parseConfig(text: string, surroundings: ConfigSurroundings): Par
     evidence: read.evidence?.domain === undefined ? null : { domain: read.evidence.domain },
     imap: read.evidence?.imap ? imapOf(read.evidence.imap, surroundings, report) : null,
     presence: presenceOf(read),
+    ...directoryOf(read.directory, surroundings, report),
     log: { level: read.log?.level ?? 'info', pretty: prettyOf(read.log?.pretty) },
   } satisfies Config;
   checkListeners(read, report);

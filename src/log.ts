@@ -1,7 +1,7 @@
 // Logging: JSON lines, or something a person reads when a terminal is watching. Adapters take a `Log` as a parameter
 // and know nothing of pino. Every line about a message carries its queue id (use `child({ queueId })`).
 // What must not be in a log is listed once, here, and taken out at any depth.
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type DestinationStream, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { systemClock } from './clock.ts';
 import { leisure } from './leisure.ts';
@@ -41,18 +41,7 @@ export interface LogOptions {
 export function createLog(options: LogOptions): Log {
   const destination = options.destination ?? fewWrites();
   const stream = options.pretty ? prettyTo(destination, options.colour ?? false) : destination;
-  const root = pino(
-    {
-      level: options.level,
-      base: null,
-      timestamp: timeOf,
-      // Errors are told by describe(); pino's own serialiser would put every property of them into the log.
-      serializers: { err: (value: unknown) => value },
-      formatters: { level: (level) => ({ level }) },
-    },
-    stream,
-  );
-  return wrap(root, options.withContent ?? false);
+  return logTo(stream, { least: levels.indexOf(options.level), withContent: options.withContent ?? false }, '');
 }
 
 let time = { at: 0, text: '' };
@@ -128,18 +117,55 @@ function prettyTo(destination: DestinationStream, colour: boolean): DestinationS
   return { write: (line) => destination.write(format(line)) };
 }
 
-type Inner = Logger<never, boolean>;
+interface Shown {
+  /** Index in `levels`. */
+  readonly least: number;
+  readonly withContent: boolean;
+}
 
-function wrap(inner: Inner, withContent: boolean): Log {
-  const safe = (fields: Fields): Fields => redact(fields, withContent, 0) as Fields;
+/**
+ * Lines as pino writes them. They are put together here, because each field has to be looked at anyway before it may be
+ * shown: pino would go through all of them a second time, and a busy relay says three things of each message.
+ */
+function logTo(stream: DestinationStream, shown: Shown, bound: string): Log {
+  const at = (level: Level): Log['info'] => {
+    if (levels.indexOf(level) < shown.least) return () => undefined;
+    const start = `{"level":"${level}"`;
+    return (fields, message) => {
+      const said = fieldsOf(fields, shown.withContent);
+      stream.write(`${start}${timeOf()}${bound}${said},"msg":${quoted(printable(message))}}\n`);
+    };
+  };
   return {
-    debug: (fields, message) => inner.isLevelEnabled('debug') && inner.debug(safe(fields), printable(message)),
-    info: (fields, message) => inner.isLevelEnabled('info') && inner.info(safe(fields), printable(message)),
-    warn: (fields, message) => inner.isLevelEnabled('warn') && inner.warn(safe(fields), printable(message)),
-    error: (fields, message) => inner.isLevelEnabled('error') && inner.error(safe(fields), printable(message)),
-    child: (fields) => wrap(inner.child<never>(safe(fields)), withContent),
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    child: (fields) => logTo(stream, shown, bound + fieldsOf(fields, shown.withContent)),
   };
 }
+
+/** `,"name":value` of each that has a value. */
+function fieldsOf(fields: Fields, withContent: boolean): string {
+  const all = (fields instanceof Error ? describe(fields, 0) : fields) as Fields;
+  let text = '';
+  for (const key of Object.keys(all)) {
+    const { start, hidden } = keyOf(key);
+    const value = all[key];
+    if (hidden === 'always' || (hidden === 'unless asked for' && !withContent)) text += `${start}"${redacted}"`;
+    else if (typeof value === 'string') text += start + quoted(printableLines(value));
+    else if (typeof value === 'number') text += start + (Number.isFinite(value) ? String(value) : 'null');
+    else {
+      const other = JSON.stringify(redact(value, withContent, 1));
+      if (other !== undefined) text += start + other;
+    }
+  }
+  return text;
+}
+
+/** As JSON; nearly all needs nothing but its quotes. */
+const quoted = (text: string): string => (needsNothing.test(text) ? `"${text}"` : JSON.stringify(text));
+const needsNothing = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
 
 const deepest = 6;
 
@@ -166,6 +192,8 @@ function redact(value: unknown, withContent: boolean, depth: number): unknown {
 interface Key {
   /** As it may be shown. */
   readonly name: string;
+  /** As it begins a field of a line. */
+  readonly start: string;
   readonly hidden: 'always' | 'unless asked for' | 'never';
 }
 
@@ -177,7 +205,8 @@ function keyOf(key: string): Key {
   if (before) return before;
   const lower = key.toLowerCase();
   const hidden = secretFields.has(lower) ? 'always' : contentFields.has(lower) ? 'unless asked for' : 'never';
-  const made: Key = { name: printable(key), hidden };
+  const name = printable(key);
+  const made: Key = { name, start: `,${JSON.stringify(name)}:`, hidden };
   if (keys.size < 1_000 && key.length < 100) keys.set(key, made);
   return made;
 }

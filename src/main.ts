@@ -17,14 +17,16 @@ import { createHealth } from './console/health.ts';
 import { measured } from './console/measured.ts';
 import { createMetrics } from './console/metrics.ts';
 import { openConsole } from './console/open.ts';
-import { controlSocketIn, type Listening, serveControl, serveHealth } from './console/server.ts';
+import { controlSocketIn, serveControl, serveHealth } from './console/server.ts';
 import { openTokens } from './console/tokens.ts';
 import type { Play } from './console/web/play.ts';
+import { createDirectorySource } from './directories/open.ts';
+import { type DirectoryBook, openDirectoryBook } from './directory-book.ts';
 import { openDoors } from './doors.ts';
 import { type FaultPoint, faultPointFrom, noFaults } from './fault-point.ts';
 import { createMailboxes } from './imap/adapter.ts';
 import { leisure } from './leisure.ts';
-import { createLog, type Log, storyTeller } from './log.ts';
+import { createLog, type Log, silentLog, storyTeller } from './log.ts';
 import { describeError } from './mail/error.ts';
 import { ourAddresses } from './mail/our-address.ts';
 import { createWholeOperations } from './operate/whole.ts';
@@ -43,8 +45,9 @@ import type { Problem, Rules } from './routing/rules.ts';
 import { createRuleBook, type RuleBook, reloadAndLog } from './rule-book.ts';
 import { type Certificate, openCertificate } from './smtp/certificate.ts';
 import { composeReport } from './smtp/report.ts';
-import { createFrontDoor, type FrontDoor } from './smtp/server.ts';
+import { createFrontDoor } from './smtp/server.ts';
 import { createTransport } from './smtp/transport.ts';
+import { stopper } from './stopping.ts';
 import { openSqliteStore } from './store/sqlite/open.ts';
 import type { StoryEvent } from './tracking/event.ts';
 import { createWebhook } from './webhook.ts';
@@ -89,7 +92,6 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
   try {
     const open = checkStateFolder(config.state);
     if (open) throw new RefusedToStart([open]);
-    const rules = await openRules(config, options);
     const metrics = createMetrics();
     const sqlite = await openSqliteStore({
       folder: config.state,
@@ -102,6 +104,20 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     });
     undo.push(() => sqlite.close());
     const { store, timed } = measured(sqlite, metrics, clock);
+    let inForce: RuleBook | null = null;
+    const directory = config.directory
+      ? await openDirectoryBook({
+          ...config.directory,
+          source: createDirectorySource(config.directory, log),
+          ...{ store, clock, log },
+          ruleFiles: () => inForce?.files() ?? [],
+          changed: async () =>
+            inForce && reloadAndLog({ rules: inForce, reload: inForce.reload }, log, 'the directory has changed'),
+        })
+      : null;
+    undo.push(async () => directory?.stop());
+    const rules = await openRules(config, options, directory);
+    inForce = rules;
     const markKeys = openMarkKeys(config.state);
     const tokens = openTokens(config.state, (text) => log.error({}, text));
     const freed = await store.releaseLeases();
@@ -157,7 +173,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       ...(markKey === undefined ? {} : { markKey }),
       operators: config.operators,
       ...(config.operators?.webhook ? { webhook: createWebhook(config.operators.webhook) } : {}),
-      probe: createProbe({ state: config.state, ca: config.xmpp?.ca ?? null, certificate, rules, clock }),
+      probe: createProbe({ directory, state: config.state, ca: config.xmpp?.ca ?? null, certificate, rules, clock }),
     });
     const frontDoor = createFrontDoor({
       listen: config.listen,
@@ -174,6 +190,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     let draining = false;
     const reload = async () => {
       const wrong = certificate?.renew() ?? null;
+      await directory?.refreshWithin();
       const read = await rules.reload();
       return wrong === null ? read : { ...read, problems: [...read.problems, certificateProblem(config, wrong)] };
     };
@@ -185,6 +202,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       relay,
       reload,
       rehearse: createRehearsals(systemClock),
+      directory,
       copiesAddress: ours?.copies ?? null,
       rotateMarkKey: () => markKeys.rotate(),
       hindrances: () => (draining ? ['it is shutting down'] : []),
@@ -218,6 +236,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     undo.push(() => control.close());
     relay.start();
     undo.push(() => relay.drain());
+    directory?.start();
     watcher.start();
     undo.push(async () => watcher.stop());
     xmpp?.start();
@@ -252,6 +271,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       control,
       health,
       pages,
+      view: null,
     });
     return {
       smtp,
@@ -265,6 +285,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
         draining = true;
         watch.close();
         watching.abort();
+        directory?.stop();
         return stop();
       },
     };
@@ -273,39 +294,6 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       await step().catch((also: unknown) => log.warn({ err: also }, 'while giving up'));
     throw error;
   }
-}
-
-/** In at the front is closed first, what is in hand ends, then the links out, the store last. Once, however often asked. */
-function stopper(running: {
-  frontDoor: FrontDoor;
-  doors: { close(): Promise<void> };
-  relay: { drain(): Promise<void> };
-  desk: { stop(): void };
-  xmpp: { stop(): Promise<void> } | null;
-  mailboxes: { stop(): Promise<void> } | null;
-  transport: { close(): Promise<void> };
-  store: { close(): Promise<void> };
-  control: Listening;
-  health: Listening;
-  pages: Listening | null;
-}): () => Promise<void> {
-  let stopped: Promise<void> | null = null;
-  const stop = async () => {
-    await Promise.all([running.frontDoor.close(), running.doors.close()]);
-    await running.relay.drain();
-    await running.mailboxes?.stop();
-    running.desk.stop();
-    await running.xmpp?.stop();
-    await running.transport.close();
-    await running.pages?.close();
-    await running.control.close();
-    await running.health.close();
-    await running.store.close();
-  };
-  return () => {
-    stopped ??= stop();
-    return stopped;
-  };
 }
 
 /** @throws RefusedToStart: at the start there is no last good one. */
@@ -322,9 +310,12 @@ function certificateProblem({ tls }: Config, message: string): Problem {
   return { severity: 'warning', place: { file: tls?.certFile ?? '', line: 1, column: 1 }, message };
 }
 
-async function openRules(config: Config, options: StartOptions): Promise<RuleBook> {
+async function openRules(config: Config, options: StartOptions, directory: DirectoryBook | null): Promise<RuleBook> {
   const load = async () => {
-    const loaded = await loadSettledRules(config.rules, options.anyRuleMode ? { anyMode: true } : {});
+    const loaded = await loadSettledRules(config.rules, {
+      ...(options.anyRuleMode ? { anyMode: true } : {}),
+      ...(directory ? { directory: (files) => directory.text(files) } : {}),
+    });
     const problems = loaded.rules ? checkDoors(loaded.rules, config.milter, config.lookup !== undefined) : [];
     return problems.length === 0 ? loaded : { problems: [...loaded.problems, ...problems], files: loaded.files ?? [] };
   };
@@ -382,6 +373,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     user: userInfo().username,
     folder: process.cwd(),
     serve: (options) => serve(options, terminal),
+    sourceOf: ({ directory }) => (directory ? createDirectorySource(directory, silentLog) : null),
     async sandbox(options) {
       // Only here: a server needs neither the stand-ins nor what they are made of.
       const { runSandbox } = await import('./sandbox/sandbox.ts');

@@ -7,6 +7,7 @@ import { isQueueId, type QueueId } from './mail/queue-id.ts';
 import { routeAnswers } from './operate/route-answers.ts';
 import {
   type AckOutcome,
+  type DirectoryView,
   type GroupView,
   type Operations,
   type PersonView,
@@ -51,6 +52,8 @@ export interface OperateOptions {
     takeStep(ref: DeliveryRef, step: string | null, by: string, seen: number): Promise<Tracked>;
     load(person: PersonName): { readonly open: number; readonly lastAssignedAt: Instant | null };
   };
+  /** Where people are read from; null or absent: nowhere. */
+  readonly directory?: { view(): DirectoryView; accept(): Promise<void> } | null;
   rotateMarkKey(): string;
   reload(): Promise<{ readonly version: string; readonly problems: readonly Problem[] }>;
   /** Further reasons for not being ready (draining), for people; none when all is well. */
@@ -242,6 +245,12 @@ export function createOperations(options: OperateOptions): Omit<Operations, keyo
     recorded: (filter) => store.recorded(filter),
     presenceHistory: (filter) => store.presenceHistory(filter),
     rotateMarkKey: async () => ({ key: options.rotateMarkKey() }),
+    directory: () => options.directory?.view() ?? null,
+    async acceptDirectory() {
+      if (!options.directory) throw new RefusedError('no directory is configured');
+      await options.directory.accept();
+      return options.directory.view();
+    },
     reload: () => options.reload(),
   };
 }
@@ -350,6 +359,7 @@ function views({ rules, relay, watcher, clock }: OperateOptions, names: readonly
         mail: person.mail,
         jid: person.jid,
         groups: groupsOf.get(name) ?? [],
+        ...(person.directory ? { directory: person.directory } : {}),
         presence,
         source: presence.source ?? 'xmpp',
         age: ageOf(presence, now),

@@ -1,6 +1,7 @@
 // Port: what people and programs may look at and do. The control socket serves it; CLI and console speak to that.
 
 import type { Duration, Instant } from './clock.ts';
+import type { DirectoryGroup, Flaw } from './directory/directory.ts';
 import type { Mailbox, ReversePath } from './mail/path.ts';
 import type { QueueId } from './mail/queue-id.ts';
 import type { Oversight } from './oversight.ts';
@@ -9,7 +10,7 @@ import type { Override } from './presence/override.ts';
 import type { Presence, Source } from './presence/presence.ts';
 import type { LinkStatus } from './presence/watcher.ts';
 import type { Choice } from './routing/choose.ts';
-import type { Problem } from './routing/rules.ts';
+import type { Origin, Problem } from './routing/rules.ts';
 import type {
   Decision,
   Delivery,
@@ -71,6 +72,8 @@ export interface PersonView {
   readonly mail: string;
   readonly jid: string | null;
   readonly groups: readonly string[];
+  /** What of them the directory says; absent: the rule files say all of it. */
+  readonly directory?: Origin;
   readonly presence: Presence;
   /** Which source decided, and how old its word is; null: it has never said anything. */
   readonly source: Source;
@@ -159,6 +162,25 @@ export interface GroupView {
   readonly next: RouteAnswer;
 }
 
+/** What is known of the directory. */
+export interface DirectoryView {
+  readonly source: string;
+  /** When what is in force was read; null: nothing ever was. */
+  readonly readAt: Instant | null;
+  /** Why it could not be read the last time. */
+  readonly failure: { readonly kind: 'down' | 'refused'; readonly text: string; readonly since: Instant } | null;
+  /** Changes that were not taken over, by group or `people`. */
+  readonly held: readonly { readonly subject: string; readonly text: string }[];
+  /** How many there are in all. */
+  readonly people: number;
+  /** Those that the rules name. */
+  readonly groups: readonly DirectoryGroup[];
+  /** How many others there are. */
+  readonly unused: number;
+  /** Entries that cannot be used, the first of them. */
+  readonly flaws: readonly Flaw[];
+}
+
 /** Who might have a tracked message now, the best first. */
 export interface Candidates {
   readonly tracked: Tracked;
@@ -228,5 +250,9 @@ export interface Operations extends Oversight {
   presenceHistory(filter: Parameters<Store['presenceHistory']>[0]): ReturnType<Store['presenceHistory']>;
   /** A new key for the mark by which we know our own mail again; answers the key's name. */
   rotateMarkKey(by: string): Promise<{ readonly key: string }>;
+  /** Null when none is configured. */
+  directory(): DirectoryView | null;
+  /** Takes over a change of the directory that was held back. @throws RefusedError when there is none */
+  acceptDirectory(by: string): Promise<DirectoryView>;
   reload(by: string): Promise<{ readonly version: string; readonly problems: readonly Problem[] }>;
 }

@@ -14,6 +14,8 @@ export interface Surroundings {
   readonly ca: string | null;
   /** Ours, for STARTTLS; null: there is none. */
   readonly certificate?: { ending(): string | null; rejected(): string | null } | null;
+  /** Null or absent: none is read. */
+  readonly directory?: { findings(): readonly Finding[] } | null;
   readonly rules: Pick<RuleBook, 'rejected' | 'problems'>;
   readonly clock: Clock;
   readonly diskOf?: (folder: string) => Promise<{ readonly bavail: number; readonly blocks: number }>;
@@ -40,6 +42,7 @@ export function createProbe(surroundings: Surroundings): () => Promise<readonly 
             { kind: 'certificate-rejected', subject: 'tls.certFile', wrong: certificate.rejected() },
           ] as const)
         : []),
+      ...(surroundings.directory?.findings() ?? []),
       ...(ca === null ? [] : certificates('xmpp.caFile', ca, clock.now())),
     ];
   };

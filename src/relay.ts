@@ -148,9 +148,9 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       if (isFile(content)) await dropFile(stage, content);
       throw error;
     }
-    const { ours = [], others = [] } = Object.groupBy(envelope.forwardPaths, ({ mailbox }) =>
-      stage.ours?.read(mailbox) ? 'ours' : 'others',
-    );
+    const ours = stage.ours ? envelope.forwardPaths.filter(({ mailbox }) => stage.ours?.read(mailbox)) : [];
+    const others =
+      ours.length === 0 ? envelope.forwardPaths : envelope.forwardPaths.filter((path) => !ours.includes(path));
     if (ours.length > 0) {
       const queueId = stage.newQueueId(stage.clock.now());
       await watchOurMail(client, { ...envelope, forwardPaths: ours }, content, queueId);

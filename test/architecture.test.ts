@@ -25,7 +25,7 @@ interface Layer {
 }
 
 const vocabulary = ['clock', 'zone', 'printable', 'mail'];
-const pure = [...vocabulary, 'presence', 'tracking', 'routing', 'notify'];
+const pure = [...vocabulary, 'presence', 'directory', 'tracking', 'routing', 'notify'];
 const ports = [...pure, 'ports', 'log', 'leisure'];
 
 const layers: readonly Layer[] = [
@@ -38,13 +38,14 @@ const layers: readonly Layer[] = [
   {
     name: 'ports',
     files:
-      /^src\/(intake|transport|mailboxes|operations|oversight|fault-point|store\/(store|fault|look-back|recorded|queue-filter|short-id-taken)|presence\/watcher|notify\/notifier)\.ts$/,
+      /^src\/(intake|transport|mailboxes|operations|oversight|fault-point|store\/(store|fault|look-back|recorded|queue-filter|short-id-taken)|presence\/watcher|notify\/notifier|directory\/source)\.ts$/,
     imports: pure,
   },
   // Parsing the configuration is pure; reading it from the disk is an edge.
   {
     name: 'config',
-    files: /^src\/(config|config\/(config-file|defaults|doors|next-hops|secrets)|init)\.ts$/,
+    files:
+      /^src\/(config|config\/(config-file|addresses|defaults|directory|directory-keys|doors|next-hops|secrets)|init)\.ts$/,
     imports: ports,
     packages: ['ipaddr.js', 'yaml'],
     builtin: ['node:net', 'node:path'],
@@ -67,10 +68,12 @@ const layers: readonly Layer[] = [
     builtin: ['node:buffer', 'node:crypto', 'node:url'],
   },
   { name: 'presence', files: /^src\/presence\//, imports: vocabulary, builtin: ['node:url'] },
+  // What a directory says, in our words; the port behind which it is read is among the ports.
+  { name: 'directory', files: /^src\/directory\//, imports: [...vocabulary, 'presence'], builtin: ['node:buffer'] },
   {
     name: 'routing',
     files: /^src\/routing\//,
-    imports: [...vocabulary, 'presence'],
+    imports: [...vocabulary, 'presence', 'directory'],
     packages: ['re2js', 'yaml'],
     builtin: ['node:buffer', 'node:crypto', 'node:url'],
   },
@@ -86,11 +89,12 @@ const layers: readonly Layer[] = [
   },
   { name: 'notify', files: /^src\/notify\//, imports: [...vocabulary, 'presence', 'routing', 'tracking'] },
   // The story, over ports alone.
-  { name: 'relay', files: /^src\/(relay|rule-book)\.ts$|^src\/relay\//, imports: [...ports, 'config'] },
+  { name: 'relay', files: /^src\/(relay|rule-book|directory-book)\.ts$|^src\/relay\//, imports: [...ports, 'config'] },
   // Edges of the machine for faults: what it knows of itself, and telling a program.
   { name: 'probe', files: /^src\/probe\.ts$/, imports: [...ports, 'relay'], builtin: true },
   { name: 'own key', files: /^src\/own-key\.ts$/, imports: ports, builtin: ['node:crypto'] },
   { name: 'refused to start', files: /^src\/refused-to-start\.ts$/, imports: pure },
+  { name: 'stopping', files: /^src\/stopping\.ts$/, imports: [] },
   { name: 'webhook', files: /^src\/webhook\.ts$/, imports: ports, builtin: true },
   { name: 'operate', files: /^src\/(operate|presence-desk)\.ts$|^src\/operate\//, imports: [...ports, 'rehearsal'] },
   // Adapters know ports and themselves: not one another, not the relay.
@@ -111,6 +115,14 @@ const layers: readonly Layer[] = [
     builtin: true,
   },
   { name: 'xmpp', files: /^src\/xmpp\//, imports: [...ports, 'config'], packages: ['@xmpp/*', 'ltx'], builtin: true },
+  // Where people are read from.
+  {
+    name: 'directories',
+    files: /^src\/directories\//,
+    imports: [...ports, 'config'],
+    packages: ['ldapts'],
+    builtin: true,
+  },
   { name: 'imap', files: /^src\/imap\//, imports: [...ports, 'config'], packages: ['imapflow'], builtin: true },
   {
     name: 'sqlite',

@@ -1,8 +1,10 @@
-// What `npm test` runs: format and lint, types, the unit project, the live project; with --long the long one too.
+// What `npm test` runs: format and lint, types, the unit project, the live project and beside it what mostly waits; with
+// --long the long one too.
 // Installs Debian's packages of the live peers where it may, otherwise says which suites do not run. The last line is
 // a plain total over all of it, and the exit code tells whether anything failed.
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { debianPackages, everyPeerName, missingPeers, peerNames } from './support/peers.ts';
@@ -16,12 +18,13 @@ const summary: string[] = [];
 const long = process.argv.includes('--long');
 const wanted = long ? everyPeerName : peerNames;
 
-function main(): void {
-  const projects = ['unit', 'live', ...(long ? ['long'] : [])];
+async function main(): Promise<void> {
   installPeers();
   checkWith('biome', ['check', '.']);
   checkWith('tsc', ['-p', 'tsconfig.json']);
-  for (const project of projects) runProject(project);
+  await runProject('unit');
+  await Promise.all([runProject('live'), runProject('slow', { aside: true })]);
+  if (long) await runProject('long');
   rmSync(reports, { recursive: true, force: true });
 
   heading('Summary');
@@ -49,12 +52,23 @@ interface Report {
   readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[];
 }
 
-function runProject(project: string): void {
-  heading(`vitest, project ${project}`);
+/** @param aside beside another: what it says is shown when it has ended */
+async function runProject(project: string, { aside = false } = {}): Promise<void> {
+  const title = `vitest, project ${project}`;
+  if (!aside) heading(title);
   const file = join(reports, `${project}.json`);
+  const said = join(reports, `${project}.txt`);
+  const output = aside ? openSync(said, 'w') : null;
   const args = ['run', '--project', project, '--passWithNoTests'];
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
-  const { status } = spawnSync(join(tools, 'vitest'), [...args, ...reporters], { cwd: root, stdio: 'inherit' });
+  const stdio = output ?? 'inherit';
+  const child = spawn(join(tools, 'vitest'), [...args, ...reporters], { cwd: root, stdio: ['inherit', stdio, stdio] });
+  const [status] = (await once(child, 'close')) as [number | null];
+  if (output !== null) {
+    closeSync(output);
+    heading(title);
+    process.stdout.write(readFileSync(said));
+  }
   const report = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Report) : undefined;
   const passed = report?.numPassedTests ?? 0;
   const skipped = (report?.numPendingTests ?? 0) + (report?.numTodoTests ?? 0);
@@ -103,4 +117,4 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-main();
+await main();

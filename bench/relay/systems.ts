@@ -176,6 +176,8 @@ export async function startPointsman(
     to?: string;
     /** Of the configuration. */
     more?: Record<string, unknown>;
+    /** A rule file besides the samples. */
+    rules?: string;
   },
 ): Promise<System> {
   const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -208,6 +210,8 @@ export async function startPointsman(
     await copyFile(join(root, 'rules', file), join(folder, 'rules', file));
     await chmod(join(folder, 'rules', file), 0o600);
   }
+  if (options.rules !== undefined)
+    await writeFile(join(folder, 'rules', '40-bench.yaml'), options.rules, { mode: 0o600 });
   const installed = join(folder, 'installed');
   await install(root, installed);
   const profiling = options.profile ? ['--cpu-prof', `--cpu-prof-dir=${join(folder, 'profiles')}`] : [];

@@ -23,7 +23,7 @@ export interface CheckOptions extends Target {
 export async function check(context: Context, options: CheckOptions): Promise<number> {
   const alone = options.rules === undefined ? null : resolve(context.folder, options.rules);
   const file = alone ?? findConfig(context, options.config);
-  const setup = alone === null ? await loadSetup(file) : await rulesSetup(alone);
+  const setup = alone === null ? await loadSetup(file, context.sourceOf) : await rulesSetup(alone);
   const tests = await runTests(setup);
   const problems = [...setup.problems, ...tests.problems];
   const socket = options.socket ?? (setup.config === null ? null : `${setup.config.state}/control.sock`);
@@ -105,6 +105,14 @@ function tell({ terminal }: Context, { file, setup, problems, tests, running }: 
           `${count(rules?.people.size ?? 0, 'person', 'people')}, ${count(rules?.groups.size ?? 0, 'group')}, ` +
           `${count(rules?.routes.length ?? 0, 'route')}${tested}\n`,
   );
+  if (setup.reading && rules) {
+    const used = [...rules.people.values()].filter(({ directory }) => directory !== undefined).length;
+    const { people, groups } = setup.reading.directory;
+    terminal.write(
+      `directory: ${count(people.length, 'person', 'people')} and ${count(groups.length, 'group')} read, ` +
+        `of whom the rules use ${used}\n`,
+    );
+  }
   if (running !== null && rules !== null && running.rulesVersion !== rules.version) {
     terminal.write(`the running Pointsman uses rules ${running.rulesVersion}; "pointsman reload" takes these\n`);
   }

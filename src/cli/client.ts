@@ -2,6 +2,7 @@
 import { type IncomingMessage, request } from 'node:http';
 import type {
   AckOutcome,
+  DirectoryView,
   Operations,
   PersonView,
   PresenceFilter,
@@ -54,6 +55,8 @@ export interface Client {
   explain(id: string): Promise<Explained>;
   recorded(filter: Span & { readonly after?: string }): Promise<readonly Recorded[]>;
   presenceHistory(filter: Span): ReturnType<Operations['presenceHistory']>;
+  directory(): Promise<DirectoryView | null>;
+  acceptDirectory(by: string): Promise<DirectoryView>;
   reload(by: string): Promise<Reloaded>;
 }
 
@@ -121,6 +124,8 @@ export function createClient(socket: string): Client {
     explain: (one) => get(`/explain/${id(one)}`),
     recorded: (filter) => get(`/recorded?${query(filter)}`),
     presenceHistory: (filter) => get(`/presence-history?${query(filter)}`),
+    directory: async () => (await get<{ directory: DirectoryView | null }>('/directory')).directory,
+    acceptDirectory: async (by) => (await post<{ directory: DirectoryView }>('/directory/accept', { by })).directory,
     async reload(by) {
       const { status, body } = await send(socket, 'POST', '/reload', { by });
       const answer = parse(body, socket);

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { type Client, createClient } from './client.ts';
 import { CommandError, exitCodes } from './exit.ts';
+import type { SourceOf } from './setup.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface Context {
@@ -13,6 +14,8 @@ export interface Context {
   readonly by: string;
   /** Where relative paths count from. */
   readonly folder: string;
+  /** How the directory of a configuration is read. */
+  readonly sourceOf: SourceOf;
   /** The state folder named by a configuration file. @throws CommandError when the file is wrong. */
   stateFolderOf(configFile: string): Promise<string>;
 }

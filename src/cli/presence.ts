@@ -26,7 +26,12 @@ export async function presence(context: Context, name: string | undefined, optio
   if (options.watch) return watch(context, client, filter, options.json === true);
   const [people, status] = await Promise.all([client.presence(filter), client.status()]);
   if (options.json) writeJson(context, { link: status.link, faults: status.faults ?? [], people });
-  else context.terminal.write(page(people, status, context));
+  else {
+    context.terminal.write(page(people, status, context));
+    const [only] = people;
+    if (name !== undefined && only?.directory)
+      context.terminal.write(fields([['directory', originOf(only.directory)]]));
+  }
   return exitCodes.fine;
 }
 
@@ -114,6 +119,10 @@ function page(people: readonly PersonView[], status: Status, { terminal, clock }
   const faults = (status.faults ?? []).map(({ text, action }): [string, string] => ['fault', `${text}; ${action}`]);
   const list = people.length === 0 ? 'The rules name nobody.\n' : table(columns(now), people, terminal.columns);
   return `${list}\n${fields([['XMPP link', link], ...faults])}`;
+}
+
+function originOf({ id, fields: said }: NonNullable<PersonView['directory']>): string {
+  return said.length === 0 ? `${id}, but the rule files say all of it` : `${said.join(', ')} by the directory (${id})`;
 }
 
 function columns(now: number): readonly Column<PersonView>[] {

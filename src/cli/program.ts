@@ -8,6 +8,7 @@ import { overrideStates } from '../presence/override.ts';
 import { printableLines } from '../printable.ts';
 import { type CheckOptions, check } from './check.ts';
 import { type Context, clientFor, findConfig, writeJson } from './context.ts';
+import { directory, directoryAccept } from './directory.ts';
 import { CommandError, exitCodes } from './exit.ts';
 import { explain } from './explain.ts';
 import { init } from './init.ts';
@@ -16,7 +17,7 @@ import { presence, presenceClear, presenceSet } from './presence.ts';
 import { queueCounts, queueIntervene, queueList, queueRequeue, queueRetry, queueShow } from './queue.ts';
 import { reload } from './reload.ts';
 import { type ReplayOptions, replay } from './replay.ts';
-import { stateFolderOf } from './setup.ts';
+import { type SourceOf, stateFolderOf } from './setup.ts';
 import { type SimulateOptions, simulate } from './simulate.ts';
 import type { Terminal } from './terminal.ts';
 import { tokenAdd, tokenList, tokenRevoke } from './token.ts';
@@ -48,6 +49,7 @@ export interface ProgramDeps {
   /** Resolves with the exit code when it has ended. `config` is the path of a file that is there. */
   serve(options: { readonly config: string }): Promise<number>;
   sandbox(options: SandboxOptions): Promise<number>;
+  readonly sourceOf: SourceOf;
   /** OpenSMTPD's questions on standard input. */
   table(options: { readonly door: string; readonly map: string }): Promise<void>;
 }
@@ -76,6 +78,7 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
     clock: deps.clock,
     by: `cli:${deps.user}`,
     folder: deps.folder,
+    sourceOf: deps.sourceOf,
     stateFolderOf,
   };
   const program = new Command('pointsman')
@@ -332,7 +335,15 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
       await deps.table({ door, map });
       ended(exitCodes.fine);
     });
-  speaking(program, 'reload', 'read the rules again').action(async (options) => ended(await reload(context, options)));
+  const known = speaking(program, 'directory', 'where people are read from: what is in force of it').action(
+    async (options) => ended(await directory(context, options)),
+  );
+  speaking(known, 'accept', 'take over a change that was held back').action(async (options) =>
+    ended(await directoryAccept(context, options)),
+  );
+  speaking(program, 'reload', 'read the rules again, and the directory').action(async (options) =>
+    ended(await reload(context, options)),
+  );
   speaking(program, 'rotate-key', 'a new key for the mark that stops mail from going in circles').action(
     async (options) => {
       const { key } = await (await clientFor(context, options)).rotateMarkKey(context.by);

@@ -88,7 +88,7 @@ export async function rulesFor(
 ): Promise<Rules> {
   const loaded =
     options.rules === undefined
-      ? await loadSetup(findConfig(context, options.config))
+      ? await loadSetup(findConfig(context, options.config), context.sourceOf)
       : await loadRules(resolve(context.folder, options.rules), options.anyRuleMode ? { anyMode: true } : {});
   if (loaded.rules) return loaded.rules;
   throw wrong('the rules are wrong', loaded.problems);

@@ -29,33 +29,11 @@ import {
   text,
 } from '../routing/schema.ts';
 import { isZone } from '../zone.ts';
+import { domain, type Endpoint, isHost, loopbackOnly, nextHopAddress, parseEndpoint } from './addresses.ts';
+import { directorySchema } from './directory-keys.ts';
 
+export { type Endpoint, isLoopback, parseEndpoint } from './addresses.ts';
 export { defaults } from './defaults.ts';
-
-export interface Endpoint {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** `host:port` or `[IPv6]:port`; undefined when it is neither. Port 0, "any free one", is for listening only. */
-export function parseEndpoint(value: string, lowestPort: 0 | 1): Endpoint | undefined {
-  const parts = /^(?:\[([0-9A-Fa-f:.]+)\]|([^\s:[\]/]+)):(\d{1,5})$/.exec(value);
-  const host = parts?.[1] ?? parts?.[2];
-  const port = Number(parts?.[3]);
-  if (host === undefined || port < lowestPort || port > 65_535) return undefined;
-  if (parts?.[1] !== undefined) return isIP(host) === 6 ? { host, port } : undefined;
-  return isHost(host) ? { host, port } : undefined;
-}
-
-function isHost(host: string): boolean {
-  // Digits and dots alone are an address, or a slip; never a name.
-  return isIP(host) === 4 || (isDomain(host) && !/^[\d.]+$/.test(host));
-}
-
-export function isLoopback(host: string): boolean {
-  if (host.toLowerCase() === 'localhost') return true;
-  return isIP(host) !== 0 && ipaddr.process(host).range() === 'loopback';
-}
 
 const expectsListen = 'an address and port such as 127.0.0.1:2525 or [::1]:2525';
 const listenAddress: Schema<Endpoint> = scalar(expectsListen, (value) => {
@@ -64,10 +42,6 @@ const listenAddress: Schema<Endpoint> = scalar(expectsListen, (value) => {
     return { wrong: `is not ${expectsListen}: a name may stand for another address tomorrow` };
   return endpoint;
 });
-
-const nextHopAddress: Schema<Endpoint> = scalar('a host and port such as mail.example.org:25 or [::1]:25', (value) =>
-  parseEndpoint(value, 1),
-);
 
 const expectsNetwork = 'an IP address or network such as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32';
 const network: Schema<string> = scalar(expectsNetwork, (value) => {
@@ -80,11 +54,6 @@ const network: Schema<string> = scalar(expectsNetwork, (value) => {
   const base = (bits === 32 ? ipaddr.IPv4 : ipaddr.IPv6).networkAddressFromCIDR(value).toString();
   const given = ipaddr.parse(address).toString();
   return base === given ? value : { wrong: `has host bits set; the network is ${base}/${length}` };
-});
-
-const domain: Schema<string> = scalar('a domain such as example.org', (value) => {
-  if (value.startsWith('*.')) return { wrong: 'is a pattern; name each domain by itself' };
-  return isDomain(value) ? value.toLowerCase() : undefined;
 });
 
 const units: Readonly<Record<string, number>> = { '': 1, B: 1, kB: 1e3, KB: 1e3, MB: 1e6, KiB: 1024, MiB: 1_048_576 };
@@ -180,13 +149,6 @@ const nextHop = addressOr(
   ({ host, port }) => ({ ...noEntry, host, port }),
 );
 export type NextHopEntry = NonNullable<ReturnType<typeof nextHop.read>>;
-
-const loopbackOnly: Schema<Endpoint> = scalar('a loopback address and port such as 127.0.0.1:8025', (value) => {
-  const endpoint = parseEndpoint(value, 0);
-  if (endpoint && !isLoopback(endpoint.host))
-    return { wrong: 'is not a loopback address, and these pages ask for no password' };
-  return endpoint;
-});
 
 const http = addressOr(
   loopbackOnly,
@@ -374,6 +336,7 @@ export const configFileSchema = fields('the configuration', {
       subject: optional(bool),
     }),
   ),
+  directory: optional(directorySchema),
   evidence: optional(fields('evidence', { domain: optional(domain), imap: optional(imap) })),
   presence: optional(
     fields('presence', {

@@ -26,12 +26,15 @@ export interface ApiError {
 
 const largestBody = 16 * 1024;
 
-/** @param tokens where tokens are made and revoked, for the control socket alone: who has one must not make others */
-export function createApi(
-  operations: Operations,
-  log: Log,
-  tokens: { readonly tokens: Tokens; readonly clock: Clock } | null = null,
-): Hono {
+export interface ApiOptions {
+  /** Where tokens are made and revoked, for the control socket alone: who has one must not make others. */
+  readonly tokens?: Tokens;
+  readonly clock?: Clock;
+  /** For those who come over TCP: they follow only as long as their token counts, and only so many. */
+  readonly followers?: Clock;
+}
+
+export function createApi(operations: Operations, log: Log, { tokens, clock, followers }: ApiOptions = {}): Hono {
   const api = new Hono().basePath('/api/v1');
   // Before the limit: some of these take files, and each has a limit of its own.
   api.route('/', routerOf(deskEndpoints, operations));
@@ -41,7 +44,7 @@ export function createApi(
 
   api.get('/openapi.json', async (c) => c.json(openApi((await operations.status()).version)));
   api.get('/status', async (c) => c.json(await operations.status()));
-  api.route('/presence', presenceApi(operations));
+  api.route('/presence', presenceApi(operations, followers));
 
   api.route('/route', routeApi(operations));
 
@@ -93,7 +96,7 @@ export function createApi(
     return c.json(await operations.rotateMarkKey(await doneBy(c)));
   });
 
-  if (tokens) api.route('/tokens', tokensApi(tokens.tokens, tokens.clock, log));
+  if (tokens && clock) api.route('/tokens', tokensApi(tokens, clock, log));
 
   api.post('/reload', async (c) => {
     const { version, problems } = await operations.reload(await doneByOr(c, 'control socket'));

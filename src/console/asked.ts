@@ -62,7 +62,7 @@ export function spanOf(c: Context): { readonly since: number; readonly until: nu
   return { since: bound('since'), until: bound('until'), limit: limitOf(c) };
 }
 
-/** Who asks, for the record: they can reach the socket, so they are believed. */
+/** Who asks, for the record: who can reach the socket is believed; with a token it is the token's word for somebody. */
 export async function doneBy(c: Context): Promise<string> {
   const body: unknown = await c.req
     .json()
@@ -71,5 +71,10 @@ export async function doneBy(c: Context): Promise<string> {
   if (typeof by !== 'string' || by === '' || by.length > 100 || /\p{Cc}/u.test(by)) {
     refuse(400, '"by" must say who does this, in 1 to 100 characters');
   }
-  return by as string;
+  return onBehalf(c, by as string);
+}
+
+export function onBehalf(c: Context, by: string): string {
+  const token: unknown = c.get('token');
+  return typeof token === 'string' ? `token:${token} (${by})` : by;
 }

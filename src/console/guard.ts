@@ -49,6 +49,8 @@ function isOwn(origin: string, host: string): boolean {
 export interface Permitted {
   /** False once the token is revoked or has run out. */
   readonly stillMay: () => boolean;
+  /** Its name: who does it, for the record. */
+  readonly token: string;
 }
 
 /** RFC 6750: no token or a wrong one is 401, one that may do other things is 403. */
@@ -64,6 +66,7 @@ export function needsScope(
     const token = verify();
     if (token?.scopes.includes(scope)) {
       c.set('stillMay', () => verify()?.scopes.includes(scope) ?? false);
+      c.set('token', token.name);
       return next();
     }
     c.header('cache-control', 'no-store');

@@ -1,22 +1,16 @@
-// The loopback port for machines: alive, ready, metrics for those that watch, and with a token the question where a mail
-// would go, and who is there.
+// The loopback port for machines: alive, ready, metrics for those that watch, and with a token the API.
 import { Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { type Operations, RefusedError, type Status } from '../operations.ts';
-import { needsScope, onlyHosts, sameOriginOnly } from './guard.ts';
+import { onlyHosts } from './guard.ts';
 import type { Metrics } from './metrics.ts';
-import { type PresenceReading, presenceReader } from './presence-api.ts';
-import { routeApi } from './route-api.ts';
+import { createApiOverTcp } from './over-tcp.ts';
 import type { Tokens } from './tokens.ts';
 
-/** Octets of a question; a hundred recipients and a few headers are far less. */
-const largestBody = 16 * 1024;
-
 export interface HealthOptions {
-  readonly operations: Pick<Operations, 'status' | 'route'> & PresenceReading;
+  readonly operations: Operations;
   readonly metrics: Metrics;
   readonly tokens: Pick<Tokens, 'verify'>;
   /** Names in the Host header that are ours, besides those of the loopback. */
@@ -37,15 +31,10 @@ export function createHealth({ operations, metrics, tokens, hosts, clock, log }:
     const { text, type } = await metrics.render(await operations.status(), clock.now());
     return c.body(text, 200, { 'content-type': type });
   });
-  app.use('/api/v1/*', sameOriginOnly);
-  app.use('/api/v1/route', needsScope('route', tokens, clock));
-  app.use('/api/v1/route', bodyLimit({ maxSize: largestBody, onError: () => tooLarge() }));
-  app.route('/api/v1/route', routeApi(operations));
-  app.use('/api/v1/presence/*', needsScope('presence', tokens, clock));
-  app.route('/api/v1/presence', presenceReader(operations, clock));
+  app.route('/', createApiOverTcp({ operations, tokens, clock, log }));
   app.notFound((c) =>
     c.json(
-      { error: { message: 'only GET /healthz, /readyz, /metrics, /api/v1/presence and POST /api/v1/route are here' } },
+      { error: { message: 'only GET /healthz, /readyz, /metrics and what GET /api/v1/openapi.json tells are here' } },
       404,
     ),
   );
@@ -66,8 +55,4 @@ function readiness(status: Status): {
 } {
   const state = !status.ready ? 'not ready' : status.problems.length > 0 ? 'degraded' : 'ready';
   return { ready: status.ready, state, problems: status.problems };
-}
-
-function tooLarge(): never {
-  throw new HTTPException(413, { message: `a body is at most ${largestBody} octets here` });
 }

@@ -4,6 +4,7 @@ import { openUsers } from '../config/users.ts';
 import type { ConsoleConfig } from '../config.ts';
 import { type Listening, serveConsole } from './server.ts';
 import { type ConsoleOptions, createConsole } from './web/app.ts';
+import { breathe, busyShare } from './web/spare-time.ts';
 
 export interface OpenConsole extends Listening {
   readonly url: string;
@@ -25,7 +26,8 @@ export async function openConsole(
   const secure = config.urls.some((url) => url.startsWith('https:'));
   // Only the sandbox, on loopback and with nobody's mail, lets everybody in.
   const users = options.play ? null : openUsers(state, (text) => options.log.warn({}, text));
-  const pages = createConsole({ ...options, users, hosts: () => hosts, secure });
+  const spareTime = { busy: busyShare(), breathe };
+  const pages = createConsole({ ...options, users, hosts: () => hosts, secure, spareTime });
   const served = await serveConsole(config, pages);
   hosts = hostsOf(config, served.port);
   return {

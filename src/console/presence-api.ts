@@ -6,6 +6,7 @@ import { streamSSE } from 'hono/streaming';
 import { type Clock, type Duration, second } from '../clock.ts';
 import type { Operations, PersonView, PresenceFilter, PresenceWish } from '../operations.ts';
 import { overrideStates } from '../presence/override.ts';
+import { onBehalf } from './asked.ts';
 import type { Permitted } from './guard.ts';
 
 /** Who reads slower than this many changes behind is cut off, and may come back for the whole. */
@@ -17,15 +18,18 @@ const beatEvery: Duration = 15 * second;
 
 export type PresenceReading = Pick<Operations, 'presence' | 'presenceAt' | 'followPresence'>;
 
-/** For the control socket: also to set it by hand. */
-export function presenceApi(operations: PresenceReading & Pick<Operations, 'setPresence'>): Hono {
-  const api = presenceReader(operations);
+/** Also to set it by hand. */
+export function presenceApi(
+  operations: PresenceReading & Pick<Operations, 'setPresence'>,
+  clock: Clock | null = null,
+): Hono {
+  const api = presenceReader(operations, clock);
 
   api.post('/:name', async (c) => {
     const body: unknown = await c.req.json().catch(() => refuse('the body is not JSON'));
     const { by, wish } = (body ?? {}) as { by?: unknown; wish?: unknown };
     if (!isLine(by, 100)) refuse('"by" must say who does this, in 1 to 100 characters');
-    return c.json(await operations.setPresence(c.req.param('name'), readWish(wish), by as string));
+    return c.json(await operations.setPresence(c.req.param('name'), readWish(wish), onBehalf(c, by as string)));
   });
 
   return api;

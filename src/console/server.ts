@@ -104,12 +104,21 @@ async function takeName(own: string, path: string): Promise<void> {
   throw new Error(`could not take ${path}: others keep taking it`);
 }
 
-/** Serves GET /healthz, /readyz and /metrics; answers with the port it got. */
+/** How long a request may take to come whole: slow ones must not take what others need. Looked at every few seconds. */
+const patience = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 20_000,
+  connectionsCheckingInterval: 5_000,
+};
+
+/** Serves GET /healthz, /readyz and /metrics, and the API over TCP; answers with the port it got. */
 export async function serveHealth(
   address: { readonly host: string; readonly port: number },
   health: Pick<Hono, 'fetch'>,
 ): Promise<Listening & { readonly port: number }> {
-  const server = createServer(getRequestListener(health.fetch, { overrideGlobalObjects: false }));
+  const server = createServer(patience, getRequestListener(health.fetch, { overrideGlobalObjects: false }));
+  server.maxConnections = 600;
   await listen(server, address);
   return { port: (server.address() as AddressInfo).port, close: () => close(server) };
 }
@@ -120,7 +129,7 @@ export async function serveConsole(
   app: Pick<Hono, 'fetch'>,
 ): Promise<Listening & { readonly port: number }> {
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 20_000 }, listener);
+  const server = createServer(patience, listener);
   server.maxConnections = 1_200;
   await listen(server, address);
   return { port: (server.address() as AddressInfo).port, close: () => close(server) };

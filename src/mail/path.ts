@@ -91,6 +91,8 @@ export function localPartOf(mailbox: Mailbox): string {
  */
 export const mailboxKey: (mailbox: Mailbox) => string = remembering((text) => {
   const mailbox = text as Mailbox;
+  // What nearly all are.
+  if (!/^"|[^\x00-\x7f]/.test(mailbox)) return mailbox.toLowerCase();
   const local = localPartOf(mailbox);
   const bare = local.startsWith('"') ? local.slice(1, -1).replace(/\\(.)/g, '$1') : local;
   const plain = dotAtoms.test(bare) ? bare : local;

@@ -90,7 +90,7 @@ export function limitOf({ code, text }: Reply): string | undefined {
 
 /** `550 5.7.1 Relaying denied` */
 export function formatReply(reply: Reply): string {
-  return [String(reply.code), reply.enhanced, reply.text].filter((part) => part !== undefined).join(' ');
+  return reply.enhanced === undefined ? `${reply.code} ${reply.text}` : `${reply.code} ${reply.enhanced} ${reply.text}`;
 }
 
 // RFC 5321 §4.5.3.1.5 gives a reply line 512 octets; many lines of it are still read by people, not by programs.
@@ -101,6 +101,13 @@ const longestText = 1_000;
  * joined by a space; an enhanced code counts only when its class is that of the reply (RFC 2034 §4).
  */
 export function parseReply(raw: string): Reply | undefined {
+  // What most are: one line, nothing in it to make printable.
+  const plain = /^([2-5]\d\d) (?:([245])(\.\d{1,3}\.\d{1,3}) )?([!-~](?:[ -~]*[!-~])?)\r?$/.exec(raw);
+  if (plain?.[4] !== undefined && plain[4].length <= longestText && !startsWithStatus.test(plain[4])) {
+    const [, code = '', digit, rest, text = ''] = plain;
+    if (digit === undefined) return { code: Number(code), text };
+    return code.startsWith(digit) ? { code: Number(code), enhanced: digit + rest, text } : { code: Number(code), text };
+  }
   const lines = raw.trim().split(/\r?\n|\r/);
   let code: number | undefined;
   let enhanced: string | undefined;
@@ -119,6 +126,9 @@ export function parseReply(raw: string): Reply | undefined {
   if (code === undefined) return undefined;
   return { code, ...(enhanced === undefined ? {} : { enhanced }), text: texts.join(' ').slice(0, longestText) };
 }
+
+// An enhanced code alone, or with more white space behind it than one space.
+const startsWithStatus = /^[245]\.\d{1,3}\.\d{1,3}(?: |$)/;
 
 function printable(text: string): string {
   return text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, ' ').trim();

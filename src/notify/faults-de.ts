@@ -104,6 +104,29 @@ export const faultsInGerman: Readonly<Record<FaultId, FaultWords>> = {
       'Die Dateien von tls.certFile und tls.keyFile sind geändert und unbrauchbar; das frühere Paar gilt weiter.',
     action: 'Der Text sagt, was daran falsch ist. Sie werden jede Minute neu gelesen und mit "pointsman reload".',
   },
+  'directory-down': {
+    title: 'das Verzeichnis ist nicht lesbar',
+    meaning:
+      'Personen und Gruppen konnten nicht gelesen werden: das Verzeichnis antwortet nicht oder nichts Brauchbares. Es gilt, was zuletzt gelesen wurde.',
+    action: 'Verzeichnisserver, Weg und Zertifikat prüfen; "pointsman reload" liest es sofort.',
+  },
+  'directory-refused': {
+    title: 'das Verzeichnis weist uns ab',
+    meaning:
+      'Das Verzeichnis lehnt unser Konto ab (etwa ein falsches Passwort) oder unsere Fragen. Es gilt, was zuletzt gelesen wurde.',
+    action: 'Das Konto prüfen: seine Passwortdatei, und was es unter den Basen der Konfiguration lesen darf.',
+  },
+  'directory-entries': {
+    title: 'Verzeichniseinträge unbrauchbar',
+    meaning: 'Gruppen der Regeln haben im Verzeichnis unbrauchbare Mitglieder; die anderen bekommen die Mail.',
+    action: 'Die genannten Einträge richten ("pointsman directory" zeigt sie) oder aus der Gruppe nehmen.',
+  },
+  'directory-change-held': {
+    title: 'Verzeichnisänderung angehalten',
+    meaning:
+      'Eine Gruppe der Regeln ist leer geworden, oder ein großer Teil von ihr oder aller Personen ist auf einmal fort. Es gilt, was vorher da war.',
+    action: 'Das Verzeichnis richten; oder, wenn es so gewollt ist, "pointsman directory accept".',
+  },
   'mail-refused': {
     title: 'es wird keine Mail angenommen',
     meaning:

@@ -203,6 +203,41 @@ export const faultKinds = {
       'Look what is wrong with them: the text says it. They are read again every minute, and by "pointsman reload".',
     clears: 'when the files can be used',
   },
+  'directory-down': {
+    title: 'the directory cannot be read',
+    severity: 'error',
+    subject: 'the directory',
+    meaning:
+      'People and groups could not be read: the directory does not answer, or what it answers cannot be used. Mail goes by what was read last.',
+    action: 'See to the directory server, the way to it and its certificate; "pointsman reload" reads it at once.',
+    clears: 'when it was read',
+  },
+  'directory-refused': {
+    title: 'the directory does not let us in',
+    severity: 'error',
+    subject: 'the directory',
+    meaning:
+      'The directory refuses our account (a wrong password, say) or what we ask for. Mail goes by what was read last.',
+    action: 'See to the account: its password file, and what it may read below the bases of the configuration.',
+    clears: 'when it was read',
+  },
+  'directory-entries': {
+    title: 'directory entries cannot be used',
+    severity: 'warning',
+    subject: 'the directory',
+    meaning: 'Groups that the rules name have members in the directory that cannot be used; the others get the mail.',
+    action: 'Mend the entries that the text names ("pointsman directory" lists them), or take them out of the group.',
+    clears: 'when all of them can be used',
+  },
+  'directory-change-held': {
+    title: 'a directory change is held back',
+    severity: 'error',
+    subject: 'the directory',
+    meaning:
+      'A group that the rules name has been emptied, or a large part of it or of all people is gone at once. Mail goes by what was there before.',
+    action: 'Mend the directory; or, when it is meant, "pointsman directory accept".',
+    clears: 'when they are there again, or the change was accepted',
+  },
   'mail-refused': {
     title: 'no mail is taken',
     severity: 'critical',

@@ -143,6 +143,15 @@ export function withAudit(
         run: () => operations.rotateMarkKey(by),
         after: ({ key }) => ({ key }),
       }),
+    acceptDirectory: (by) =>
+      audited({
+        by,
+        action: 'accept directory',
+        subject: '',
+        before: async () => ({ held: (operations.directory()?.held ?? []).map(({ subject }) => subject).join(', ') }),
+        run: () => operations.acceptDirectory(by),
+        after: ({ people }) => ({ people }),
+      }),
     reload: (by) =>
       audited({
         by,

@@ -29,14 +29,17 @@ export interface OverseeOptions {
 
 /** A report of more mails than this says where it ends. */
 const mostMails = 100_000;
-const pageSize = 1_000;
+/** So many are read in some milliseconds: mail that is to be made safe waits no longer than that. */
+const pageSize = 200;
 /** Whoever asks again within this gets the same: many may look at one page. */
 const reportsLast: Duration = 20 * second;
+/** What took long to make is kept for so many times as long: reports must not keep the store from its mail. */
+const worthItsTime = 50;
 const mostReports = 20;
 
 export function createOversight(options: OverseeOptions): Oversight {
   const { store, clock, rules, relay } = options;
-  const reports = new Map<string, { readonly at: Instant; readonly report: Promise<Report> }>();
+  const reports = new Map<string, { readonly at: Instant; lasts: Duration; readonly report: Promise<Report> }>();
 
   async function makeReport({ since, until, group, zone }: ReportQuestion): Promise<Report> {
     const fold = new ReportFold((at) => Math.floor(wallTimeAt(at, zone).time / hour));
@@ -71,18 +74,25 @@ export function createOversight(options: OverseeOptions): Oversight {
       if (!isZone(zone)) throw new RefusedError(`there is no time zone ${JSON.stringify(zone.slice(0, 60))}`);
       if (until <= since) throw new RefusedError('the end is not after the beginning');
       const now = clock.now();
-      // A minute more or less at the ends makes no other report.
-      const key = JSON.stringify([Math.floor(since / minute), Math.floor(until / minute), group, zone]);
+      // A minute more or less at the ends makes no other report; one until now stays one until now.
+      const end = Math.abs(until - now) < minute ? 'now' : Math.floor(until / minute);
+      const key = JSON.stringify([end, Math.floor((until - since) / minute), group, zone]);
       const known = reports.get(key);
-      if (known && now - known.at < reportsLast) return known.report;
+      if (known && now - known.at < known.lasts) return known.report;
       const report = makeReport(question);
+      const made = { at: now, lasts: reportsLast, report };
       reports.delete(key);
-      reports.set(key, { at: now, report });
+      reports.set(key, made);
+      report.then(
+        () => {
+          made.lasts = Math.max(reportsLast, worthItsTime * (clock.now() - now));
+        },
+        () => reports.delete(key),
+      );
       for (const [oldest] of reports) {
         if (reports.size <= mostReports) break;
         reports.delete(oldest);
       }
-      report.catch(() => reports.delete(key));
       return report;
     },
     presenceDays: (names, since, until) => presenceDays(options, names, since, until),

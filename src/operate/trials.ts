@@ -7,6 +7,7 @@ import type { Oversight, Replayed, ReplayQuestion, RuleFile, TryQuestion } from 
 import { neverSeen, type Presence } from '../presence/presence.ts';
 import type { Watcher } from '../presence/watcher.ts';
 import type { Answered, Task } from '../rehearsal/tasks.ts';
+import { directoryFile } from '../routing/directory-text.ts';
 import type { RuleSource } from '../routing/rules.ts';
 import type { Store } from '../store/store.ts';
 
@@ -37,7 +38,9 @@ export function createTrials(options: TrialOptions): Pick<Oversight, 'tryOut' | 
     if (files === null) return rules.filesInForce();
     if (files.reduce((sum, { text }) => sum + text.length, 0) > largestSet)
       throw new RefusedError(`the rule files are larger than ${largestSet} characters together`);
-    return files;
+    // What the directory says goes with any rules that are tried.
+    const known = rules.filesInForce().filter(({ name }) => name === directoryFile);
+    return files.some(({ name }) => name === directoryFile) ? files : [...files, ...known];
   }
 
   return {

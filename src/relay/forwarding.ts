@@ -18,7 +18,7 @@ import { sessionFailure } from './hops.ts';
 import { judge } from './judging.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
 import { catchUp, putBack } from './putting-back.ts';
-import { lookAgain, replanned } from './replanning.ts';
+import { lookAgain, mayBeReplanned, replanned } from './replanning.ts';
 import { type Notice, notifyOnward, reportsFor } from './reporting.ts';
 
 interface Load {
@@ -43,12 +43,15 @@ export interface Around {
 export async function dispatch(stage: Stage, claimed: readonly Work[], around: Around, fresh?: Content): Promise<void> {
   stage.reach('claimed');
   const { version } = stage.rules.current();
-  const works = await Promise.all(claimed.map((work) => replanned(stage, work)));
-  await settleRefused(stage, works);
+  // Nothing is awaited that only other mail asks for: this is the way of every message.
+  const works = claimed.some((work) => mayBeReplanned(stage, work, version))
+    ? await Promise.all(claimed.map((work) => replanned(stage, work)))
+    : claimed;
+  if (works.some(({ delivery }) => delivery.plan.kind === 'reject')) await settleRefused(stage, works);
   const loads: Load[] = [];
   for (const [index, work] of works.entries()) {
     if (work.delivery.plan.kind === 'reject') continue;
-    if (await overtaken(stage, work)) continue;
+    if (work.delivery.forwardOf !== null && (await overtaken(stage, work))) continue;
     const target = await chooseFor(stage, work);
     if (!target) {
       // It is held, and may be woken while others of its message are still on their way.
@@ -59,7 +62,7 @@ export async function dispatch(stage: Stage, claimed: readonly Work[], around: A
       await settleRefusal(stage, work, target, target.refusal);
       continue;
     }
-    if (await inCircle(stage, work, target)) continue;
+    if (work.delivery.plan.kind === 'group' && (await inCircle(stage, work, target))) continue;
     loads.push(loadOf(stage, work, target));
   }
   // What was held just now under rules that were changed meanwhile was not there to be woken.
@@ -297,7 +300,7 @@ async function settle(
     const following: Following[] = [];
     for (const [index, { work, target }] of loads.entries()) {
       const outcome = outcomes[index] ?? { kind: 'temporary', cause: 'no outcome for this recipient' };
-      const refusal = await followRefusal(stage, work, target, outcome, now);
+      const refusal = outcome.kind === 'permanent' ? await followRefusal(stage, work, target, outcome, now) : null;
       if (refusal) {
         settlements.push(refusal.settlement);
         following.push(refusal);

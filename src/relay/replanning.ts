@@ -54,7 +54,7 @@ export async function lookAgain(stage: Stage): Promise<void> {
   stage.wake();
 }
 
-function mayBeReplanned(stage: Stage, { message, delivery }: Work, version: string): boolean {
+export function mayBeReplanned(stage: Stage, { message, delivery }: Work, version: string): boolean {
   const { plan: planned, forwardOf, finalDotAt, chosen } = delivery;
   return (
     stage.config.queue.onReload === 'replan' &&

@@ -50,12 +50,15 @@ export function notifyOnward(delivery: Delivery): Notify | undefined {
 type Kind = 'failed' | 'delayed' | 'passed on';
 const kindOf = ({ action }: Notice): Kind => (action === 'failed' || action === 'delayed' ? action : 'passed on');
 
+const nothing = { acceptances: [], events: [] };
+
 /** One report for each kind of outcome. */
 export async function reportsFor(
   stage: Stage,
   notices: readonly Notice[],
   now: Instant,
 ): Promise<{ acceptances: readonly Acceptance[]; events: readonly StoryEvent[] }> {
+  if (notices.length === 0) return nothing;
   const kinds = [...Map.groupBy(notices, kindOf).values()];
   const reports = await Promise.all(kinds.map((each) => reportOn(stage, each, now)));
   return {

@@ -5,6 +5,7 @@ import type { Group, Person, Rules } from './rules.ts';
 
 export interface RulesIndex {
   readonly groupByAddress: ReadonlyMap<string, Group>;
+  /** By any of their addresses. */
   readonly personByAddress: ReadonlyMap<string, Person>;
 }
 
@@ -16,7 +17,11 @@ export function indexOf(rules: Rules): RulesIndex {
   const groupByAddress = new Map<string, Group>();
   for (const group of rules.groups.values())
     for (const address of group.addresses) groupByAddress.set(mailboxKey(address), group);
-  const personByAddress = new Map([...rules.people.values()].map((person) => [mailboxKey(person.mail), person]));
+  const personByAddress = new Map(
+    [...rules.people.values()].flatMap((person) =>
+      [person.mail, ...(person.also ?? [])].map((mail) => [mailboxKey(mail), person] as const),
+    ),
+  );
   const index = { groupByAddress, personByAddress };
   made.set(rules, index);
   return index;
@@ -29,7 +34,9 @@ export function indexOf(rules: Rules): RulesIndex {
 export function isRelayed(mailbox: Mailbox, rules: Rules, domains: Iterable<string>): boolean {
   const { groupByAddress, personByAddress } = indexOf(rules);
   const key = mailboxKey(mailbox);
-  if (groupByAddress.has(key) || personByAddress.has(key)) return true;
+  // Their other addresses only say who wrote: mail is not sent there.
+  const person = personByAddress.get(key);
+  if (groupByAddress.has(key) || (person && mailboxKey(person.mail) === key)) return true;
   const domain = comparable(domainOf(mailbox));
   for (const candidate of domains) if (comparable(candidate) === domain) return true;
   return false;

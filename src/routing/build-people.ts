@@ -5,7 +5,7 @@ import { parseJid } from '../presence/jid.ts';
 import type { Names } from './names.ts';
 import { quote } from './problem.ts';
 import type { PersonEntry, ScheduleEntry } from './rule-file.ts';
-import type { Absence, Period, Person, Schedule } from './rules.ts';
+import type { Absence, Origin, Period, Person, Schedule } from './rules.ts';
 import type { Located, Named } from './schema.ts';
 
 /** A schedule that may still lack its zone: it is that of whoever uses it. */
@@ -32,6 +32,7 @@ export function buildPerson(
   { name, place, value }: Named<PersonEntry>,
   names: Names,
   schedules: ReadonlyMap<string, OpenSchedule>,
+  origin?: Origin,
 ): Person | undefined {
   if (value?.mail === undefined) return undefined;
   const mail = value.mail.value;
@@ -56,6 +57,7 @@ export function buildPerson(
   return Object.freeze({
     name,
     mail,
+    ...(value.also === undefined ? {} : { also: Object.freeze(value.also.map((one) => one.value)) }),
     jid: jid ?? null,
     operator: value.operator ?? false,
     ...(value.skills === undefined ? {} : { skills: Object.freeze([...new Set(value.skills)]) }),
@@ -65,6 +67,9 @@ export function buildPerson(
     ...(duty === undefined ? {} : { duty }),
     ...(quiet === undefined ? {} : { quiet }),
     ...(absent.length === 0 ? {} : { absent: Object.freeze(absent) }),
+    ...(value.language === undefined ? {} : { language: value.language }),
+    ...(value.phone === undefined ? {} : { phone: value.phone }),
+    ...(origin === undefined ? {} : { directory: origin }),
     place,
   });
 }

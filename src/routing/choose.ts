@@ -112,21 +112,21 @@ export type Choice = {
     }
 );
 
-/** A member on the way to a verdict. */
+/** One who is eligible, on the way to a verdict. */
 export interface Member extends Standing {
-  /** Null when eligible. */
-  readonly exclusion: Exclusion | null;
   readonly sticks: boolean;
-  /** By the strategy, less is better; of who is not eligible it is not asked. */
+  /** By the strategy, less is better. */
   measure: number;
   /** Between those whom the strategy finds equal. */
-  tie: number;
+  readonly tie: number;
 }
 
 /** One pool looked at. */
 interface Look {
   readonly pool: Pool;
-  readonly members: readonly Member[];
+  readonly candidates: readonly Candidate[];
+  /** Of those who are not eligible. */
+  readonly exclusions: readonly Exclusion[];
   readonly ready: readonly Member[];
   readonly best: Member | undefined;
   readonly considered: readonly Considered[];
@@ -137,7 +137,7 @@ interface Look {
 /** @param explained false: `considered` stays empty, for somebody in a hurry; asked again, it says the same and why */
 export function choose(plan: GroupPlan, snapshot: Snapshot, explained = true): Choice {
   const own = look(plan, plan, snapshot, explained);
-  const picked = pickedFrom(own.members, own, snapshot);
+  const picked = pickedFrom(own, snapshot);
   if (picked) return picked;
   if (own.best) {
     const turn = waitsItsTurn(plan, snapshot);
@@ -246,29 +246,54 @@ function followChain(
 }
 
 function look(pool: Pool, plan: GroupPlan, snapshot: Snapshot, explained: boolean): Look {
-  const members = membersOf(pool, plan, snapshot);
+  const { now, lastHandler } = snapshot;
+  const candidates = snapshot.standIns
+    ? withStandIns(pool, snapshot.standIns, (candidate) => snapshotOf(snapshot, candidate).presence, now)
+    : pool.candidates;
+  const ranking = rankingOf(pool);
+  const turn = ranking === 'round-robin' ? turnOf(pool, plan, snapshot, candidates) : null;
+  const byLoad = ranking === 'least-busy' || ranking === 'most-spare';
+  const anyTried = Object.keys(snapshot.excluded).length > 0;
+  // A thousand members are judged in one go: of whom is out of the question nothing is kept but the reason.
+  const exclusions: Exclusion[] = [];
   const ready: Member[] = [];
+  const considered = new Array<Considered>(explained ? candidates.length : 0);
   let best: Member | undefined;
-  for (const member of members) {
-    if (member.exclusion !== null) continue;
+  let position = -1;
+  for (const candidate of candidates) {
+    position += 1;
+    const { person } = candidate;
+    const known = snapshotOf(snapshot, candidate);
+    const { presence, open, lastAssignedAt } = known;
+    const history = anyTried ? exclusionByHistory(snapshot, person) : null;
+    const exclusion = exclusionOf(pool, candidate, known, snapshot, history, plan.pace);
+    if (exclusion !== null) {
+      exclusions.push(exclusion);
+      if (explained)
+        considered[position] = { person, presence, open, lastAssignedAt, verdict: 'excluded', reason: exclusion.why };
+      continue;
+    }
+    const weight = candidate.weight ?? 1;
+    const turns = turn === null ? 0 : turnsUntil(position, turn.at, candidates.length, turn.run < weight);
+    const sticks = pool.strategy === 'sticky' && lastHandler === person;
+    const tie = byLoad ? (lastAssignedAt ?? -Infinity) : 0;
+    const member: Member = { candidate, known, position, turns, weight, sticks, measure: 0, tie };
+    member.measure = measureOf(ranking, member, now);
     ready.push(member);
     if (best === undefined || compareMembers(member, best) < 0) best = member;
   }
   const toAll = isShared(pool);
-  const ranking = rankingOf(pool);
-  const considered = (explained ? members : []).map((member): Considered => {
-    const { candidate, known, exclusion } = member;
-    const { presence, open, lastAssignedAt } = known;
+  for (const member of explained ? ready : []) {
+    const { candidate, known, position } = member;
     const { person } = candidate;
-    if (exclusion !== null)
-      return { person, presence, open, lastAssignedAt, verdict: 'excluded', reason: exclusion.why };
+    const { presence, open, lastAssignedAt } = known;
     const verdict = toAll || member === best ? 'chosen' : 'eligible';
-    const standing = describeMember(candidate, member.sticks, wordsOf(ranking, member, snapshot.now));
-    const reason = `${describeState(presence, snapshot.now)}; ${standing}`;
-    return { person, presence, open, lastAssignedAt, verdict, reason };
-  });
-  const count = `${ready.length} of ${members.length} members of ${pool.group} eligible`;
-  return { pool, members, ready, best, considered, count };
+    const standing = describeMember(candidate, member.sticks, wordsOf(ranking, member, now));
+    const reason = `${describeState(presence, now)}; ${standing}`;
+    considered[position] = { person, presence, open, lastAssignedAt, verdict, reason };
+  }
+  const count = `${ready.length} of ${candidates.length} members of ${pool.group} eligible`;
+  return { pool, candidates, exclusions, ready, best, considered, count };
 }
 
 const isShared = ({ strategy }: Pool): boolean => strategy === 'everyone' || strategy === 'first-to-claim';
@@ -307,12 +332,12 @@ function chosenFrom(
 
 /** Presence can still change; but whoever has had this message, or passed it on, does not get it again. */
 function worthWaiting(looks: readonly Look[]): boolean {
-  return looks.some(({ members }) => members.some(({ exclusion }) => exclusion?.lasting !== true));
+  return looks.some(({ ready, exclusions }) => ready.length > 0 || exclusions.some(({ lasting }) => !lasting));
 }
 
 function held(until: Instant, looks: readonly Look[], { now }: Snapshot, because: readonly string[]): Choice {
   const moments = looks
-    .flatMap(({ members }) => members.map(({ exclusion }) => exclusion?.until))
+    .flatMap(({ exclusions }) => exclusions.map(({ until: ends }) => ends))
     .filter((at) => at !== undefined && at > now && at < until);
   return {
     kind: 'hold',
@@ -341,33 +366,15 @@ function fallBack(target: FallbackTarget, considered: readonly Considered[], bec
   return person === undefined ? common : { ...common, person };
 }
 
-function membersOf(pool: Pool, plan: GroupPlan, snapshot: Snapshot): readonly Member[] {
-  const candidates = snapshot.standIns
-    ? withStandIns(pool, snapshot.standIns, (candidate) => snapshotOf(snapshot, candidate).presence, snapshot.now)
-    : pool.candidates;
-  const ranking = rankingOf(pool);
-  const byLoad = ranking === 'least-busy' || ranking === 'most-spare';
-  const byTurn = ranking === 'round-robin';
-  const turn = turnOf(pool, plan, snapshot);
-  const anyTried = Object.keys(snapshot.excluded).length > 0;
-  const lastAt = byTurn ? candidates.findIndex(({ person }) => person === turn.last) : -1;
-  return candidates.map((candidate, position): Member => {
-    const known = snapshotOf(snapshot, candidate);
-    const history = anyTried ? exclusionByHistory(snapshot, candidate.person) : null;
-    const exclusion = exclusionOf(pool, candidate, known, snapshot, history, plan.pace);
-    const weight = candidate.weight ?? 1;
-    const turns = byTurn ? turnsUntil(position, lastAt, candidates.length, turn.run < weight) : 0;
-    const sticks = pool.strategy === 'sticky' && snapshot.lastHandler === candidate.person;
-    const member = { candidate, known, exclusion, position, turns, weight, sticks, measure: 0, tie: 0 };
-    // Of whom is out of the question nothing else is asked.
-    if (exclusion !== null) return member;
-    member.measure = measureOf(ranking, member, snapshot.now);
-    if (byLoad) member.tie = known.lastAssignedAt ?? -Infinity;
-    return member;
-  });
-}
-
-function turnOf(pool: Pool, plan: GroupPlan, snapshot: Snapshot): { last: PersonName | null; run: number } {
-  if (pool.group === plan.group) return { last: snapshot.lastInGroup, run: snapshot.runInGroup ?? Infinity };
-  return snapshot.others?.[pool.group] ?? { last: null, run: Infinity };
+/** Where the last one stands whose turn it was, and how many in a row they have had. */
+function turnOf(
+  pool: Pool,
+  plan: GroupPlan,
+  snapshot: Snapshot,
+  candidates: readonly Candidate[],
+): { at: number; run: number } {
+  const own = { last: snapshot.lastInGroup, run: snapshot.runInGroup ?? Infinity };
+  const { last, run } =
+    pool.group === plan.group ? own : (snapshot.others?.[pool.group] ?? { last: null, run: Infinity });
+  return { at: candidates.findIndex(({ person }) => person === last), run };
 }

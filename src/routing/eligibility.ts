@@ -122,6 +122,6 @@ export function describeState(presence: Presence, now: Instant): string {
     const last = before ? `; was ${before.state} ${formatDuration(now - before.asOf)} ago` : '';
     return `presence unknown: ${why}${last}`;
   }
-  const since = presence.since === null ? '' : ` for ${formatDuration(now - presence.since)}`;
-  return `is ${presence.state}${since}`;
+  const { state, since } = presence;
+  return since === null ? `is ${state}` : `is ${state} for ${formatDuration(now - since)}`;
 }

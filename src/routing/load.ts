@@ -14,11 +14,17 @@ export { type Loaded, parseRules, type RuleText } from './parse.ts';
 /** More files than this are not somebody's rules. */
 const maxFiles = 1000;
 
+export interface LoadOptions {
+  readonly anyMode?: boolean;
+  /** What the directory adds to the files; null: nothing. */
+  readonly directory?: (files: readonly RuleText[]) => RuleText | null;
+}
+
 /**
  * `anyMode`: do not refuse files that others may write. For the sandbox, whose sample rules may lie in a checkout made
  * under another umask; never for a server.
  */
-export async function loadRules(folder: string, options: { readonly anyMode?: boolean } = {}): Promise<Loaded> {
+export async function loadRules(folder: string, options: LoadOptions = {}): Promise<Loaded> {
   const report = new Report();
   const shown = basename(resolve(folder));
   const whole = wholeOf(shown);
@@ -42,6 +48,8 @@ export async function loadRules(folder: string, options: { readonly anyMode?: bo
     report.error(whole, `the rules folder ${quote(folder)} cannot be read: ${describeError(error)}`);
   }
   const complete = !report.failed;
+  const known = options.directory?.(files);
+  if (known) files.push(known);
   const loaded = parseRules(files, { complete, ordered: true });
   report.add(loaded.problems);
   const { problems } = report;
@@ -158,7 +166,7 @@ async function stampOf(folder: string): Promise<string | null> {
  * Reads until nothing changed while reading, so that the files belong together. Somebody who writes all the time is
  * waited for no longer than a few rounds: then what was read last is judged like anything else.
  */
-export async function loadSettledRules(folder: string, options: { readonly anyMode?: boolean } = {}): Promise<Loaded> {
+export async function loadSettledRules(folder: string, options: LoadOptions = {}): Promise<Loaded> {
   for (let round = 1; ; round += 1) {
     const before = await stampOf(folder);
     const loaded = await loadRules(folder, options);

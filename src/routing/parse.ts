@@ -7,8 +7,10 @@ import { parseJid } from '../presence/jid.ts';
 import { addressesOf, buildGroup, checkLoops } from './build-groups.ts';
 import { buildPerson, buildSchedule, hoursOf, type OpenSchedule } from './build-people.ts';
 import { buildRoute } from './build-routes.ts';
+import { type DirectoryPart, directoryFile, readDirectoryText } from './directory-text.ts';
 import { lint } from './lint.ts';
 import { Names } from './names.ts';
+import { overlay } from './overlay.ts';
 import type { PolicyEntry, StepEntry } from './policy-schema.ts';
 import { formatPlace, quote, Report } from './problem.ts';
 import { type RuleFile, ruleFileSchema } from './rule-file.ts';
@@ -16,7 +18,9 @@ import type {
   Condition,
   Group,
   Match,
+  Origin,
   Person,
+  PersonName,
   Place,
   Policy,
   Problem,
@@ -45,6 +49,7 @@ export type Loaded =
 
 /** What a file includes, by the path from the rules folder on; mistakes are for parseRules to tell. */
 export function includesOf(file: RuleText): readonly Located<string>[] {
+  if (file.name === directoryFile) return [];
   // By far most files do not; those need not be read twice.
   if (!/^\s*["']?include\b/m.test(file.text) && !file.text.includes('{')) return [];
   const { root } = readYaml(file.text, file.name);
@@ -62,7 +67,12 @@ export function parseRules(files: readonly RuleText[], { complete = true, ordere
   const ordered = isOrdered ? files : [...files].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   const read: RuleFile[] = [];
   let allRead = complete;
+  let part: DirectoryPart | null = null;
   for (const file of ordered) {
+    if (file.name === directoryFile) {
+      part = readDirectoryText(file, report);
+      continue;
+    }
     const { root, problems } = readYaml(file.text, file.name);
     report.add(problems);
     if (problems.some((problem) => problem.severity === 'error')) allRead = false;
@@ -71,7 +81,8 @@ export function parseRules(files: readonly RuleText[], { complete = true, ordere
     if (value === undefined) allRead = false;
     else read.push(value);
   }
-  const rules = build(read, new Names(read, allRead, report), versionOf(ordered));
+  const { files: laid, origins } = overlay(read, part, report);
+  const rules = build(laid, new Names(laid, allRead, report), versionOf(ordered), origins);
   if (report.failed) return Object.freeze({ problems: report.problems });
   lint(rules, report);
   return Object.freeze({ rules, problems: report.problems });
@@ -86,9 +97,14 @@ function versionOf(files: readonly RuleText[]): string {
 }
 
 /** Looks names up and builds what they mean. What was reported before is undefined here and is passed over. */
-function build(files: readonly RuleFile[], names: Names, version: string): Rules {
+function build(
+  files: readonly RuleFile[],
+  names: Names,
+  version: string,
+  origins: ReadonlyMap<PersonName, Origin>,
+): Rules {
   const schedules = collect(names.of('schedule'), (entry): OpenSchedule | undefined => buildSchedule(entry, names));
-  const people = collect(names.of('person'), (entry) => buildPerson(entry, names, schedules));
+  const people = collect(names.of('person'), (entry) => buildPerson(entry, names, schedules, origins.get(entry.name)));
   const policies = collect(names.of('policy'), (entry) => buildPolicy(entry, names, people, schedules));
   const known = { schedules, people };
   const groups = collect(names.of('group'), (entry) => buildGroup(entry, names, policies, known));
@@ -260,7 +276,8 @@ function checkAddresses(names: Names): void {
   };
   for (const { name, place, value } of names.of('person').values()) {
     if (!value?.mail) continue;
-    claim(owners, mailboxKey(value.mail.value), 'address', value.mail, `person ${name}`);
+    for (const mail of [value.mail, ...(value.also ?? [])])
+      claim(owners, mailboxKey(mail.value), 'address', mail, `person ${name}`);
     const jid = value.jid ? value.jid.value : parseJid(value.mail.value)?.bare;
     if (jid) claim(jids, jid, 'JID', { value: jid, place: value.jid?.place ?? place }, `person ${name}`);
   }

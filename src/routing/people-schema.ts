@@ -1,4 +1,5 @@
 // The rule language for people and their time: who they are, when they work, when they are away, and schedules.
+import { languages } from './rules.ts';
 import {
   bareJid,
   bool,
@@ -8,10 +9,12 @@ import {
   located,
   mailbox,
   name,
+  oneOf,
   oneOrMore,
   optional,
   orNone,
   required,
+  scalar,
 } from './schema.ts';
 import { closedDay, date, opening, zone } from './values.ts';
 
@@ -31,7 +34,14 @@ export const absenceSchema = fields('an absence', {
 });
 
 export const personSchema = fields('a person', {
-  mail: required(located(mailbox), doc("The person's mailbox.", 'alice@example.org')),
+  mail: optional(
+    located(mailbox),
+    doc("The person's mailbox; needed, unless a directory says it.", 'alice@example.org', 'that of the directory'),
+  ),
+  also: optional(
+    oneOrMore(located(mailbox)),
+    doc('Other addresses they write from. Mail goes to `mail` alone.', '[a.smith@example.org]', 'none'),
+  ),
   jid: optional(
     located(orNone(bareJid)),
     doc(
@@ -77,6 +87,11 @@ export const personSchema = fields('a person', {
       'Europe/Berlin',
       'UTC',
     ),
+  ),
+  language: optional(oneOf(languages), doc('In which they are spoken to.', 'de', 'that of their group')),
+  phone: optional(
+    scalar('a telephone number', (value) => (/^\+?[0-9 ()/.-]{3,40}$/.test(value) ? value : undefined)),
+    doc('For people to see.', '+49 30 1234', 'none'),
   ),
   absent: optional(
     oneOrMore(absenceSchema),

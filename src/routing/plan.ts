@@ -327,7 +327,7 @@ function poolOf(group: Group, overrides: Partial<Selection>, rules: Rules, view:
       const why =
         lacking.length > 0
           ? `lacks the skill ${lacking.join(' and ')}`
-          : notSender && wroteIt(view.facts, person.mail)
+          : notSender && [person.mail, ...(person.also ?? [])].some((mail) => wroteIt(view.facts, mail))
             ? 'wrote it'
             : exclusion
               ? `left out by ${formatPlace(exclusion.place)}: ${reasonsOf(exclusion.when, view).join(', ')}`

@@ -14,17 +14,17 @@ export interface Proposal {
 }
 
 interface Looked {
+  readonly candidates: readonly Candidate[];
   readonly considered: readonly Considered[];
   readonly count: string;
 }
-type Members = readonly { readonly candidate: Candidate }[];
 
 /** An operator's word goes, whatever has become of the ranking since. */
-export function pickedFrom(members: Members, { considered, count }: Looked, { proposal }: Snapshot): Choice | null {
+export function pickedFrom({ candidates, considered, count }: Looked, { proposal }: Snapshot): Choice | null {
   const picked = proposal?.picked;
-  const member = picked && members.find(({ candidate }) => candidate.person === picked.person);
-  if (!member) return null;
-  const { person, mailbox } = member.candidate;
+  const candidate = picked && candidates.find(({ person }) => person === picked.person);
+  if (!candidate) return null;
+  const { person, mailbox } = candidate;
   return {
     kind: 'member',
     person,
@@ -38,7 +38,7 @@ export function pickedFrom(members: Members, { considered, count }: Looked, { pr
 }
 
 export function proposedTo(
-  ranked: Members,
+  ranked: readonly { readonly candidate: Candidate }[],
   { considered, count }: Looked,
   { until, asked }: Proposal,
   now: Instant,

@@ -105,10 +105,10 @@ export function describeMember(candidate: Candidate, sticks: boolean, standing: 
 /** Less comes first: who sticks, the tier, more of the preferred skills, the strategy's measure, the tie. */
 export function compareMembers(a: Ranked, b: Ranked): number {
   if (a.sticks !== b.sticks) return a.sticks ? -1 : 1;
-  const [tierA, tierB] = [a.candidate.tier ?? 1, b.candidate.tier ?? 1];
-  if (tierA !== tierB) return tierA - tierB;
-  const [skillsA, skillsB] = [a.candidate.preferred ?? 0, b.candidate.preferred ?? 0];
-  if (skillsA !== skillsB) return skillsB - skillsA;
+  const tiers = (a.candidate.tier ?? 1) - (b.candidate.tier ?? 1);
+  if (tiers !== 0) return tiers;
+  const skills = (b.candidate.preferred ?? 0) - (a.candidate.preferred ?? 0);
+  if (skills !== 0) return skills;
   // Not by subtraction: both may be infinite.
   if (a.measure !== b.measure) return a.measure < b.measure ? -1 : 1;
   if (a.tie !== b.tie) return a.tie < b.tie ? -1 : 1;

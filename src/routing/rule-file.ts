@@ -37,7 +37,14 @@ type ValueOf<S> = S extends Schema<infer T> ? T : never;
 const reference = located(name);
 
 const memberMap = fields('a member', {
-  person: required(reference, doc('Who.', 'bob')),
+  person: optional(reference, doc('Who.', 'bob', 'this or `directory` is needed')),
+  directory: optional(
+    located(text('the name or DN of a group of the directory')),
+    doc(
+      'Everybody of a group of the [directory](../operate/directory.md), by its name or DN.',
+      "'cn=duty,ou=groups,dc=example,dc=org'",
+    ),
+  ),
   tier: optional(integer(1, 99), doc('Tier 2 is asked when nobody of tier 1 is eligible, and so on.', '2', '1')),
   weight: optional(
     integer(1, 100),
@@ -45,7 +52,8 @@ const memberMap = fields('a member', {
   ),
 });
 export interface MemberEntry {
-  readonly person: Located<string> | undefined;
+  readonly person?: Located<string> | undefined;
+  readonly directory?: Located<string> | undefined;
   readonly tier?: number | undefined;
   readonly weight?: number | undefined;
 }
@@ -55,9 +63,29 @@ export const memberSchema: Schema<MemberEntry> = {
   json: (defs) => ({ anyOf: [jsonOf(reference, defs), jsonOf(memberMap, defs)] }),
   ...(memberMap.shape ? { shape: memberMap.shape } : {}),
   read(node, report) {
-    if (node.kind === 'map') return memberMap.read(node, report);
+    if (node.kind === 'map') {
+      const read = memberMap.read(node, report);
+      const said = ['person', 'directory'].filter((key) => read?.given.includes(key));
+      if (read && said.length !== 1)
+        report.error(
+          node.place,
+          `a member has either "person" or "directory"; here is ${said.length ? 'both' : 'neither'}`,
+        );
+      return read;
+    }
     const person = reference.read(node, report);
     return person === undefined ? undefined : { person };
+  },
+};
+const listOfMembers = counted(list(memberSchema));
+/** A list, or one map: a group of the directory by itself. */
+const membersSchema: typeof listOfMembers = {
+  ...listOfMembers,
+  json: (defs) => ({ anyOf: [jsonOf(listOfMembers, defs), jsonOf(memberMap, defs)] }),
+  read(node, report) {
+    if (node.kind !== 'map') return listOfMembers.read(node, report);
+    const one = memberSchema.read(node, report);
+    return { value: one === undefined ? [] : [one], place: node.place, count: 1 };
   },
 };
 
@@ -130,9 +158,9 @@ export const groupSchema = fields(
       doc('Several of them.', '[support@example.org, help@example.org]'),
     ),
     members: required(
-      counted(list(memberSchema)),
+      membersSchema,
       doc(
-        'Names of people, or `{ person, tier, weight }`. The order counts for `in-order` and for ties.',
+        'Names of people, `{ person, tier, weight }`, or `{ directory, tier, weight }`: everybody of a group of the directory. The order counts for `in-order` and for ties.',
         '[alice, { person: bob, tier: 2 }]',
       ),
     ),

@@ -16,9 +16,19 @@ export interface Place {
   readonly column: number;
 }
 
+/** What of somebody a directory says. */
+export interface Origin {
+  /** How it calls the entry: an LDAP DN. */
+  readonly id: string;
+  /** The keys of a person that are its word; what a rule file says is not among them. */
+  readonly fields: readonly string[];
+}
+
 export interface Person {
   readonly name: PersonName;
   readonly mail: Mailbox;
+  /** Other addresses that are theirs; mail goes to `mail` alone. */
+  readonly also?: readonly Mailbox[];
   /** The mail address unless said otherwise; null when said that the person has none. */
   readonly jid: BareJid | null;
   /** May act on any message, not only on those they are a candidate for. */
@@ -35,6 +45,10 @@ export interface Person {
   readonly zone?: string;
   /** When they are told nothing; their mail comes all the same. */
   readonly quiet?: Schedule;
+  /** In which they are spoken to; absent: that of their group. */
+  readonly language?: Language;
+  readonly phone?: string;
+  readonly directory?: Origin;
   readonly place: Place;
 }
 

@@ -15,6 +15,16 @@ const lingering: Duration = 10_000;
 const thisProcess = `${randomUUID().slice(0, 8)}-`;
 let count = 0;
 
+const toFlush: Connection[] = [];
+
+/** Behind all that the event loop has in hand: peers that share a processor with us are woken once, not one by one. */
+function flushSoon(connection: Connection): void {
+  if (toFlush.push(connection) > 1) return;
+  setImmediate(() => {
+    for (const each of toFlush.splice(0)) each.flush();
+  });
+}
+
 export interface Speaker {
   /** Answers at once or later; `next` asks for the next line. `bare`: it ended in LF alone. */
   onLine(line: Buffer, next: () => void, bare: boolean): void;
@@ -71,7 +81,7 @@ export class Connection {
   say(text: string): void {
     const socket = this.#socket;
     if (this.#ending || this.#upgrading || socket.destroyed || !socket.writable) return;
-    if (this.#said === '') process.nextTick(() => this.flush());
+    if (this.#said === '') flushSoon(this);
     this.#said += `${text}\r\n`;
     // So that a peer that pipelines and does not read is waited for: see whenRead.
     if (this.#said.length > 4_096) this.flush();

@@ -13,6 +13,7 @@ import {
   type Extensions,
   extensionsOf,
   type Failure,
+  isAccepted,
   isFailure,
   type Letter,
   mailLine,
@@ -20,6 +21,7 @@ import {
   type Parameters,
   type Result,
   rcptLines,
+  refusal,
   type Timeouts,
 } from './hop-words.ts';
 import { ReplyReader } from './reply-reader.ts';
@@ -183,12 +185,12 @@ export class HopConnection {
     if (together) this.#say(`${lines.join('')}DATA\r\n`, encoding);
 
     say(lines[0] ?? '');
-    const mail = await this.#reply();
+    const mail = this.#ready() ?? (await this.#reply());
     const sender = isAccepted(mail);
     if (!sender && !together) return fail('sender refused', mail);
     for (const index of refused.keys()) {
       say(lines[index + 1] ?? '');
-      const reply = await this.#reply();
+      const reply = this.#ready() ?? (await this.#reply());
       // Without a sender the rest is refused for want of one: it says nothing about the recipients.
       if (!sender) continue;
       progress.answered++;
@@ -198,7 +200,7 @@ export class HopConnection {
     const taken = sender && refused.includes(undefined);
     if (!taken && !together) return fail('every recipient refused', undefined);
     say('DATA\r\n');
-    const data = await this.#reply();
+    const data = this.#ready() ?? (await this.#reply());
     if (data.code !== 354) return taken ? fail('DATA refused', data) : fail('refused', sender ? undefined : mail);
     if (!taken) {
       // RFC 2920 §3.1: a 354 for nobody is answered with an empty message, which goes nowhere.
@@ -206,7 +208,8 @@ export class HopConnection {
       await this.#reply();
       return fail('refused', sender ? undefined : mail);
     }
-    await this.#send(letter);
+    const sent = this.#send(letter);
+    if (sent) await sent;
     if (this.#hop.protocol === 'lmtp') return { kind: 'done', reply: await this.#eachReply(refused), refused };
     const reply = await this.#reply();
     return isAccepted(reply) ? { kind: 'done', reply, refused } : fail('message refused', reply);
@@ -224,12 +227,17 @@ export class HopConnection {
     return last;
   }
 
-  async #send({ whole, pieces, onFinalDot }: Letter): Promise<void> {
-    if (whole) {
-      await this.#dot(onFinalDot);
-      writeTogether(this.#socket, [...whole, finalDot]);
-      return;
-    }
+  /** Nothing to wait for: it is on its way. */
+  #send(letter: Letter): Promise<void> | undefined {
+    const { whole, onFinalDot } = letter;
+    if (!whole) return this.#sendPieces(letter);
+    const write = (): void => writeTogether(this.#socket, [...whole, finalDot]);
+    const recorded = this.#dot(onFinalDot);
+    if (recorded) return recorded.then(write);
+    return void write();
+  }
+
+  async #sendPieces({ pieces, onFinalDot }: Letter): Promise<void> {
     for await (const piece of pieces()) {
       if (this.#lost) throw this.#lost;
       if (!this.#write(piece)) await this.#drained();
@@ -238,16 +246,20 @@ export class HopConnection {
     this.#write(finalDot);
   }
 
-  async #dot(onFinalDot: Letter['onFinalDot']): Promise<void> {
+  /** @throws Failure */
+  #dot(onFinalDot: Letter['onFinalDot']): Promise<void> | undefined {
     this.#mustBeSilent();
+    // The content must not end now, so nothing else can be said on this connection.
+    const failed = (error: unknown): void =>
+      this.#lose({ cause: error instanceof Error ? error.message : String(error) });
     try {
       const recorded = onFinalDot();
-      if (recorded) await recorded;
+      if (recorded) return recorded.catch(failed).then(() => this.#mustBeSilent());
     } catch (error) {
-      // The content must not end now, so nothing else can be said on this connection.
-      this.#lose({ cause: error instanceof Error ? error.message : String(error) });
+      failed(error);
     }
     this.#mustBeSilent();
+    return undefined;
   }
 
   /** Before the final dot content can be refused, not accepted: a 250 taken for the reply to it would lose the message. */
@@ -320,6 +332,12 @@ export class HopConnection {
     return this.#socket.write(octets);
   }
 
+  /** What came with the one before it. @throws Failure */
+  #ready(): Reply | undefined {
+    const raw = this.#replies.shift();
+    return raw === undefined ? undefined : this.#understand(raw);
+  }
+
   /** @throws Failure */
   async #reply(): Promise<Reply> {
     return this.#understand(await this.#raw());
@@ -380,7 +398,3 @@ export class HopConnection {
     waiter?.reject(failure);
   }
 }
-
-const isAccepted = ({ code }: Reply): boolean => code >= 200 && code < 300;
-
-const refusal = (cause: string, reply: Reply): Failure => ({ cause, reply });

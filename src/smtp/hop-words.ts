@@ -133,3 +133,7 @@ function encodeOrcpt(orcpt: string, smtputf8: boolean): string {
 export function isFailure(value: unknown): value is Failure {
   return typeof value === 'object' && value !== null && 'cause' in value && !(value instanceof Error);
 }
+
+export const isAccepted = ({ code }: Reply): boolean => code >= 200 && code < 300;
+
+export const refusal = (cause: string, reply: Reply): Failure => ({ cause, reply });

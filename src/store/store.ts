@@ -361,6 +361,8 @@ export interface Store extends LookBack {
   changeFault(fault: Fault): Promise<Written>;
   announcedFault(number: number, revision: number): Promise<void>;
   faults(which: 'open' | 'untold' | 'all'): Promise<readonly Fault[]>;
+  /** What faults of this kind are and were about, as long as they are kept. */
+  faultSubjects(kind: string): Promise<readonly string[]>;
 
   /** Small facts of ours that outlive a restart: whom we greeted, keys. */
   remember(key: string, value: string): Promise<void>;

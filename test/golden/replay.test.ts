@@ -16,6 +16,7 @@ async function run(rules: string, more: { against?: string; limit?: number; json
       clock: systemClock,
       by: 'cli:test',
       folder,
+      sourceOf: () => null,
       stateFolderOf: () => Promise.reject(new Error('not asked')),
     },
     { since: 24 * hour, limit: 12, from: 'day.jsonl.gz', rules, anyRuleMode: true, ...more },

@@ -39,6 +39,25 @@ describe('silence', () => {
     expect(story.shipped.map(({ to }) => to[0])).toEqual(['alice@example.org', 'bob@example.org', 'carol@example.org']);
   });
 
+  it('is told of at its end, also when the process dies between the end and the telling', async () => {
+    const queueId = await story.mail('support@example.org');
+    await nudged('alice');
+    Object.assign(story.store, { openFault: () => Promise.reject(new Error('the process ends here')) });
+    for (let step = 0; step < 4; step += 1) {
+      await story.clock.advance(10 * minute);
+      await story.quiet();
+    }
+    expect(await story.event('closed')).toMatchObject({ queueId, state: 'expired' });
+    expect(await story.store.faults('all')).toEqual([]);
+    await story.crash();
+    await story.quiet();
+    expect(await story.store.faults('open')).toMatchObject([{ kind: 'escalation-exhausted', subject: queueId }]);
+    // What was told is not told again.
+    await story.crash();
+    await story.quiet();
+    expect(await story.store.faults('all')).toHaveLength(1);
+  });
+
   it('chooses by presence at the step’s instant', async () => {
     await story.mail('support@example.org');
     await nudged('alice');

@@ -181,6 +181,17 @@ describe('the milter door', () => {
     );
   });
 
+  test('a member beyond ASCII is added only to mail that came with SMTPUTF8', async () => {
+    const { story, mta } = await begin(
+      unwatched.replace('mail: ann@example.org', 'mail: änn@example.org, jid: ann@example.org'),
+    );
+    story.presence('ann', 'available');
+    expect(await mta.message(mail)).toEqual(['a']);
+    const international = await mta.message({ ...mail, from: '<cy@example.net>\0SMTPUTF8' });
+    expect(international[0]).toBe('2 <änn@example.org> ORCPT=rfc822;Support@Example.org');
+    expect(international.slice(-2)).toEqual(['- <Support@Example.org>', 'a']);
+  });
+
   test('an MTA that cannot add or remove recipients keeps them', async () => {
     const { story, dial } = await begin(unwatched);
     story.presence('ann', 'available');

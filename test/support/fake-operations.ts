@@ -3,7 +3,7 @@
 import type { MailFacts } from '../../src/mail/facts.ts';
 import { expectMailbox } from '../../src/mail/path.ts';
 import type { QueueId } from '../../src/mail/queue-id.ts';
-import type { Operations, Status, Story } from '../../src/operations.ts';
+import type { DirectoryView, Operations, Status, Story } from '../../src/operations.ts';
 import type { FaultView, Oversight } from '../../src/oversight.ts';
 import { expectBareJid } from '../../src/presence/jid.ts';
 import type { GroupPlan } from '../../src/routing/plan.ts';
@@ -297,6 +297,24 @@ function fakeOversight(): Oversight {
   };
 }
 
+export const sampleDirectory: DirectoryView = {
+  source: 'ldaps://ldap.example.org:636/dc=example,dc=org',
+  readAt: sampleNow - 60_000,
+  failure: null,
+  held: [{ subject: 'duty', text: 'nobody is in it any more: alice, bob' }],
+  people: 42,
+  groups: [
+    {
+      id: 'cn=duty,dc=example,dc=org',
+      name: 'duty',
+      members: ['alice', 'bob'],
+      missing: ['"uid=x" has no mail address'],
+    },
+  ],
+  unused: 3,
+  flaws: [{ id: 'uid=x,dc=example,dc=org', text: 'has no mail address' }],
+};
+
 export interface FakeOperations extends Operations {
   readonly calls: readonly (readonly [verb: string, ...args: unknown[]])[];
 }
@@ -341,6 +359,8 @@ export function fakeOperations(over: Partial<Operations> = {}): FakeOperations {
       },
     ],
     route: () => [],
+    directory: () => sampleDirectory,
+    acceptDirectory: async () => sampleDirectory,
     copiesAddress: async () => 'copies.0123456789abcdef@track.example.org',
     presenceAt: async () => [{ name: 'alice', presence: onlinePresence }],
     setPresence: async (name, wish) => ({

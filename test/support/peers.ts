@@ -38,6 +38,8 @@ const known = {
   prosody: program('prosody'),
   luaUnbound: { debian: 'lua-unbound', isHere: () => globSync('/usr/lib/*/lua/5.4/lunbound.so').length > 0 },
   dnsmasq: program('dnsmasq', 'dnsmasq-base'),
+  slapd: program('slapd'),
+  ldapsearch: program('ldapsearch', 'ldap-utils'),
   swaks: program('swaks'),
   dovecotLmtp: {
     debian: 'dovecot-lmtpd',

@@ -39,6 +39,25 @@ export const fault = exactly({
   byHand: boolean,
 });
 
+/** Null: none is configured. */
+export const directory: Json = {
+  anyOf: [
+    { type: 'null' },
+    exactly({
+      source: string,
+      readAt: integerOrNull,
+      failure: {
+        anyOf: [{ type: 'null' }, exactly({ kind: { enum: ['down', 'refused'] }, text: string, since: integer })],
+      },
+      held: many(exactly({ subject: string, text: string })),
+      people: integer,
+      groups: many(exactly({ id: string, name: string, members: many(string), missing: many(string) }, ['missing'])),
+      unused: integer,
+      flaws: many(exactly({ id: string, text: string })),
+    }),
+  ],
+};
+
 const standing = open('small facts');
 export const audited = exactly({
   number: integer,

@@ -105,6 +105,19 @@ export const deskEndpoints: readonly Endpoint[] = [
     run: async ({ operations }) => operations.groups(),
   }),
   endpoint({
+    ...{ method: 'get', path: '/directory', scope: 'read' },
+    summary: 'Where people are read from: what is in force of it, and what is wrong',
+    answer: answers.exactly({ directory: answers.directory }),
+    run: async ({ operations }) => ({ directory: operations.directory() }),
+  }),
+  endpoint({
+    ...{ method: 'post', path: '/directory/accept', scope: 'act' },
+    summary: 'Take over a change of the directory that was held back',
+    body: byWhom,
+    answer: answers.exactly({ directory: answers.directory }),
+    run: async ({ operations, body }) => ({ directory: await operations.acceptDirectory(body.by) }),
+  }),
+  endpoint({
     ...{
       method: 'get',
       path: '/rules',

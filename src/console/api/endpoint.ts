@@ -5,6 +5,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { isQueueId } from '../../mail/queue-id.ts';
 import type { Operations } from '../../operations.ts';
+import { onBehalf } from '../asked.ts';
 import { type Json, object, refuse, type Schema, type ValueOf } from './schema.ts';
 
 export interface Described {
@@ -59,10 +60,15 @@ export function endpoint<Query extends ObjectSchema, Body extends ObjectSchema>(
       );
       const query = (rest.query ?? object({})).read(c.req.query(), 'the query') as ValueOf<Query>;
       const given: unknown = rest.body ? await c.req.json().catch(() => refuse('the body is not JSON')) : undefined;
-      const body = rest.body?.read(given, 'the body') as ValueOf<Body>;
+      const body = inTheNameOf(c, rest.body?.read(given, 'the body')) as ValueOf<Body>;
       return run({ operations, parameters, query, body });
     },
   };
+}
+
+function inTheNameOf(c: Context, body: unknown): unknown {
+  const named = body !== null && typeof body === 'object' && 'by' in body && typeof body.by === 'string';
+  return named ? { ...body, by: onBehalf(c, body.by as string) } : body;
 }
 
 /** A queue id, or the short id of a tracked message. */

@@ -24,6 +24,7 @@ export function openApi(version: string): Json {
       title: 'Pointsman',
       version,
       description: 'On the control socket; over TCP with a token what its scopes say, see docs/reference/api.md.',
+      license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: 'http://localhost' }],
     security: [{ token: [] }],
@@ -53,8 +54,14 @@ function operation({ method, path, scope, summary, parameters, query, body, answ
     responses: {
       '200': { description: summary, content: { [type]: { schema: answer } } },
       '400': { description: 'What was asked does not make sense; the message says why.', ...error },
+      '401': { description: 'Over TCP: no token, or one that does not count.', ...error },
+      '403': { description: 'Over TCP: the token has other scopes, or a page of another origin asks.', ...error },
       '404': { description: 'There is no such thing.', ...error },
       '409': { description: 'It cannot be done as things stand; the message says why.', ...error },
+      '413': { description: 'The body is too large.', ...error },
+      '422': { description: 'The rules are not right; those before stay in force.', ...error },
+      '500': { description: 'A fault of ours; the log says more.', ...error },
+      '503': { description: 'Too many ask at once; try again.', ...error },
     },
   };
 }

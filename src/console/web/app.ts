@@ -10,7 +10,7 @@ import { type Operations, RefusedError } from '../../operations.ts';
 import { assetAt } from './assets.ts';
 import { type Desk, messageRoutes } from './desk.ts';
 import { eventsRoutes } from './events-routes.ts';
-import { Live } from './live.ts';
+import { Live, type LiveOptions } from './live.ts';
 import { nowRoutes } from './now-routes.ts';
 import { errorPage } from './pages/error.ts';
 import { peopleRoutes } from './people-routes.ts';
@@ -41,6 +41,8 @@ export interface ConsoleOptions {
   readonly users: Users | null;
   /** Only in the sandbox; then nobody signs in. */
   readonly play: Play | null;
+  /** Pages change more seldom while the process is busy. */
+  readonly spareTime?: Pick<LiveOptions, 'busy' | 'breathe'>;
 }
 
 export interface Console {
@@ -58,7 +60,7 @@ export function createConsole(options: ConsoleOptions): Console {
   const { operations, clock, wall, log, hosts, secure, play, users } = options;
   const door = users ? new Door(users, wall) : null;
   const sessions = new Sessions(wall, secure);
-  const live = new Live({ clock: wall, log });
+  const live = new Live({ clock: wall, log, ...options.spareTime });
   const app = new Hono<Env>();
   const desk: Desk = { operations, clock, live, play, log };
   const stopFollowing = operations.followPresence(live.touch);

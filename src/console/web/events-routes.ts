@@ -6,9 +6,9 @@ import { faultActions } from '../../oversight.ts';
 import type { Desk } from './desk.ts';
 import { streamOf } from './now-routes.ts';
 import { auditPage, auditPageSize } from './pages/audit.ts';
-import { type EventsWish, eventsData, eventsPage, eventsSections, everyKind } from './pages/events.ts';
+import { type EventsWish, eventsData, eventsPage, everyKind, openFaults, pastSections } from './pages/events.ts';
 import { mayAct } from './view.ts';
-import { actor, type Env, field, frameOf, type PageContext } from './who.ts';
+import { actor, type Env, field, frameOf, type PageContext, viewKey } from './who.ts';
 
 export function eventsRoutes(desk: Desk): Hono<Env> {
   const { operations } = desk;
@@ -17,8 +17,8 @@ export function eventsRoutes(desk: Desk): Hono<Env> {
   app.get('/events', async (c) => {
     const { view, session } = c.var;
     const wish = wishOf(c);
-    const data = await eventsData(operations, wish, actor(session));
-    const body = eventsPage(view, data, eventsSections(view, data));
+    const data = await eventsData(operations, wish);
+    const body = eventsPage(view, wish, [openFaults(view, data, actor(session)), ...pastSections(view, data)]);
     // What is past does not change: only the newest page is live.
     const stream =
       wish.before === null ? { stream: `/live/events${wish.kind === '' ? '' : `?kind=${wish.kind}`}` } : {};
@@ -27,10 +27,15 @@ export function eventsRoutes(desk: Desk): Hono<Env> {
 
   app.get('/live/events', (c) => {
     const wish = { ...wishOf(c), before: null };
+    const { live } = desk;
+    const key = `events ${wish.kind}`;
     const me = actor(c.var.session);
-    return streamOf(desk, c, `events ${wish.kind} ${me}`, async (view) =>
-      eventsSections(view, await eventsData(operations, wish, me)),
-    );
+    // Who may act has what is theirs to press; all else is the same for all.
+    return streamOf(desk, c, mayAct(c.var.view.role) ? `${key} ${me}` : key, async (view) => {
+      const data = await live.shared(key, () => eventsData(operations, wish));
+      const past = await live.shared(`${key} ${viewKey(view)}`, async () => pastSections(view, data));
+      return [openFaults(view, data, me), ...past];
+    });
   });
 
   app.post('/faults/:number', async (c) => {

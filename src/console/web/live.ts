@@ -14,6 +14,13 @@ const pace: Duration = 250;
 /** With many viewers writing to them costs more than making the page. */
 const slowPace: Duration = 600;
 const many = 50;
+/** While mail keeps the process busy it comes first: pages change more seldom then. */
+const busyPace: Duration = 3 * second;
+/** Share of the time in which the process is at work: from here on pages wait longer, there as long as they ever do. */
+const busyFrom = 0.6;
+const busyAll = 0.9;
+/** Written to in one go; between two goes whatever else has come is done, for a peer waits for its reply. */
+const together = 20;
 /** Also when nothing happens: presence grows old, and a link that went down says so by no event. */
 const breath: Duration = 5 * second;
 /** A connection that says nothing for longer is taken for dead by what stands between. */
@@ -28,6 +35,10 @@ export interface LiveOptions {
   readonly log: Log;
   /** All of them together. */
   readonly mostViewers?: number;
+  /** Of the time since it was last asked, the share in which the process had work, from 0 to 1. */
+  readonly busy?: () => number;
+  /** Resolves when whatever else waited in the event loop has had its turn. */
+  readonly breathe?: () => Promise<void>;
 }
 
 export type Render = () => Promise<readonly Section[]>;
@@ -44,7 +55,12 @@ interface Page {
   readonly render: Render;
   readonly viewers: Set<Viewer>;
   /** What was sent last, by section. */
-  shown: Map<string, { readonly text: string; readonly essence: string }>;
+  shown: Map<string, Shown>;
+}
+
+interface Shown {
+  readonly text: string;
+  readonly essence: string;
 }
 
 export class Live {
@@ -53,6 +69,10 @@ export class Live {
   readonly #ended = new AbortController();
   #viewers = 0;
   #wake = new AbortController();
+  #touched = false;
+  /** Of the pass that is being made. */
+  readonly #common = new Map<string, Promise<unknown>>();
+  readonly #written = new WeakMap<Section, Promise<Shown>>();
 
   constructor(options: LiveOptions) {
     this.#options = options;
@@ -69,9 +89,23 @@ export class Live {
 
   /** Something has happened that may show. Cheap: called for every event of every message. */
   touch = (): void => {
-    if (this.#viewers === 0) return;
+    // To abort costs some microseconds; once is enough.
+    if (this.#viewers === 0 || this.#touched) return;
+    this.#touched = true;
     this.#wake.abort();
   };
+
+  /**
+   * What several pages stand on, asked for once for all that are made together: the same page in another language, or
+   * for another role. To be called while a page is rendered, always with the same type for the same key.
+   */
+  shared<Value>(key: string, make: () => Promise<Value>): Promise<Value> {
+    const known = this.#common.get(key) as Promise<Value> | undefined;
+    if (known) return known;
+    const made = make();
+    this.#common.set(key, made);
+    return made;
+  }
 
   /**
    * @param key of the page together with all that its look depends on
@@ -122,9 +156,11 @@ export class Live {
     const { signal } = this.#ended;
     while (!signal.aborted) {
       this.#wake = new AbortController();
+      this.#touched = false;
       const rest = this.#viewers > 0 ? clock.now() + breath : Number.POSITIVE_INFINITY;
       await clock.sleepUntil(rest, AbortSignal.any([signal, this.#wake.signal]));
-      await clock.sleepUntil(clock.now() + (this.#viewers > many ? slowPace : pace), signal);
+      await clock.sleepUntil(clock.now() + this.#pace(), signal);
+      this.#common.clear();
       for (const [key, page] of [...this.#pages]) {
         if (signal.aborted) return;
         await this.#show(page).catch((error: unknown) =>
@@ -132,24 +168,41 @@ export class Live {
         );
         for (const viewer of [...page.viewers]) this.#keepAlive(key, page, viewer);
       }
+      this.#common.clear();
     }
+  }
+
+  #pace(): Duration {
+    const usual = this.#viewers > many ? slowPace : pace;
+    const busy = this.#options.busy?.() ?? 0;
+    const part = Math.min(1, Math.max(0, (busy - busyFrom) / (busyAll - busyFrom)));
+    return usual + part * (busyPace - usual);
   }
 
   async #show(page: Page): Promise<void> {
     const sections = await page.render();
     const changed: string[] = [];
     const shown: Page['shown'] = new Map();
-    for (const { id, html: content } of sections) {
-      const text = (await part(id, content)).toString();
-      const essence = withoutTicks(text);
-      if (page.shown.get(id)?.essence !== essence) changed.push(text);
-      shown.set(id, { text, essence });
+    for (const one of sections) {
+      // The same section may stand on several pages.
+      const written = this.#written.get(one) ?? write(one);
+      this.#written.set(one, written);
+      const { text, essence } = await written;
+      if (page.shown.get(one.id)?.essence !== essence) changed.push(text);
+      shown.set(one.id, { text, essence });
     }
     page.shown = shown;
     if (changed.length === 0) return;
     const news = new Message(changed.join(''));
     const whole = new Message([...shown.values()].map(({ text }) => text).join(''));
-    for (const viewer of [...page.viewers]) this.#send(viewer, viewer.behindSince === null ? news : whole);
+    let sent = 0;
+    for (const viewer of [...page.viewers]) {
+      // Meanwhile one may have left.
+      if (!page.viewers.has(viewer)) continue;
+      this.#send(viewer, viewer.behindSince === null ? news : whole);
+      sent += 1;
+      if (sent % together === 0) await this.#options.breathe?.();
+    }
   }
 
   #send(viewer: Viewer, message: Pick<Message, 'for'>): void {
@@ -194,8 +247,9 @@ class Message {
 const octets = encoder.encode(': still here\n\n');
 const stillHere = { for: () => octets };
 
-function part(id: string, content: Section['html']): Section['html'] {
-  return html`<hx-partial hx-target="#${id}" hx-swap="outerMorph">${content}</hx-partial>`;
+async function write({ id, html: content }: Section): Promise<Shown> {
+  const text = (await html`<hx-partial hx-target="#${id}" hx-swap="outerMorph">${content}</hx-partial>`).toString();
+  return { text, essence: withoutTicks(text) };
 }
 
 function close({ controller }: Viewer): void {

@@ -9,10 +9,11 @@ import { type Env, frameOf, type PageContext, viewKey, withToken } from './who.t
 
 export function nowRoutes(desk: Desk): Hono<Env> {
   const app = new Hono<Env>();
-  const sections = async (view: View) => nowSections(view, await nowData(desk.operations), desk.play);
+  const data = () => nowData(desk.operations);
+  const sections = async (view: View) => nowSections(view, await desk.live.shared('now', data), desk.play);
   app.get('/', async (c) => {
     const { view } = c.var;
-    const body = nowPage(view, await sections(view));
+    const body = nowPage(view, nowSections(view, await data(), desk.play));
     return c.html(await frameOf(c, { page: 'now', title: view.t.now.title, stream: '/live/now', body }));
   });
   app.get('/live/now', (c) => streamOf(desk, c, 'now', sections));

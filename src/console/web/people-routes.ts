@@ -36,8 +36,9 @@ export function peopleRoutes(desk: Desk): Hono<Env> {
   });
   app.get('/live/people', (c) => {
     const wish = { ...wishOf(c), dayNumber: null };
-    return streamOf(desk, c, `people ${queryOf(wish)}`, async (view) =>
-      peopleSections(view, await peopleData(operations, view, wish)),
+    const key = `people ${queryOf(wish)}`;
+    return streamOf(desk, c, key, async (view) =>
+      peopleSections(view, await desk.live.shared(`${key} ${view.zone}`, () => peopleData(operations, view, wish))),
     );
   });
 

@@ -26,8 +26,9 @@ export function queueRoutes(desk: Desk): Hono<Env> {
 
   app.get('/live/queue', (c) => {
     const wish = wishOf(c);
-    return streamOf(desk, c, `queue ${queryOf(wish)}`, async (view) =>
-      queueSections(view, await queueData(operations, wish)),
+    const key = `queue ${queryOf(wish)}`;
+    return streamOf(desk, c, key, async (view) =>
+      queueSections(view, await desk.live.shared(key, () => queueData(operations, wish))),
     );
   });
 

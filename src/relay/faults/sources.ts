@@ -8,11 +8,10 @@ import { phrasesIn } from '../../notify/phrases.ts';
 import type { StoryEvent } from '../../tracking/event.ts';
 import { languageOfAll } from '../languages.ts';
 import type { Stage } from '../parts.ts';
+import { tellOfWhatEnded } from './at-start.ts';
 import type { Desk } from './desk.ts';
 
 const lookEvery: Duration = 30 * second;
-/** Dead letters that are looked at, at a start. */
-const mostDead = 10_000;
 
 export interface Sources {
   /** Called with every event once it is durable. */
@@ -153,19 +152,6 @@ export function createSources(stage: Stage, desk: Desk, full: () => Promise<stri
     }
   }
 
-  /** A dead letter is settled first and told of then: what died in between is told at the next start. */
-  async function tellOfDeadLetters(): Promise<void> {
-    if ((await stage.store.counts()).deliveries.dead === 0) return;
-    const known = new Set<string>();
-    for (const { kind, subject } of await stage.store.faults('all')) if (kind === 'dead-letter') known.add(subject);
-    for (const { queueId, path, lastReply } of await stage.store.listQueue({ states: ['dead'], limit: mostDead })) {
-      if (known.has(queueId)) continue;
-      known.add(queueId);
-      const text = `Mail to ${path.mailbox} could not be delivered and must not be reported: ${lastReply ?? ''}`;
-      await desk.raise('dead-letter', queueId, `${text} (${queueId})`);
-    }
-  }
-
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       const before = stage.clock.now();
@@ -186,7 +172,7 @@ export function createSources(stage: Stage, desk: Desk, full: () => Promise<stri
   return {
     observe,
     start() {
-      inOrder('dead letters', tellOfDeadLetters);
+      inOrder('what ended while nobody could be told', () => tellOfWhatEnded(stage, desk));
       running = run();
     },
     async stop() {

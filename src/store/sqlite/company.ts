@@ -35,6 +35,7 @@ export const reads: ReadonlySet<VerbName> = new Set<VerbName>([
   'recall',
   'recallAll',
   'faults',
+  'faultSubjects',
   'audited',
   'lately',
   'handled',

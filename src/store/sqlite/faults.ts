@@ -87,3 +87,8 @@ export function faults(work: Work, which: Parameters<Store['faults']>[0]): reado
     .all<Row>(`SELECT * FROM faults WHERE ${condition} ORDER BY number ${which === 'all' ? 'DESC' : ''} LIMIT 1000`)
     .map(from);
 }
+
+export function faultSubjects(work: Work, kind: string): readonly string[] {
+  const rows = work.sql.all<{ subject: string }>('SELECT DISTINCT subject FROM faults WHERE kind = ?', kind);
+  return rows.map(({ subject }) => subject);
+}

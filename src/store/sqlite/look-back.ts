@@ -79,49 +79,86 @@ interface HandledRow {
   readonly state: Handled['state'];
   readonly closed_at: number | null;
   readonly owner: string | null;
-  readonly escalations: number;
 }
 
-/** By queue id, which begins with the moment of acceptance. */
+interface Fact {
+  readonly queue_id: QueueId;
+  readonly seq: number;
+}
+interface EscalatedRow extends Fact {
+  readonly to: string;
+  readonly from: string | null;
+  readonly at: number;
+}
+
+/**
+ * By queue id, which begins with the moment of acceptance. What belongs to them is read for all of a page together: a
+ * report looks at some hundred thousand, on the thread that makes mail safe.
+ */
 export function handled(work: Work, filter: Parameters<LookBack['handled']>[0]): Handled[] {
   const { since, until, after, limit } = filter;
   const rows = work.sql.all<HandledRow>(
-    `SELECT d.queue_id, d.seq, d.group_name, m.accepted_at, t.state, t.closed_at, t.owner,
-       (SELECT count(*) FROM events e WHERE e.queue_id = d.queue_id AND json_extract(e.event, '$.event') = 'escalated'
-        AND json_extract(e.event, '$.seq') = d.seq
-        AND json_extract(e.event, '$.to') IS NOT json_extract(e.event, '$.from')) AS escalations
+    `SELECT d.queue_id, d.seq, d.group_name, m.accepted_at, t.state, t.closed_at, t.owner
      FROM deliveries d JOIN messages m ON m.queue_id = d.queue_id
      LEFT JOIN tracked t ON t.queue_id = d.queue_id AND t.seq = d.seq
      WHERE (d.queue_id, d.seq) > (?, ?) AND d.queue_id < ? AND d.group_name IS NOT NULL AND d.forward_of IS NULL
      ORDER BY d.queue_id, d.seq LIMIT ?`,
     ...[after?.queueId ?? queueIdsFrom(since), after?.seq ?? -1, queueIdsFrom(until), limit],
   );
-  return rows.map((row) => ({
-    queueId: row.queue_id,
-    seq: row.seq,
-    group: row.group_name,
-    acceptedAt: row.accepted_at,
-    state: row.state,
-    closedAt: row.closed_at,
-    owner: row.owner,
-    escalations: row.escalations,
-    given: work.sql.all<Handled['given'][number]>(
-      // By choice, and by escalation: rooms and mailboxes have an @, and a reminder moves nothing.
-      `SELECT person, at FROM assignments WHERE queue_id = ? AND seq = ?
-       UNION SELECT json_extract(event, '$.to'), json_extract(event, '$.at') FROM events
-       WHERE queue_id = ? AND json_extract(event, '$.event') = 'escalated' AND json_extract(event, '$.seq') = ?
-         AND json_extract(event, '$.to') IS NOT json_extract(event, '$.from')
-         AND instr(json_extract(event, '$.to'), '@') = 0
-       ORDER BY 2`,
-      ...[row.queue_id, row.seq, row.queue_id, row.seq],
+  const [first, last] = [rows[0]?.queue_id, rows.at(-1)?.queue_id];
+  if (first === undefined || last === undefined) return [];
+  const escalated = byDelivery(
+    work.sql.all<EscalatedRow>(
+      `SELECT queue_id, json_extract(event, '$.seq') AS seq, json_extract(event, '$.to') AS "to",
+         json_extract(event, '$.from') AS "from", json_extract(event, '$.at') AS at
+       FROM events WHERE queue_id BETWEEN ? AND ? AND json_extract(event, '$.event') = 'escalated' ORDER BY id`,
+      first,
+      last,
     ),
-    evidence: work.sql.all<Handled['evidence'][number]>(
-      `SELECT grade, min(at) AS at FROM evidence WHERE queue_id = ? AND seq = ? AND trusted = 1
-       GROUP BY grade ORDER BY grade`,
-      row.queue_id,
-      row.seq,
+  );
+  const assigned = byDelivery(
+    work.sql.all<Fact & Handled['given'][number]>(
+      'SELECT queue_id, seq, person, at FROM assignments WHERE queue_id BETWEEN ? AND ?',
+      first,
+      last,
     ),
-  }));
+  );
+  const seen = byDelivery(
+    work.sql.all<Fact & Handled['evidence'][number]>(
+      `SELECT queue_id, seq, grade, min(at) AS at FROM evidence WHERE queue_id BETWEEN ? AND ? AND trusted = 1
+       GROUP BY queue_id, seq, grade ORDER BY grade`,
+      first,
+      last,
+    ),
+  );
+  return rows.map((row) => {
+    const key = keyOf(row);
+    // A reminder moves nothing.
+    const moved = (escalated.get(key) ?? []).filter(({ to, from }) => to !== from);
+    return {
+      queueId: row.queue_id,
+      seq: row.seq,
+      group: row.group_name,
+      acceptedAt: row.accepted_at,
+      state: row.state,
+      closedAt: row.closed_at,
+      owner: row.owner,
+      escalations: moved.length,
+      given: givenTo(assigned.get(key) ?? [], moved),
+      evidence: (seen.get(key) ?? []).map(({ grade, at }) => ({ grade, at })),
+    };
+  });
+}
+
+const keyOf = ({ queue_id, seq }: Fact): string => `${queue_id} ${seq}`;
+const byDelivery = <Row extends Fact>(rows: readonly Row[]): ReadonlyMap<string, readonly Row[]> =>
+  Map.groupBy(rows, keyOf);
+
+/** By choice, and by escalation to a person: rooms and mailboxes have an @. Each once, the earliest first. */
+function givenTo(assigned: Handled['given'], moved: readonly EscalatedRow[]): Handled['given'] {
+  const escalated = moved.filter(({ to }) => !to.includes('@')).map(({ to, at }) => ({ person: to, at }));
+  const all = new Map([...assigned, ...escalated].map(({ person, at }) => [`${at} ${person}`, { person, at }]));
+  return [...all.values()].toSorted((one, other) => one.at - other.at);
 }
 
 /** More changes than these in a day are a client that has lost its way; the first of them are shown. */

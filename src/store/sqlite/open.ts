@@ -129,6 +129,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     changeFault: verb('changeFault'),
     announcedFault: verb('announcedFault'),
     faults: verb('faults'),
+    faultSubjects: verb('faultSubjects'),
     audit: verb('audit'),
     auditEnd: verb('auditEnd'),
     audited: verb('audited'),

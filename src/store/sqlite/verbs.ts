@@ -3,7 +3,7 @@ import type { Acceptance, Consequences, Store } from '../store.ts';
 import type { ShortVerbName, VerbName } from './company.ts';
 import { applyConsequences } from './consequences.ts';
 import { choose, recordFinalDot, retryNow, settle, wakeHeld } from './deliveries.ts';
-import { announcedFault, changeFault, faults, openFault } from './faults.ts';
+import { announcedFault, changeFault, faultSubjects, faults, openFault } from './faults.ts';
 import { hastenBeyond, hastenHop, intervene, queuePage } from './interventions.ts';
 import * as look from './look.ts';
 import * as lookBack from './look-back.ts';
@@ -115,6 +115,7 @@ export const verbs: Verbs = {
   changeFault,
   announcedFault,
   faults,
+  faultSubjects,
   ...lookBack,
   remember: look.remember,
   recall: look.recall,

@@ -59,6 +59,21 @@ function presenceFault<Id extends FaultId>(id: Id, about: string): Record<Id, Ca
   return { [id]: cause } as Record<Id, Cause>;
 }
 
+/** What the book of the directory finds; how it comes to is for its own tests. */
+function found<Id extends FaultId>(id: Id, wrong: string): Record<Id, Cause> {
+  const cause: Cause = {
+    async provoke() {
+      finding(id, wrong);
+      await look();
+    },
+    async mend() {
+      finding(id, null);
+      await look();
+    },
+  };
+  return { [id]: cause } as Record<Id, Cause>;
+}
+
 /** For each fault: how it comes, and how its cause goes. */
 const causes: Readonly<Record<FaultId, Cause>> = {
   'queue-old': {
@@ -197,6 +212,10 @@ const causes: Readonly<Record<FaultId, Cause>> = {
   ...presenceFault('xmpp-domain-silent', 'far.example'),
   ...presenceFault('duty-room-hides-jids', 'secret@rooms.example.org'),
   ...presenceFault('duty-room-not-entered', 'closed@rooms.example.org'),
+  ...found('directory-down', '127.0.0.1:389: connect ECONNREFUSED. What was read 5m ago stays in force.'),
+  ...found('directory-refused', '127.0.0.1:389 answers: Invalid credentials.'),
+  ...found('directory-entries', '1 of its members get no mail: duty: "uid=x" has no mail address'),
+  ...found('directory-change-held', 'duty: nobody is in it any more: alice, bob.'),
   'certificate-rejected': {
     async provoke() {
       finding('certificate-rejected', 'the certificate on disk is not in use: it is another key’s.');

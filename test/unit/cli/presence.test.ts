@@ -54,6 +54,7 @@ async function ask(
     folder,
     serve: never,
     sandbox: never,
+    sourceOf: () => null,
     table: never,
   };
   const exitCode = await runProgram([...argv, '--socket', controlSocketIn(folder)], deps);

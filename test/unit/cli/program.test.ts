@@ -57,6 +57,7 @@ async function run(argv: readonly string[], over: Partial<ProgramDeps> = {}) {
     folder,
     serve: () => Promise.reject(new Error('not here')),
     sandbox: () => Promise.reject(new Error('not here')),
+    sourceOf: () => null,
     table: () => Promise.reject(new Error('not here')),
     ...over,
   });

@@ -43,6 +43,7 @@ async function run(...argv: readonly string[]) {
     folder,
     serve: () => Promise.reject(new Error('not here')),
     sandbox: () => Promise.reject(new Error('not here')),
+    sourceOf: () => null,
     table: () => Promise.reject(new Error('not here')),
   });
   return { exitCode, ...said };

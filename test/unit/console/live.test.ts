@@ -90,6 +90,65 @@ describe('live pages', () => {
     expect(made).toBeLessThanOrEqual(6);
   });
 
+  test('what two pages stand on is asked for once for both, and anew each time', async () => {
+    let asked = 0;
+    const pageOf = (word: string) => async () => {
+      const data = await live.shared('data', async () => {
+        asked += 1;
+        return asked;
+      });
+      return [{ id: 'one', html: html`<p id="one">${word} ${data}</p>` }];
+    };
+    const streams = ['en', 'de'].map((word) => live.stream(word, pageOf(word), plain).getReader());
+    const next = async () =>
+      Promise.all(streams.map(async (stream) => Buffer.from((await stream.read()).value ?? []).toString()));
+    await next();
+    await pass();
+    expect(await next()).toEqual([expect.stringContaining('>en 1<'), expect.stringContaining('>de 1<')]);
+    live.touch();
+    await pass();
+    expect(await next()).toEqual([expect.stringContaining('>en 2<'), expect.stringContaining('>de 2<')]);
+    expect(asked).toBe(2);
+  });
+
+  test('while the process is busy pages are made more seldom, yet they are', async () => {
+    let busy = 1;
+    live.end();
+    live = new Live({ clock, log: silentLog, busy: () => busy });
+    new Viewer();
+    const madeIn = async (seconds: number) => {
+      made = 0;
+      for (let event = 0; event < seconds * 10; event += 1) {
+        shown = { one: String(event), two: 'b' };
+        live.touch();
+        await clock.advance(100);
+      }
+      return made;
+    };
+    await madeIn(4);
+    expect(await madeIn(12)).toBe(4);
+    busy = 0.5;
+    await madeIn(4);
+    expect(await madeIn(2)).toBeGreaterThan(5);
+  });
+
+  test('one who leaves while others are written to gets nothing more, and hurts nobody', async () => {
+    const leaving: Viewer[] = [];
+    live.end();
+    live = new Live({
+      clock,
+      log: silentLog,
+      breathe: async () => {
+        for (const one of leaving.splice(0)) await one.leave();
+      },
+    });
+    const viewers = Array.from({ length: 45 }, () => new Viewer());
+    leaving.push(...viewers.slice(20, 44));
+    await pass();
+    expect(live.viewers).toBe(21);
+    expect(await viewers.at(-1)?.read()).toContain('id="one"');
+  });
+
   test('nobody looks: nothing is made', async () => {
     live.touch();
     await clock.advance(minute);

@@ -6,6 +6,7 @@ import { silentLog } from '../../../src/log.ts';
 import type { Operations } from '../../../src/operations.ts';
 import { TestClock } from '../../support/clock.ts';
 import { fakeOperations, sampleId } from '../../support/fake-operations.ts';
+import { faultsOf, OpenApi } from '../../support/openapi.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -55,37 +56,20 @@ test('it is sound: one id for each operation, every parameter of a path declared
   for (const [, name = ''] of references) expect(Object.keys(document.components.schemas)).toContain(name);
 });
 
-/** As much of JSON Schema as the document uses. */
-function misfits(value: unknown, schema: Json, at = '$'): string[] {
-  if (Array.isArray(schema.anyOf)) {
-    const tries = (schema.anyOf as Json[]).map((one) => misfits(value, one, at));
-    return tries.some((found) => found.length === 0) ? [] : [`${at} fits none of ${JSON.stringify(schema.anyOf)}`];
-  }
-  if (Array.isArray(schema.enum))
-    return schema.enum.includes(value) ? [] : [`${at} is none of ${schema.enum.join(', ')}`];
-  const type =
-    value === null ? 'null' : Array.isArray(value) ? 'array' : Number.isInteger(value) ? 'integer' : typeof value;
-  if (schema.type !== undefined && ![schema.type].flat().includes(type))
-    return [`${at} is ${type}, not ${schema.type}`];
-  if (Array.isArray(value))
-    return value.flatMap((each, index) => misfits(each, (schema.items ?? {}) as Json, `${at}[${index}]`));
-  if (type !== 'object' || schema.properties === undefined) return [];
-  const properties = schema.properties as Record<string, Json>;
-  const lacks = ((schema.required ?? []) as string[]).filter((key) => !(key in (value as object)));
-  return [
-    ...lacks.map((key) => `${at} lacks ${key}`),
-    ...Object.entries(value as object).flatMap(([key, each]) =>
-      properties[key]
-        ? misfits(each, properties[key], `${at}.${key}`)
-        : [`${at} has ${key}, which is not in the document`],
-    ),
-  ];
-}
+const document = new OpenApi(openApi('1.2.3'));
 
-test('the checker of this test finds what is wrong', () => {
-  const schema = { type: 'object', properties: { a: { type: ['integer', 'null'] } }, required: ['a'] };
-  expect(misfits({ a: 1 }, schema)).toEqual([]);
-  for (const wrong of [{}, { a: 'x' }, { a: 1, b: 2 }, [], null]) expect(misfits(wrong, schema)).not.toEqual([]);
+test('a validator of others finds nothing wrong with it', async () => {
+  expect(await faultsOf(openApi('1.2.3'))).toBeNull();
+  expect(await faultsOf({ ...openApi('1.2.3'), info: {} })).toContain('title');
+});
+
+test('answers that do not fit are found', () => {
+  const faults = { path: '/api/v1/faults', method: 'GET' };
+  expect(document.misfits(faults, 200, [])).toEqual([]);
+  for (const wrong of [{}, null, [{}], [{ number: 'x' }]]) expect(document.misfits(faults, 200, wrong)).not.toEqual([]);
+  expect(document.misfits(faults, 400, { error: { message: 'x' } })).toEqual([]);
+  expect(document.misfits(faults, 400, { error: 'x' })).not.toEqual([]);
+  expect(document.misfits(faults, 299, [])).not.toEqual([]);
 });
 
 /** What makes sense to ask, by the name of what is asked for. */
@@ -127,7 +111,8 @@ test.each(calls)('$name answers as it says', async ({ each, url, init }) => {
     await response.body?.cancel();
     return;
   }
-  expect(misfits(await response.json(), each.answer)).toEqual([]);
+  const path = `/api/v1${each.path.replaceAll(/:(\w+)/g, '{$1}')}`;
+  expect(document.misfits({ path, method: init.method }, 200, await response.json())).toEqual([]);
 });
 
 describe('what does not fit is refused with a reason', () => {

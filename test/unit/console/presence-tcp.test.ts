@@ -41,9 +41,9 @@ describe('GET /api/v1/presence over TCP', () => {
     expect(operations.calls.length).toBeGreaterThan(asked);
   });
 
-  test('nothing can be set there, and no page of another origin reads it', async () => {
+  test('nothing can be set with it, and no page of another origin reads it', async () => {
     const set = { method: 'POST', headers: headers('dashboard'), body: '{"by":"x","wish":null}' };
-    expect((await app.request('/api/v1/presence/alice', set)).status).toBe(404);
+    expect((await app.request('/api/v1/presence/alice', set)).status).toBe(403);
     const page = { ...headers('dashboard'), 'sec-fetch-site': 'cross-site' };
     expect((await app.request('/api/v1/presence', { headers: page })).status).toBe(403);
     expect(operations.calls.length).toBe(asked);

@@ -209,7 +209,7 @@ describe('health port', () => {
     serving(
       () => sampleStatus,
       async (port) => {
-        expect((await get({ port }, '/api/v1/status')).status).toBe(404);
+        expect((await get({ port }, '/api/v2/status')).status).toBe(404);
       },
     ));
 });

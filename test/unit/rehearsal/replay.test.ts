@@ -76,6 +76,7 @@ async function run(options: { rules: string; against?: string; json?: boolean })
       clock: systemClock,
       by: 'cli:test',
       folder,
+      sourceOf: () => null,
       stateFolderOf: () => Promise.reject(new Error('not asked')),
     },
     { since: 24 * hour, limit: 50, from: 'day.jsonl', ...options },

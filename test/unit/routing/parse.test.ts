@@ -556,7 +556,7 @@ const mistakes: readonly (readonly [title: string, text: string, problems: reado
     'a merge key',
     'people:\n  a: { <<: { mail: a@x.org }, mail: b@x.org }\n',
     [
-      'a.yaml:2:8: error: unknown key "<<" in a person (there are: mail, jid, operator, skills, capacity, hours, duty, quiet, zone, absent)',
+      'a.yaml:2:8: error: unknown key "<<" in a person (there are: mail, also, jid, operator, skills, capacity, hours, duty, quiet, zone, language, phone, absent)',
     ],
   ],
 ];

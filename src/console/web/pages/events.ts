@@ -22,14 +22,12 @@ export interface EventsData {
   readonly open: readonly FaultView[];
   readonly over: readonly FaultView[];
   readonly lately: Awaited<ReturnType<LookBack['lately']>>;
-  /** Who looks, as a claim names them. */
-  readonly me: string;
 }
 
 const mostEvents = 50;
 const mostOver = 10;
 
-export async function eventsData(operations: Operations, wish: EventsWish, me: string): Promise<EventsData> {
+export async function eventsData(operations: Operations, wish: EventsWish): Promise<EventsData> {
   const one = everyKind.find((kind) => kind === wish.kind);
   const [all, lately] = await Promise.all([
     operations.faults('all'),
@@ -41,26 +39,28 @@ export async function eventsData(operations: Operations, wish: EventsWish, me: s
   ]);
   const open = all.filter(({ clearedAt }) => clearedAt === null);
   const over = all.filter(({ clearedAt }) => clearedAt !== null).slice(0, mostOver);
-  return { wish, open, over, lately, me };
+  return { wish, open, over, lately };
 }
 
-export function eventsSections(view: View, data: EventsData): readonly Section[] {
-  return [openFaults(view, data), lately(view, data), over(view, data)];
+/** Alike for all who see alike. */
+export function pastSections(view: View, data: EventsData): readonly Section[] {
+  return [lately(view, data), over(view, data)];
 }
 
-export function eventsPage(view: View, data: EventsData, sections: readonly Section[]): Html {
+export function eventsPage(view: View, wish: EventsWish, sections: readonly Section[]): Html {
   const by = new Map(sections.map(({ id, html: content }) => [id, content]));
   const { t } = view;
   return html`<div class="heading"><h1>${t.faults.title}</h1><a href="/audit">${t.faults.audit}</a></div>
     ${by.get('open-faults')}
-    <div class="columns"><div class="main"><h2>${t.faults.lately}</h2>${kinds(view, data.wish)}${by.get('lately')}</div>
+    <div class="columns"><div class="main"><h2>${t.faults.lately}</h2>${kinds(view, wish)}${by.get('lately')}</div>
     <div class="side">${by.get('over')}</div></div>
     <span id="clock" data-now="${view.now}" data-pace="${view.pace}" hidden></span>`;
 }
 
 const severityOrder: readonly string[] = ['critical', 'fatal', 'error', 'warning'];
 
-function openFaults(view: View, { open, me }: EventsData): Section {
+/** @param me who looks, as a claim names them */
+export function openFaults(view: View, { open }: EventsData, me: string): Section {
   const { t } = view;
   if (open.length === 0)
     return section('open-faults', html`<h2>${t.faults.open}</h2><p class="empty">${t.faults.none}</p>`);
