@@ -21,6 +21,7 @@ import { copiesOf, trackedFor } from './accepting.ts';
 import { chosenEvent, copiesFor, peopleOf } from './choosing.ts';
 import { nudgeAll, nudgeOwner, tellOfUntracked } from './nudging.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
+import { keptOf } from './privacy.ts';
 
 export interface Chosen {
   readonly plan: GroupPlan;
@@ -77,12 +78,14 @@ function explained({ plan, decision }: Chosen): Chosen {
 /** One transaction. */
 async function store(
   stage: Stage,
-  planned: Planned,
+  given: Planned,
   chosen: readonly Chosen[],
   content: Uint8Array | null,
   now: Instant,
 ): Promise<readonly Tracked[]> {
   const made = chosen.map(explained);
+  const { header: _, ...known } = given;
+  const planned = { ...known, facts: keptOf(wholeFacts(given), given.plans, stage.rules.current(), content) };
   const message = messageOf(stage, planned, content, now);
   for (let attempt = 1; ; attempt += 1) {
     const records = made.map((one) => recordOf(stage, message, planned, one, now));
@@ -112,8 +115,7 @@ async function store(
 }
 
 function messageOf(stage: Stage, planned: Planned, content: Uint8Array | null, now: Instant): Message {
-  const { client, envelope } = planned;
-  const facts = wholeFacts(planned);
+  const { client, envelope, facts } = planned;
   const { queueId } = facts;
   const { forwardPaths: _, ...shared } = envelope;
   const size = content?.length ?? facts.size;
