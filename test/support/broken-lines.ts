@@ -1,0 +1,201 @@
+// Lines of the state machine that test/long/broken-lines.test.ts breaks one at a time, and the story that must fail then.
+// test/unit/docs/escalation.test.ts sees to it that they still stand where they are said to.
+export interface Broken {
+  readonly file: string;
+  readonly line: string;
+  readonly into: string;
+  readonly story: string;
+  readonly name: string;
+}
+
+export const broken: readonly Broken[] = [
+  {
+    file: 'src/tracking/pledge.ts',
+    line: `if (tracked.state !== 'tracked') return null;`,
+    into: '',
+    story: 'test/story/pledge.test.ts',
+    name: 'comes too late for what is closed',
+  },
+  {
+    file: 'src/tracking/acknowledge.ts',
+    line: 'if (isPassive(evidence.grade) && evidence.person !== tracked.owner)',
+    into: 'if (false)',
+    story: 'test/story/evidence.test.ts',
+    name: 'of one from whom the mail has moved on',
+  },
+  {
+    file: 'src/tracking/acknowledge.ts',
+    line: 'nextStepAt: null,',
+    into: 'nextStepAt: now + 1,',
+    story: 'test/story/escalate.test.ts',
+    name: 'that comes late says so',
+  },
+  {
+    file: 'src/tracking/acknowledge.ts',
+    line: `if (tracked.state !== 'tracked' && tracked.state !== 'expired')`,
+    into: 'if (false)',
+    story: 'test/story/escalate.test.ts',
+    name: 'that comes late says so',
+  },
+  {
+    file: 'src/tracking/evidence.ts',
+    line: 'evidence.grade >= needed[until]',
+    into: 'evidence.grade >= 4',
+    story: 'test/story/evidence.test.ts',
+    name: 'is not enough where the policy wants it taken',
+  },
+  {
+    file: 'src/mail/mdn.ts',
+    line: `action === 'manual' && type === 'displayed'`,
+    into: `type === 'displayed'`,
+    story: 'test/story/evidence.test.ts',
+    name: 'is recorded and stops nothing',
+  },
+  {
+    file: 'src/mail/mdn.ts',
+    line: `action === 'manual' && type === 'displayed'`,
+    into: `action === 'manual'`,
+    story: 'test/story/evidence.test.ts',
+    name: 'is recorded and stops nothing',
+  },
+  {
+    file: 'src/relay/mail-evidence.ts',
+    line: 'trusted: trusted && known && !facts.autoSubmitted,',
+    into: 'trusted: known,',
+    story: 'test/story/escalate.test.ts',
+    name: 'is recorded and changes nothing',
+  },
+  {
+    file: 'src/relay/mail-evidence.ts',
+    line: 'trusted: trusted && known,',
+    into: 'trusted: known,',
+    story: 'test/story/evidence.test.ts',
+    name: 'forged from outside',
+  },
+  {
+    file: 'src/relay/returning.ts',
+    line: `if (!(await wasTold(stage, about, 'failed'))) await report`,
+    into: 'await report',
+    story: 'test/story/evidence.test.ts',
+    name: 'of failure by every mailbox reaches the sender, once',
+  },
+  {
+    file: 'src/relay/returning.ts',
+    line: `if (await isTheirs(stage, heard, known)) await escalate(stage, about, { trigger: 'undeliverable', owner: person });`,
+    into: '',
+    story: 'test/story/evidence.test.ts',
+    name: 'of failure moves the mail on at once',
+  },
+  {
+    file: 'src/relay/returning.ts',
+    line: 'if (somewhere || !returned(original)) return;',
+    into: '',
+    story: 'test/story/evidence.test.ts',
+    name: 'of failure moves the mail on at once, and the sender is not bothered',
+  },
+  {
+    file: 'src/relay/asking.ts',
+    line: 'envelope.reversePath === nullReversePath',
+    into: 'false',
+    story: 'test/story/evidence.test.ts',
+    name: 'nothing of mail without a sender',
+  },
+  {
+    file: 'src/tracking/advance.ts',
+    line: 'if (!byTheSteps(trigger)) {',
+    into: 'if (false) {',
+    story: 'test/story/pledge.test.ts',
+    name: 'that is broken by leaving',
+  },
+  {
+    file: 'src/tracking/advance.ts',
+    line: 'pledge: { ...pledge, reminded: true },',
+    into: 'pledge,',
+    story: 'test/story/pledge.test.ts',
+    name: 'lets the steps wait',
+  },
+  {
+    file: 'src/tracking/advance.ts',
+    line: 'if (forwardsLeft <= 0) return null;',
+    into: '',
+    story: 'test/story/pledge.test.ts',
+    name: 'is not forwarded more often',
+  },
+  {
+    file: 'src/tracking/steps.ts',
+    line: 'steps.length + repeat * (steps.length - repeatFrom)',
+    into: 'steps.length',
+    story: 'test/story/pledge.test.ts',
+    name: 'steps that repeat',
+  },
+  {
+    file: 'src/relay/leaving.ts',
+    line: `if (pledge?.kind === 'ack') return false;`,
+    into: '',
+    story: 'test/story/pledge.test.ts',
+    name: 'does not move on because its owner goes home',
+  },
+  {
+    file: 'src/relay/leaving.ts',
+    line: 'return isGone(now) && now.since === change.presence.since;',
+    into: 'return true;',
+    story: 'test/story/escalate.test.ts',
+    name: 'reconnects within two seconds',
+  },
+  {
+    file: 'src/relay/escalating.ts',
+    line: 'if (cause.owner !== undefined && before.owner !== cause.owner) return null;',
+    into: '',
+    story: 'test/story/evidence.test.ts',
+    name: 'of one forward that is not the last one',
+  },
+  {
+    file: 'src/tracking/advance.ts',
+    line: `if (step.hours && trigger !== 'operator' && !isOpenAt(step.hours, now))`,
+    into: 'if (false)',
+    story: 'test/story/policy.test.ts',
+    name: 'the step waits for the morning',
+  },
+  {
+    file: 'src/tracking/acknowledge.ts',
+    line: 'return takenBy.includes(person) ? takenBy : [...takenBy, person];',
+    into: 'return [...takenBy, person];',
+    story: 'test/story/policy.test.ts',
+    name: 'until so many different people have taken it',
+  },
+  {
+    file: 'src/relay/forwarding.ts',
+    line: ' || wasAskedTogether(tracked, person)',
+    into: '',
+    story: 'test/story/policy.test.ts',
+    name: 'gives it to all who are there',
+  },
+  {
+    file: 'src/tracking/advance.ts',
+    line: 'base = { ...base, tried: stillTried(base.tried) };',
+    into: '',
+    story: 'test/story/policy.test.ts',
+    name: 'with a step that asks nobody in particular',
+  },
+  {
+    file: 'src/relay/handing.ts',
+    line: 'nextStepAt: clockFor(moved, now) };',
+    into: 'nextStepAt: before.nextStepAt };',
+    story: 'test/story/reassign.test.ts',
+    name: 'the clock anew',
+  },
+  {
+    file: 'src/relay/reassigning.ts',
+    line: `const said = { person: owner, lasts, source: 'snoozed', reference: by };`,
+    into: `const said = { person: owner, lasts: 0, source: 'snoozed', reference: by };`,
+    story: 'test/story/reassign.test.ts',
+    name: 'it moves on only after that',
+  },
+  {
+    file: 'src/relay/steering.ts',
+    line: 'if (seen !== null && seen !== before.revision)',
+    into: 'if (false)',
+    story: 'test/story/policy.test.ts',
+    name: 'not when it has moved on since it was looked at',
+  },
+];
