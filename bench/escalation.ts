@@ -58,7 +58,13 @@ function tracked(now: number, index: number): Omit<VerbRequest, 'id'>[] {
     acceptedAt: at,
     shortId: index.toString(36),
   } as const;
-  const before = make.groupAcceptance(queueId, { plan, acceptedAt: at, shortId: own.shortId });
+  const made = make.groupAcceptance(queueId, { plan, acceptedAt: at, shortId: own.shortId });
+  const before = {
+    ...made,
+    message: { ...made.message, acceptedAt: at },
+    deliveries: made.deliveries.map((each) => ({ ...each, firstAttemptAt: at })),
+    events: made.events.map((each) => ({ ...each, at })),
+  };
   const choice = {
     ...ref,
     chosen: { mailbox: make.alice, person: 'alice' },
@@ -95,7 +101,7 @@ function makeDue(file: string, due: number, from: number, span: number): Map<str
   const database = new Database(file);
   const rows = database
     .prepare<[number], { queue_id: string }>(
-      `SELECT queue_id FROM tracked WHERE state = 'tracked' AND rowid % max(1, (SELECT count(*) FROM tracked) / ?) = 0`,
+      `SELECT queue_id FROM tracked WHERE state = 'tracked' AND step = 0 AND rowid % max(1, (SELECT count(*) FROM tracked) / ?) = 0`,
     )
     .all(due)
     .slice(0, due);
@@ -123,9 +129,13 @@ async function run(folder: string, due: number, seconds: number): Promise<void> 
   const where = { folder: join(folder, 'pointsman'), port, sinkPort };
   const file = join(where.folder, 'state', fileName);
   // Enough for the start, and for what is measured without any step.
-  const begins = Date.now() + 75 * second;
+  const begins = Date.now() + 1_000 * Number(process.env.BEGINS ?? 75);
   const instants = makeDue(file, due, begins, seconds * second);
-  const system = await startPointsman(where, { httpPort, more: { limits: { waiting: 2_000_000 } } });
+  const system = await startPointsman(where, {
+    httpPort,
+    profile: process.env.PROFILE !== undefined,
+    more: { limits: { waiting: 2_000_000 } },
+  });
   undo.defer(() => system.stop());
   let peak = 0;
   const watching = setInterval(() => {
@@ -133,6 +143,12 @@ async function run(folder: string, due: number, seconds: number): Promise<void> 
   }, 100);
   undo.defer(() => clearInterval(watching));
   say(`greeting after ${system.startedIn} ms, resident ${residentMemory(system.pid).toFixed(0)} MB`);
+  if (process.env.QUIET) {
+    await pause(Math.max(0, begins + seconds * second + 5_000 - Date.now()));
+    await system.stop();
+    report(file, instants, due, seconds);
+    return;
+  }
   const messages = await enoughFor(5_000, system, sink, load);
   const speed = async (): Promise<number> => (await runLoad(system, sink, load, messages)).accepted;
   const alone = [await speed(), await speed(), await speed()];
@@ -145,7 +161,18 @@ async function run(folder: string, due: number, seconds: number): Promise<void> 
   await pause(Math.max(0, begins + seconds * second + 5_000 - Date.now()));
   const resident = peak;
   await system.stop();
+  report(file, instants, due, seconds);
+  const median = (all: readonly number[]): number => quantile(all, 0.5);
+  say(
+    `accepted a second, 10 sessions: ${median(alone).toFixed(0)} alone, ${median(beside).toFixed(0)} beside the steps (${(median(beside) / median(alone)).toFixed(2)})`,
+  );
+  say(
+    `final dot to 250 at 100 a second: p99 ${quiet.p99.toFixed(1)} ms alone, ${busy.p99.toFixed(1)} ms beside the steps`,
+  );
+  say(`resident at most ${resident.toFixed(0)} MB meanwhile`);
+}
 
+function report(file: string, instants: ReadonlyMap<string, number>, due: number, seconds: number): void {
   const database = new Database(file, { readonly: true });
   const late: number[] = [];
   const events = database
@@ -158,16 +185,8 @@ async function run(folder: string, due: number, seconds: number): Promise<void> 
     if (at !== undefined) late.push((JSON.parse(event) as { at: number }).at - at);
   }
   database.close();
-  const median = (all: readonly number[]): number => quantile(all, 0.5);
   say(`${late.length} of ${due} steps taken, ${(due / seconds).toFixed(0)} due a second`);
-  say(`late by: p50 ${median(late)} ms, p99 ${quantile(late, 0.99)} ms, at most ${Math.max(...late)} ms`);
-  say(
-    `accepted a second, 10 sessions: ${median(alone).toFixed(0)} alone, ${median(beside).toFixed(0)} beside the steps (${(median(beside) / median(alone)).toFixed(2)})`,
-  );
-  say(
-    `final dot to 250 at 100 a second: p99 ${quiet.p99.toFixed(1)} ms alone, ${busy.p99.toFixed(1)} ms beside the steps`,
-  );
-  say(`resident at most ${resident.toFixed(0)} MB meanwhile`);
+  say(`late by: p50 ${quantile(late, 0.5)} ms, p99 ${quantile(late, 0.99)} ms, at most ${Math.max(...late)} ms`);
 }
 
 const { values, positionals } = parseArgs({

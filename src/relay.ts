@@ -26,6 +26,7 @@ import { createAdvisor } from './relay/advising.ts';
 import { createAnswering } from './relay/answering.ts';
 import { attemptsAtOnce, claimedAtOnce, createAttempts } from './relay/attempts.ts';
 import { hearPresence, wakeFor } from './relay/coming.ts';
+import { digest, digestFrom, wantsDigest } from './relay/digesting.ts';
 import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
 import { createAnnouncer } from './relay/faults/announcing.ts';
@@ -52,11 +53,11 @@ import { requeue } from './relay/requeueing.ts';
 import { forgetWhatIsOver } from './relay/retention.ts';
 import { hearReturned } from './relay/returning.ts';
 import { createSending } from './relay/sending.ts';
-import { hastenPutOff } from './relay/set-back.ts';
+import { hastenAtStart, hastenPutOff } from './relay/set-back.ts';
 import { namesFor } from './relay/standing-in.ts';
 import { takeStep } from './relay/steering.ts';
 import type { Choice } from './routing/choose.ts';
-import type { DeliveryRef, Due, Intervened } from './store/store.ts';
+import type { DeliveryRef, Due, DueKind, Intervened } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
 import type { Trigger } from './tracking/event.ts';
 import { type Grade, grades } from './tracking/evidence.ts';
@@ -102,8 +103,8 @@ type DueOf<Kind extends Due['kind']> = Extract<Due, { kind: Kind }>;
 
 export async function createRelay(parts: Parts): Promise<Relay> {
   const loops: DueLoop[] = [];
-  const wake = () => {
-    for (const loop of loops) loop.wake();
+  const wake = (kinds?: readonly DueKind[]) => {
+    for (const loop of loops) if (!kinds || loop.kinds.some((kind) => kinds.includes(kind))) loop.wake();
   };
   const absences = new Absences(parts.store, parts.watcher);
   await absences.load(parts.rules.current().people.keys());
@@ -225,10 +226,17 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     }
   }
 
-  // 7 Escalate: the clock of a step has run out.
-  function step({ tracked }: DueOf<'step'>): Promise<void> {
-    stage.reach('step-claimed');
-    return escalate(stage, tracked, { trigger: 'time' satisfies Trigger }).then(() => undefined);
+  // 7 Escalate: the clock of a step has run out. Many for one mailbox go together, where the policy wants that.
+  function steps(due: readonly DueOf<'step'>[]): Promise<void>[] {
+    for (const _ of due) stage.reach('step-claimed');
+    const several = due.filter(({ tracked }) => wantsDigest(tracked));
+    if (several.length < digestFrom) return due.map((each) => step(each.tracked, each));
+    const alone = due.filter(({ tracked }) => !wantsDigest(tracked)).map((each) => step(each.tracked, each));
+    const together = digest(stage, several).then((rest) => Promise.all(rest.map((each) => step(each, null))));
+    return [...alone, together.then(() => undefined)];
+  }
+  function step(tracked: Tracked, known: DueOf<'step'> | null): Promise<void> {
+    return escalate(stage, tracked, { trigger: 'time' satisfies Trigger }, known).then(() => undefined);
   }
 
   // 8 Close.
@@ -281,7 +289,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     nextHopOf: (mailbox) => hopFor(stage.config.nextHops, mailbox).name,
     actOnFault: desk.byHand,
     rulesChanged: () => inBackground('the change of the rules', lookAgain(stage)),
-    wake,
+    wake: () => wake(),
     state: () => ({
       hops: hopNames.map((name) => stage.hops.status(name)),
       ...attempts.state(),
@@ -302,7 +310,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
       mailboxes?.start(stopping.signal);
       const loop = { store: stage.store, clock: stage.clock, log: stage.log };
       inBackground('what has ended', forgetWhatIsOver(stage, stopping.signal));
-      inBackground('what a wrong clock has put off', hastenPutOff(stage));
+      inBackground('what a wrong clock has put off', hastenAtStart(stage));
       loops.push(
         startDueLoop({
           ...loop,
@@ -318,8 +326,10 @@ export async function createRelay(parts: Parts): Promise<Relay> {
           kinds: ['step', 'retire'],
           atOnce: 50,
           leaseFor: 5 * minute,
-          handle: (due) =>
-            due.flatMap((each) => (each.kind === 'step' ? [step(each)] : each.kind === 'retire' ? [retire(each)] : [])),
+          handle: (due) => [
+            ...steps(due.filter((each) => each.kind === 'step')),
+            ...due.filter((each) => each.kind === 'retire').map(retire),
+          ],
         }),
         // By themselves: a chat server that is slow to take them must hold up no step.
         startDueLoop({

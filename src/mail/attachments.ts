@@ -1,7 +1,8 @@
-// Which attachments a message has, by the headers of its parts alone. Walked only when a rule asks, and with limits: a
-// part is found by searching for its boundary, nothing is decoded. What is malformed is passed over, never refused.
+// The parts of a message, and which of them are attachments, by their headers alone. Walked only when a rule asks, and
+// with limits: a part is found by searching for its boundary, nothing is decoded. What is malformed is passed over, never
+// refused.
 import libmime from 'libmime';
-import { decodeText, type Field, readFields } from './header.ts';
+import { decodeText, type Field, headerBlock, readFields } from './header.ts';
 
 export interface Attachment {
   /** Lower case: `application/pdf`. */
@@ -13,9 +14,35 @@ export interface Attachment {
 const maxParts = 500;
 const maxDepth = 20;
 
+/** A part that has no parts. */
+export interface Leaf {
+  readonly type: {
+    readonly value: string;
+    readonly params: Readonly<Record<string, string>>;
+    readonly encoding: string;
+  };
+  readonly name: string | undefined;
+  /** By its disposition, as something other than what is read in place. */
+  readonly marked: boolean;
+  readonly inMultipart: boolean;
+  readonly body: Buffer;
+}
+
 /** RFC 2183 §2.1, §2.8: what is marked as one, what is marked as nothing we know, and what has a name. */
 export function readAttachments(content: Uint8Array): Attachment[] {
-  const found: Attachment[] = [];
+  return leaves(content).flatMap(({ type, name, marked, inMultipart }) => {
+    if (!marked && name === undefined && !(inMultipart && type.value.startsWith('message/'))) return [];
+    return [
+      {
+        type: type.value === '' ? 'text/plain' : type.value,
+        ...(name === undefined ? {} : { name: decodeText(name).slice(0, 1000) }),
+      },
+    ];
+  });
+}
+
+export function leaves(content: Uint8Array): Leaf[] {
+  const found: Leaf[] = [];
   let parts = 0;
   const walk = (octets: Buffer, depth: number, inMultipart: boolean): void => {
     if (++parts > maxParts || depth > maxDepth) return;
@@ -27,12 +54,12 @@ export function readAttachments(content: Uint8Array): Attachment[] {
       return;
     }
     const disposition = structured(fields, 'content-disposition');
-    const name = disposition.params.filename ?? type.params.name;
-    const marked = disposition.value !== '' && disposition.value !== 'inline';
-    if (!marked && name === undefined && !(inMultipart && type.value.startsWith('message/'))) return;
     found.push({
-      type: type.value === '' ? 'text/plain' : type.value,
-      ...(name === undefined ? {} : { name: decodeText(name).slice(0, 1000) }),
+      type: { ...type, encoding: structured(fields, 'content-transfer-encoding').value },
+      name: disposition.params.filename ?? type.params.name,
+      marked: disposition.value !== '' && disposition.value !== 'inline',
+      inMultipart,
+      body: octets.subarray(headerBlock(octets).length),
     });
   };
   walk(Buffer.from(content.buffer, content.byteOffset, content.byteLength), 0, false);

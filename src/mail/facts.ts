@@ -1,5 +1,5 @@
 // What rules, nudges and evidence may read of one message, taken once from the head of the content and recorded, so
-// that a decision can be replayed without keeping the mail. Never the body.
+// that a decision can be replayed without keeping the mail. Of the body at most its first words.
 import type { Instant } from '../clock.ts';
 import type { Attachment } from './attachments.ts';
 import type { Mailbox, ReversePath } from './path.ts';
@@ -33,4 +33,6 @@ export interface MailFacts {
   readonly deliveredTo: readonly string[];
   /** Absent when no rule in force asked for them: then they are unknown. */
   readonly attachments?: readonly Attachment[];
+  /** How it begins; only where a group wants that told. */
+  readonly excerpt?: string;
 }

@@ -16,11 +16,16 @@ export interface NudgeFacts {
   readonly age: Duration;
   /** The group's; English when not said. */
   readonly language?: Language;
+  /** What the group wants told in no instant message. */
+  readonly hides?: { readonly subject: boolean; readonly sender: boolean };
+  /** How the mail begins, where the group wants that told. */
+  readonly excerpt?: string;
 }
 
 const t = (facts: NudgeFacts) => templatesIn(facts.language);
 
 export function subjectOf(facts: NudgeFacts, limit = 200): string {
+  if (facts.hides?.subject) return t(facts).hiddenSubject;
   const subject = outsideWords(facts.subject ?? '', limit);
   return subject === '' ? t(facts).noSubject : t(facts).quote(subject);
 }
@@ -30,7 +35,9 @@ function untagged(facts: NudgeFacts): string {
 }
 
 /** Who is named at length must not hide the address: that stays whole. */
-function senderOf({ from }: NudgeFacts): string {
+export function senderOf(facts: NudgeFacts): string {
+  if (facts.hides?.sender) return t(facts).hiddenSender;
+  const { from } = facts;
   const parts = /^(.*)<([^<>]*)>\s*$/s.exec(from);
   if (!parts) return outsideWords(from, 100);
   const name = outsideWords(parts[1] ?? '', 60);
@@ -45,13 +52,15 @@ export function headline(facts: NudgeFacts): string {
 /** For lists: `#k7mf “Printer” from Ann`. The address of who wrote is in `show`. */
 export function headlineShort(facts: NudgeFacts): string {
   const name = /^\s*"?([^"<]+?)"?\s*</.exec(facts.from)?.[1] ?? facts.from;
-  return `#${facts.shortId} ${subjectOf(facts, 60)} ${t(facts).fromBy(outsideWords(name, 40))}`;
+  const by = facts.hides?.sender ? t(facts).hiddenSender : outsideWords(name, 40);
+  return `#${facts.shortId} ${subjectOf(facts, 60)} ${t(facts).fromBy(by)}`;
 }
 
 /** @param why whom else it could have been, in a clause or two */
 export function nudgeText(facts: NudgeFacts, why: string): string {
   return [
     headline(facts),
+    ...(facts.excerpt === undefined ? [] : [t(facts).excerpt(outsideWords(facts.excerpt, 160))]),
     `${t(facts).inMailbox(formatDuration(facts.age))} ${t(facts).why(oneLine(why, 300))}`,
     t(facts).answer(facts.shortId),
   ].join('\n');

@@ -5,6 +5,8 @@ import type { Language } from '../routing/rules.ts';
 const en = {
   quote: (text: string) => `“${text}”`,
   noSubject: 'without a subject',
+  hiddenSubject: '(its subject is not told here)',
+  hiddenSender: '(who is not told here)',
   mail: (address: string, from: string, subject: string) => `Mail for ${address} from ${from}: ${subject}`,
   fromBy: (from: string) => `from ${from}`,
   inMailbox: (age: string) => `It is in your mailbox (${age} old).`,
@@ -25,6 +27,12 @@ const en = {
   roomBundle: (count: number) => `${count} mails that nobody has taken:`,
   bundleAnswer: 'Answer: ack ID, pass ID, list or help.',
   excerpt: (text: string) => `It begins: ${text}`,
+  digest: (count: number) => `${count} mails wait that nobody has taken:`,
+  digestOwner: (owner: string) => `${owner} has it and has not answered`,
+  digestAge: (age: string, had: string) => `${age} old${had === '' ? '' : `; ${had}`}.`,
+  digestLarge: '(Not attached: it is too large, or cannot be sent within another mail.)',
+  digestAnswer:
+    'By instant message: list, ack ID, redirect ID NAME. Or: pointsman track list, pointsman track give ID NAME.',
   greeting: (hostname: string) => [
     `Hello, this is Pointsman on ${hostname}: I pass mail for a group to the member who is there.`,
     'When I give you one I tell you here. Answer help at any time to see what I understand; set yourself to "do not disturb" to be left out, or answer mute GROUP and I am silent about it.',
@@ -53,6 +61,8 @@ export type Templates = { readonly [K in keyof typeof en]: Template<(typeof en)[
 const de: Templates = {
   quote: (text) => `„${text}“`,
   noSubject: 'ohne Betreff',
+  hiddenSubject: '(der Betreff wird hier nicht genannt)',
+  hiddenSender: '(wer, wird hier nicht genannt)',
   mail: (address, from, subject) => `Mail an ${address} von ${from}: ${subject}`,
   fromBy: (from) => `von ${from}`,
   inMailbox: (age) => `Sie liegt in deinem Postfach (${age} alt).`,
@@ -73,6 +83,12 @@ const de: Templates = {
   roomBundle: (count) => `${count} Mails, die niemand übernommen hat:`,
   bundleAnswer: 'Antworte: ack KENNUNG, pass KENNUNG, liste oder hilfe.',
   excerpt: (text) => `Sie beginnt: ${text}`,
+  digest: (count) => `${count} Mails warten, die niemand genommen hat:`,
+  digestOwner: (owner) => `${owner} hat sie und hat nicht geantwortet`,
+  digestAge: (age, had) => `${age} alt${had === '' ? '' : `; ${had}`}.`,
+  digestLarge: '(Nicht angehängt: zu groß, oder nicht in einer anderen Mail zu verschicken.)',
+  digestAnswer:
+    'Per Sofortnachricht: list, ack ID, redirect ID NAME. Oder: pointsman track list, pointsman track give ID NAME.',
   greeting: (hostname) => [
     `Hallo, hier ist Pointsman auf ${hostname}: ich gebe Mail an eine Gruppe dem Mitglied, das da ist.`,
     'Wenn du eine bekommst, sage ich es dir hier. Mit hilfe siehst du jederzeit, was ich verstehe; mit „nicht stören“ bleibst du außen vor, mit stumm GRUPPE bin ich zu ihr still.',

@@ -24,6 +24,7 @@ import type { Tracked } from '../tracking/tracked.ts';
 import { learningUntil, type Work } from './choosing.ts';
 import { type Parts, type Stage, tellAll } from './parts.ts';
 import { presenceOf } from './presence-of.ts';
+import { keptOf } from './privacy.ts';
 
 export interface Peers {
   admit(address: string): Reply | undefined;
@@ -139,11 +140,10 @@ function planned(
   // Of a large message the first 256 kB are looked at: attachments beyond are not found, as a test on them then is not met.
   const octets = headOf(content);
   const head = readFacts({ queueId, receivedAt: now, envelope, content: octets, size: content.length, client });
-  const facts = rules.reads?.attachments ? { ...head, attachments: readAttachments(octets) } : head;
+  const read = rules.reads?.attachments ? { ...head, attachments: readAttachments(octets) } : head;
   const around = surroundingsOf(stage, rules, now, threadSeen);
-  const plans = envelope.forwardPaths.map((path) =>
-    unlessMarked(stage, facts, plan(facts, path.mailbox, rules, around)),
-  );
+  const plans = envelope.forwardPaths.map((path) => unlessMarked(stage, read, plan(read, path.mailbox, rules, around)));
+  const facts = keptOf(read, plans, rules, content);
   const refusals = plans.map((each) => refusalOf(stage, each, now));
   const [refusal] = refusals;
   if (refusal && refusals.every((each) => each !== undefined)) {

@@ -19,6 +19,7 @@ import { copiesOf, trackedFor } from './accepting.ts';
 import { chosenEvent, copiesFor, peopleOf } from './choosing.ts';
 import { nudgeAll, nudgeOwner, tellOfUntracked } from './nudging.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
+import { keptOf } from './privacy.ts';
 
 export interface Chosen {
   readonly plan: GroupPlan;
@@ -60,11 +61,12 @@ export async function storeOnce(...[stage, planned, ...rest]: Parameters<typeof 
 /** One transaction. */
 async function store(
   stage: Stage,
-  planned: Planned,
+  given: Planned,
   made: readonly Chosen[],
   content: Uint8Array | null,
   now: Instant,
 ): Promise<readonly Tracked[]> {
+  const planned = { ...given, facts: keptOf(given.facts, given.plans, stage.rules.current(), content) };
   const message = messageOf(stage, planned, content, now);
   for (let attempt = 1; ; attempt += 1) {
     const records = made.map((one) => recordOf(stage, message, planned, one, now));

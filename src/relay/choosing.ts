@@ -178,6 +178,7 @@ async function chooseMember(stage: Stage, work: Work, plan: GroupPlan): Promise<
     const also = { events: [chosen], decisions: [decision], nudges, ...(forwards.length > 0 ? { forwards } : {}) };
     await stage.store.recordChoice({ ...ref, chosen: { mailbox: choice.mailbox, person }, assignment }, also);
     tellAll(stage, also.events);
+    if (forwards.length > 0) stage.wake(['attempt']);
     // Whoever waits behind it may have their turn now.
     if (delivery.state === 'held') await wakeNext(stage, plan.group, now);
     return {

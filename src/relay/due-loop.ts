@@ -6,6 +6,7 @@ import type { Log } from '../log.ts';
 import type { Due, DueKind, Store } from '../store/store.ts';
 
 export interface DueLoop {
+  readonly kinds: readonly DueKind[];
   wake(): void;
   /** Takes nothing new; resolves when what is in hand is done. */
   stop(): Promise<void>;
@@ -30,11 +31,18 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
   const inHand = new Set<Promise<void>>();
   let stopped = false;
   let calls = 0;
+  /** Something is due, or may be: it is claimed at once. Otherwise the next moment is asked for first. */
+  let claims = true;
   let sleeping: AbortController | null = null;
 
-  function wake(): void {
+  function lookAgain(): void {
     calls += 1;
     sleeping?.abort();
+  }
+
+  function wake(): void {
+    claims = true;
+    lookAgain();
   }
 
   async function sleep(until: number, callsSeen: number): Promise<void> {
@@ -50,9 +58,18 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
       .finally(() => {
         inHand.delete(done);
         // Room for more, and what was claimed may have made something due.
-        wake();
+        lookAgain();
       });
     inHand.add(done);
+  }
+
+  /** True when there may be more. */
+  async function claim(limit: number): Promise<boolean> {
+    claims = false;
+    const due = await store.claimDue({ kinds, now: clock.now(), limit, leaseFor });
+    if (due.length > 0) for (const work of handle(due)) take(work);
+    claims ||= due.length === limit;
+    return claims;
   }
 
   async function run(): Promise<void> {
@@ -67,18 +84,16 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
         }
         lookedAt = clock.now();
         const room = atOnce - inHand.size;
-        const due = room > 0 ? await store.claimDue({ kinds, now: clock.now(), limit: room, leaseFor }) : [];
-        if (due.length > 0) {
-          for (const work of handle(due)) take(work);
-          continue;
-        }
+        if (claims && room > 0 && (await claim(room))) continue;
         // Without room: until something in hand ends. Nor for very long: what is far off (retiring content) is put into
         // the queue without a call.
-        const next = room <= 0 ? null : await store.nextDueAt(kinds);
+        const next = atOnce <= inHand.size ? null : await store.nextDueAt(kinds);
         if (wasSetBack()) continue;
         lookedAt = clock.now();
         await sleep(Math.min(next ?? Number.POSITIVE_INFINITY, clock.now() + 10 * minute), callsSeen);
+        if (next !== null && next <= clock.now()) claims = true;
       } catch (error) {
+        claims = true;
         log.error({ err: error }, 'the timer queue could not be read; trying again in 5 s');
         await sleep(clock.now() + 5 * second, callsSeen);
       }
@@ -87,10 +102,11 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
 
   const running = run();
   return {
+    kinds,
     wake,
     async stop() {
       stopped = true;
-      wake();
+      lookAgain();
       await running;
       await Promise.all(inHand);
     },

@@ -5,20 +5,25 @@ import { movedOnText, takenText } from '../notify/nudge.ts';
 import { reasonIn } from '../notify/reasons.ts';
 import type { BareJid } from '../presence/jid.ts';
 import type { PersonName } from '../routing/rules.ts';
-import type { Consequences, DeliveryRef, NewNudge } from '../store/store.ts';
+import type { Consequences, DeliveryRef, DueKind, NewNudge } from '../store/store.ts';
 import { type Acknowledged, acknowledge } from '../tracking/acknowledge.ts';
 import { type Advance, advance, clockFor } from '../tracking/advance.ts';
 import type { StoryEvent, Trigger } from '../tracking/event.ts';
 import type { Evidence } from '../tracking/evidence.ts';
 import { stepAt } from '../tracking/steps.ts';
-import { isOpen, type Tracked } from '../tracking/tracked.ts';
+import { type Forwards, isOpen, type Tracked } from '../tracking/tracked.ts';
 import { chosenEvent, decided, roomFor } from './choosing.ts';
 import { askWhetherThere, doubtful, noDoubts } from './doubting.ts';
 import { factsOf, languageOf, notice, noticeToRoom, nudgeAll, nudgeRoom, remindOwner } from './nudging.ts';
+import { forward } from './onward.ts';
 import { awayNow, casTries, type Stage, tellAll } from './parts.ts';
 import { isProposal } from './proposing.ts';
 
-/** @param cause `owner`: only if the message is still theirs. Does nothing when the message has moved on meanwhile. */
+/**
+ * Does nothing when the message has moved on meanwhile.
+ * @param cause `owner`: only if the message is still theirs
+ * @param known as it was read a moment ago, to begin with
+ */
 export async function escalate(
   stage: Stage,
   of: DeliveryRef,
@@ -28,11 +33,13 @@ export async function escalate(
     /** An operator takes a step out of its turn, having seen this revision. */
     steer?: { position: number; by: string; revision: number };
   },
+  known: { readonly tracked: Tracked; readonly forwards: Forwards } | null = null,
 ): Promise<Tracked | null> {
   const ref = bareRef(of);
   const doubts = noDoubts();
   for (let attempt = 1; attempt <= casTries; attempt += 1) {
-    const stored = await stage.store.tracked(ref);
+    const { tracked: stored, forwards } = attempt === 1 && known ? known : await standingOf(stage, ref);
+    const { made, onTheirWay } = forwards;
     const now = stage.clock.now();
     if (stored?.state !== 'tracked') return null;
     const { steer } = cause;
@@ -41,7 +48,7 @@ export async function escalate(
     const before = sameStep ? stored : { ...stored, step: steer.position, stepTaken: 0 };
     if (cause.trigger === 'time' && (before.nextStepAt === null || before.nextStepAt > now)) return null;
     if (cause.owner !== undefined && before.owner !== cause.owner) return null;
-    if (cause.trigger === 'time' && !before.pledge && (await onItsWay(stage, ref))) {
+    if (cause.trigger === 'time' && !before.pledge && onTheirWay > 0) {
       // After a crash or a long stop: nobody can have read what was never sent. Their clock starts anew.
       const waiting = { ...before, revision: before.revision + 1, nextStepAt: clockFor(before, now) };
       if ((await stage.store.advance(waiting, {})) === 'stale') continue;
@@ -52,13 +59,13 @@ export async function escalate(
       excluded: awayNow(stage, now),
       holdUntil: null,
     });
-    const next = advance(before, cause.trigger, snapshot, await forwardsLeft(stage, before));
+    const next = advance(before, cause.trigger, snapshot, (before.plan.policy.maxForwards ?? standardForwards) - made);
     const inDoubt = doubtful(stage, before.plan, next.choice, next.snapshot, doubts);
     if (inDoubt.length > 0) {
       await askWhetherThere(stage, inDoubt, doubts);
       continue;
     }
-    const moved = consequences(stage, before, next, next.trigger, now);
+    const moved = consequencesOf(stage, before, next, next.trigger, now);
     const also = steer ? { ...moved, events: [steered(stage, before, steer), ...(moved.events ?? [])] } : moved;
     if ((await stage.store.advance(next.tracked, also)) === 'stale') continue;
     stage.ledger.moved(before, next.tracked);
@@ -67,11 +74,27 @@ export async function escalate(
     if (move.kind === 'reassign') stage.ledger.assign(ref, move.person, before.plan.group, now, null);
     stage.reach('step-advanced');
     tellAll(stage, also.events);
-    stage.wake();
+    stage.wake(dueBy(also, cause.trigger === 'time' ? [] : ['step']));
     return next.tracked;
   }
   throw new Error(`escalating ${ref.queueId} was overtaken ${casTries} times`);
 }
+
+/** As it is stored now. */
+export async function standingOf(
+  { store }: Stage,
+  ref: DeliveryRef,
+): Promise<{ tracked: Tracked | null; forwards: Forwards }> {
+  const [tracked, forwards] = await Promise.all([store.tracked(ref), store.forwardsOf(ref)]);
+  return { tracked, forwards };
+}
+
+/** What was added is due now. Whoever takes the steps looks again by itself after each. */
+const dueBy = ({ forwards = [], nudges = [] }: Consequences, more: readonly DueKind[]): DueKind[] => [
+  ...more,
+  ...(forwards.length > 0 ? (['attempt'] as const) : []),
+  ...(nudges.length > 0 ? (['nudge'] as const) : []),
+];
 
 function steered(stage: Stage, { queueId, seq, plan }: Tracked, steer: { position: number; by: string }): StoryEvent {
   const step = stepAt(plan.policy, steer.position)?.name ?? 'the end';
@@ -79,23 +102,15 @@ function steered(stage: Stage, { queueId, seq, plan }: Tracked, steer: { positio
 }
 
 /** So that no chain of passes and bounces hands one mail round for ever. */
-async function forwardsLeft(stage: Stage, { queueId, seq, plan }: Tracked): Promise<number> {
-  const story = await stage.store.message(queueId);
-  const made = story?.deliveries.filter(({ forwardOf }) => forwardOf === seq).length ?? 0;
-  return (plan.policy.maxForwards ?? standardForwards) - made;
-}
-
 const standardForwards = 10;
 
-/** Whether a forward that this escalation asked for has not been attempted even once. */
-async function onItsWay(stage: Stage, { queueId, seq }: DeliveryRef): Promise<boolean> {
-  const story = await stage.store.message(queueId);
-  return (
-    story?.deliveries.some((each) => each.forwardOf === seq && each.state === 'queued' && each.attempts === 0) ?? false
-  );
-}
-
-function consequences(stage: Stage, before: Tracked, next: Advance, trigger: Trigger, now: Instant): Consequences {
+export function consequencesOf(
+  stage: Stage,
+  before: Tracked,
+  next: Advance,
+  trigger: Trigger,
+  now: Instant,
+): Consequences {
   const { tracked, move, choice, snapshot } = next;
   const { queueId, seq } = tracked;
   const base = { at: now, queueId, seq };
@@ -113,6 +128,8 @@ function consequences(stage: Stage, before: Tracked, next: Advance, trigger: Tri
     ...(next.skipped.length === 0 ? {} : { skipped: next.skipped }),
     ...(move.kind === 'later' ? { until: move.until } : {}),
   });
+  const why = (step: string): string =>
+    `step ${step} of policy ${tracked.plan.policy.name}; ${trigger}; was with ${before.owner ?? 'nobody'}`;
   // Who has passed hears so in the answer to that.
   const told = tracked.owner === before.owner || trigger === 'passed';
   const former = told ? [] : tellFormer(stage, before, tracked, move, now);
@@ -123,7 +140,7 @@ function consequences(stage: Stage, before: Tracked, next: Advance, trigger: Tri
       return {
         decisions,
         events: [escalated(move.step, move.person), ...chosen],
-        forwards: [forward(tracked, move.mailbox, move.person, now)],
+        forwards: [forward(tracked, move, why(move.step), now)],
         withdrawNudgesOf: [{ queueId, seq }],
         nudges: former,
       };
@@ -132,7 +149,7 @@ function consequences(stage: Stage, before: Tracked, next: Advance, trigger: Tri
       return {
         decisions,
         events: [escalated(move.step, move.person ?? move.mailbox)],
-        forwards: [forward(tracked, move.mailbox, move.person, now)],
+        forwards: [forward(tracked, move, why(move.step), now)],
         withdrawNudgesOf: [{ queueId, seq }],
         nudges: former,
       };
@@ -140,7 +157,7 @@ function consequences(stage: Stage, before: Tracked, next: Advance, trigger: Tri
       return {
         decisions,
         events: [escalated(move.step, move.people.map(({ person }) => person).join(', '))],
-        forwards: move.people.map(({ mailbox, person }) => forward(tracked, mailbox, person, now)),
+        forwards: move.people.map((person) => forward(tracked, person, why(move.step), now)),
         withdrawNudgesOf: [{ queueId, seq }],
         nudges: [
           ...nudgeAll(
@@ -194,23 +211,6 @@ function consequences(stage: Stage, before: Tracked, next: Advance, trigger: Tri
     default:
       return move satisfies never;
   }
-}
-
-/** Ours, not the sender's: its failure goes on escalating, so no next hop needs to report it (RFC 3461 §4.1). */
-function forward(
-  tracked: Tracked,
-  mailbox: Tracked['address'],
-  person: PersonName | null,
-  now: Instant,
-): NonNullable<Consequences['forwards']>[number] {
-  return {
-    queueId: tracked.queueId,
-    path: { mailbox, notify: ['never'], orcpt: `rfc822;${tracked.address}` },
-    plan: tracked.plan,
-    forwardOf: tracked.seq,
-    chosen: { mailbox, person },
-    firstAttemptAt: now,
-  };
 }
 
 /** Whoever had it is told that they are free of it, and why. */

@@ -55,7 +55,7 @@ export async function followForward(stage: Stage, work: Work, target: Target, no
       ...nothing,
       evidence,
       tracked: [tracked],
-      nudges: nudgeOwner(stage, tracked, target.because, now),
+      nudges: nudgeOwner(stage, tracked, target.because, now, work.message.facts.excerpt),
       afterwards: () => followEarlyReturn(stage, work, target),
     };
   }
@@ -74,7 +74,7 @@ export async function followForward(stage: Stage, work: Work, target: Target, no
     tracked: [tracked],
     nudges: target.shared
       ? nudgeAll(stage, tracked, target.shared, target.because, now)
-      : nudgeOwner(stage, tracked, target.because, now),
+      : nudgeOwner(stage, tracked, target.because, now, work.message.facts.excerpt),
     evidence,
     async afterwards() {
       stage.ledger.moved(before, tracked);

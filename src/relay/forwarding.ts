@@ -7,7 +7,7 @@ import { markField } from '../mail/mark.ts';
 import { domainOf, type Mailbox } from '../mail/path.ts';
 import type { Reply } from '../mail/reply.ts';
 import { replies } from '../mail/reply.ts';
-import type { Consequences, DeliveryRef, Settlement } from '../store/store.ts';
+import type { Consequences, DeliveryRef, DueKind, Settlement } from '../store/store.ts';
 import { wasAskedTogether } from '../tracking/advance.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { NextHop, Outcome, Shipment } from '../transport.ts';
@@ -338,8 +338,11 @@ async function settle(
     for (const { work } of loads) stage.ledger.settled(work.delivery);
     tellAll(stage, also.events);
     // A plain delivery makes nothing due but, much later, the retirement of its content.
-    const plain = [also.reports, also.tracked, also.nudges].every((some) => (some?.length ?? 0) === 0);
-    if (!plain || settlements.some(({ to }) => to !== 'delivered')) stage.wake();
+    const kinds: DueKind[] = [];
+    if (also.reports?.length || settlements.some(({ to }) => to !== 'delivered')) kinds.push('attempt');
+    if (also.tracked?.length) kinds.push('step');
+    if (also.nudges?.length) kinds.push('nudge');
+    if (kinds.length > 0) stage.wake(kinds);
     await Promise.all(afterwards);
     return;
   }

@@ -8,6 +8,7 @@ import type { Consequences } from '../store/store.ts';
 import { clockFor } from '../tracking/advance.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { factsOf, notice } from './nudging.ts';
+import { forward } from './onward.ts';
 import type { Stage } from './parts.ts';
 
 export interface Handed {
@@ -32,7 +33,7 @@ export function handOver(
   // A word of the former owner's binds nobody else.
   const moved = { ...before, revision: before.revision + 1, owner: to.name, ownedSince: now, tried, pledge: null };
   const tracked: Tracked = { ...moved, nextStepAt: clockFor(moved, now) };
-  const { queueId, seq, address, plan } = tracked;
+  const { queueId, seq, plan } = tracked;
   const tellFormer = owner !== null && owner !== speaker;
   return {
     tracked,
@@ -56,14 +57,7 @@ export function handOver(
         ? notice(stage, tracked, owner, movedOnText(factsOf(stage, tracked, now), to.name, by), now)
         : [],
       forwards: [
-        {
-          queueId,
-          path: { mailbox: to.mail, notify: ['never'], orcpt: `rfc822;${address}` },
-          plan,
-          forwardOf: seq,
-          chosen: { mailbox: to.mail, person: to.name },
-          firstAttemptAt: now,
-        },
+        forward(tracked, { mailbox: to.mail, person: to.name }, `${word} by ${by}; was with ${owner ?? 'nobody'}`, now),
       ],
     },
   };

@@ -16,6 +16,7 @@ export const languageOf = (stage: Pick<Stage, 'rules'>, group: GroupName): Langu
 
 export function factsOf(stage: Pick<Stage, 'rules'>, tracked: Tracked, now: Instant): NudgeFacts {
   return {
+    ...hidesOf(stage, tracked.plan.group),
     shortId: tracked.shortId,
     from: tracked.from,
     subject: tracked.subject,
@@ -25,14 +26,30 @@ export function factsOf(stage: Pick<Stage, 'rules'>, tracked: Tracked, now: Inst
   };
 }
 
+function hidesOf({ rules }: Pick<Stage, 'rules'>, group: GroupName): Pick<NudgeFacts, 'hides'> {
+  const privacy = rules.current().groups.get(group)?.privacy;
+  return privacy ? { hides: { subject: privacy.subject !== 'shown', sender: privacy.sender !== 'shown' } } : {};
+}
+
 export function jidOf(stage: Stage, person: PersonName): BareJid | null {
   return stage.rules.current().people.get(person)?.jid ?? null;
 }
 
-/** For the owner, when they have a JID. @param because the choice's reasons; empty for a forward stored earlier */
-export function nudgeOwner(stage: Stage, tracked: Tracked, because: readonly string[], now: Instant): NewNudge[] {
+/**
+ * For the owner, when they have a JID.
+ * @param because the choice's reasons; empty for a forward stored earlier
+ * @param excerpt how the mail begins, where that is kept
+ */
+export function nudgeOwner(
+  stage: Stage,
+  tracked: Tracked,
+  because: readonly string[],
+  now: Instant,
+  excerpt?: string,
+): NewNudge[] {
   if (tracked.owner === null) return [];
-  const text = nudgeText(factsOf(stage, tracked, now), whyYou(tracked, because, languageOf(stage, tracked.plan.group)));
+  const facts = { ...factsOf(stage, tracked, now), ...(excerpt === undefined ? {} : { excerpt }) };
+  const text = nudgeText(facts, whyYou(tracked, because, languageOf(stage, tracked.plan.group)));
   return toPerson(stage, tracked, tracked.owner, 'nudge', text, now);
 }
 
@@ -118,7 +135,9 @@ export function tellOfUntracked(stage: Stage, { message, delivery }: Work, targe
     subject: message.facts.subject ?? null,
     address: delivery.path.mailbox,
     age: now - message.acceptedAt,
-    ...(delivery.plan.kind === 'group' ? { language: languageOf(stage, delivery.plan.group) } : {}),
+    ...(delivery.plan.kind === 'group'
+      ? { language: languageOf(stage, delivery.plan.group), ...hidesOf(stage, delivery.plan.group) }
+      : {}),
   };
   return [
     {

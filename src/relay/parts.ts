@@ -13,7 +13,7 @@ import type { FaultId } from '../notify/faults.ts';
 import type { Notifier } from '../notify/notifier.ts';
 import type { Watcher } from '../presence/watcher.ts';
 import type { PersonName, RuleSource } from '../routing/rules.ts';
-import type { Store } from '../store/store.ts';
+import type { DueKind, Store } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { Transport } from '../transport.ts';
 import type { Absences } from './absences.ts';
@@ -81,8 +81,8 @@ export interface Stage extends Parts {
   readonly guard: CircleGuard;
   readonly hops: Hops;
   readonly startedAt: Instant;
-  /** Something became due: the loops look again. */
-  readonly wake: () => void;
+  /** Something of these kinds became due, or may have: those who take it look again. All of them when none is said. */
+  readonly wake: (kinds?: readonly DueKind[]) => void;
 }
 
 export function tellAll(stage: Pick<Stage, 'tell'>, events: readonly StoryEvent[] | undefined): void {

@@ -1,17 +1,34 @@
 // A clock that was ahead, and was set right: what it had put off while it was ahead would come late by as much. Looked
-// for at a start, and when a clock goes back while we run.
+// for when a clock goes back while we run, and at a start; there only when what was written last is of a time that has
+// yet to come, for to look at every message that is tracked takes minutes where there are a million.
 import { type Duration, minute, second } from '../clock.ts';
+import type { DeliveryRef } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
-import { isOpen, type Tracked } from '../tracking/tracked.ts';
+import type { Tracked } from '../tracking/tracked.ts';
 import { type Stage, tellAll } from './parts.ts';
 import { longestWait } from './putting-back.ts';
 
 /** Within this a clock may be corrected without anybody's noticing. */
 const tolerance: Duration = 2 * second;
 
+const unfinished = 'clock set back';
+/** Of tracked messages that are looked at together. */
+const portion = 200;
+
+/** At a start. */
+export async function hastenAtStart(stage: Stage): Promise<void> {
+  const last = await stage.store.lastEventAt();
+  const wasAhead = last !== null && last > stage.clock.now() + tolerance;
+  // Or it was being put right when the process ended.
+  if (wasAhead || (await stage.store.recall(unfinished)) !== null) return hastenPutOff(stage);
+}
+
+/** The clock was set back. */
 export async function hastenPutOff(stage: Stage): Promise<void> {
+  await stage.store.remember(unfinished, String(stage.clock.now()));
   const deliveries = (await hastenRetries(stage)) + (await hastenHeld(stage));
   const steps = await hastenSteps(stage);
+  await stage.store.forget([unfinished]);
   if (deliveries + steps === 0) return;
   stage.log.warn({ deliveries, steps }, 'the clock was set back: what it had put off while it was ahead comes earlier');
   stage.wake();
@@ -45,24 +62,39 @@ async function hastenHeld(stage: Stage): Promise<number> {
 /** The time that was left when something last happened to a message is what is left of it now. */
 async function hastenSteps(stage: Stage): Promise<number> {
   let hastened = 0;
-  for (const tracked of await stage.store.openTracked({})) {
-    const after = await brought(stage, tracked);
-    // Whoever changes it in between sets its time anew.
-    if (after && (await stage.store.advance(after, {})) === 'done') hastened += 1;
+  for (let after: DeliveryRef | null = null; ; ) {
+    const now = stage.clock.now();
+    const request = { at: now + tolerance, now, after, limit: portion };
+    const { found, next }: Awaited<ReturnType<Stage['store']['openWrittenAfter']>> =
+      await stage.store.openWrittenAfter(request);
+    for (const { tracked, lastEventAt } of found)
+      if (await bring(stage, tracked, lastEventAt - stage.clock.now())) hastened += 1;
+    if (next === null) return hastened;
+    after = next;
   }
-  return hastened;
 }
 
-async function brought(stage: Stage, tracked: Tracked): Promise<Tracked | null> {
+/** @param ahead so much was the clock, when something last happened to it */
+async function bring(stage: Stage, tracked: Tracked, ahead: Duration): Promise<boolean> {
   const now = stage.clock.now();
-  const { queueId, nextStepAt, revision } = tracked;
-  if (!isOpen(tracked.state) || nextStepAt === null || nextStepAt <= now) return null;
-  const last = (await stage.store.events(queueId)).reduce((latest, { at }) => Math.max(latest, at), 0);
-  const ahead = last - now;
-  if (ahead <= tolerance) return null;
+  const { queueId, seq, nextStepAt, revision } = tracked;
+  if (nextStepAt === null || ahead <= tolerance) return false;
   for (const { id, state, dueAt } of await stage.store.nudges(queueId)) {
     if (state !== 'pending' || dueAt <= now) continue;
     await stage.store.settleNudge(id, { to: 'pending', dueAt: Math.max(now, dueAt - ahead) }, {});
   }
-  return { ...tracked, revision: revision + 1, nextStepAt: Math.max(now, nextStepAt - ahead) };
+  const after = { ...tracked, revision: revision + 1, nextStepAt: Math.max(now, nextStepAt - ahead) };
+  // On the record, so that it is not brought nearer a second time.
+  const event = {
+    event: 'operated',
+    at: now,
+    queueId,
+    seq,
+    action: 'step brought near',
+    by: 'clock set back',
+  } as const;
+  // Whoever changes it in between sets its time anew.
+  if ((await stage.store.advance(after, { events: [event] })) === 'stale') return false;
+  tellAll(stage, [event]);
+  return true;
 }

@@ -15,6 +15,7 @@ import {
   type Link,
   type PersonName,
   type Policy,
+  type Privacy,
   type Propose,
   type Rank,
 } from './rules.ts';
@@ -74,10 +75,14 @@ export function buildGroup(
     ...(value.mode === undefined || value.mode === 'auto' ? {} : { mode: value.mode }),
     ...(value.propose === undefined ? {} : { propose: proposeOf(value.propose, names) }),
     ...(value.language === undefined ? {} : { language: value.language }),
+    ...(value.privacy === undefined ? {} : { privacy: privacyOf(value.privacy) }),
     policy: policyOf(value.policy, names, policies),
     place,
   });
 }
+
+const privacyOf = ({ subject, sender, excerpt }: NonNullable<GroupEntry['privacy']>): Privacy =>
+  Object.freeze({ subject: subject ?? 'shown', sender: sender ?? 'shown', excerpt: excerpt ?? 'none' });
 
 /** By what it is spoken of, a short id, is what a policy gives it. */
 function checkPropose(name: string, { place, policy, strategy }: GroupEntry, { report }: Names): void {

@@ -174,9 +174,9 @@ function buildPolicy(
       );
     else seen.set(step.name.value, step.name.place);
   }
-  const hours = value.hours && hoursOf(value.hours, 'UTC', names, schedules);
+  if (value.hours) names.known('schedule', value.hours);
   const steps = value.steps.value
-    .map((step) => buildStep(step, hours, names, people, schedules))
+    .map((step) => buildStep(step, value.hours, names, people, schedules))
     .filter((step) => step !== undefined);
   const { ask, repeat, repeatFrom, ack, takers, maxForwards } = value;
   const from = repeatFrom && steps.findIndex((step) => step.name === repeatFrom.value);
@@ -207,20 +207,29 @@ function buildPolicy(
 
 function buildStep(
   entry: StepEntry,
-  usual: Schedule | undefined,
+  usual: StepEntry['hours'],
   names: Names,
   people: ReadonlyMap<string, Person>,
   schedules: ReadonlyMap<string, OpenSchedule>,
 ): Step | undefined {
   const to = entry.to && stepTarget(entry.to, names, people);
   if (entry.name === undefined || entry.after === undefined || to === undefined) return undefined;
-  const hours = entry.hours ? hoursOf(entry.hours, 'UTC', names, schedules) : usual;
+  // A schedule without a zone is in that of whom the step is for.
+  const zone = to.kind === 'person' ? people.get(to.person)?.zone : undefined;
+  const said = entry.hours ?? (usual && schedules.has(usual.value) ? usual : undefined);
+  const hours = said && hoursOf(said, zone ?? 'UTC', names, schedules);
+  if (entry.digest && to.kind !== 'person' && to.kind !== 'mailbox')
+    names.report.error(
+      entry.name.place,
+      `the step ${quote(entry.name.value)} says "digest": only what goes to a person or a mailbox can be sent as one`,
+    );
   return Object.freeze({
     name: entry.name.value,
     after: entry.after,
     ...(hours === undefined ? {} : { hours }),
     to,
     times: entry.times ?? 1,
+    ...(entry.digest ? { digest: true as const } : {}),
   });
 }
 

@@ -2,6 +2,7 @@
 import { day, second } from '../clock.ts';
 import {
   bareJid,
+  bool,
   counted,
   doc,
   duration,
@@ -42,10 +43,18 @@ export const stepSchema = fields('a step', {
     integer(1, 100),
     doc('How often the step is taken before the next one, each after `after`.', '2', '1'),
   ),
+  digest: optional(
+    bool,
+    doc(
+      'For a person or a mailbox: when five or more are due together, one mail tells of all of them, with the mails attached, instead of each coming by itself.',
+      'true',
+      '`false`',
+    ),
+  ),
   hours: optional(
     reference,
     doc(
-      'The schedule whose open hours alone count for `after`; the step is never taken outside of them.',
+      'The schedule whose open hours alone count for `after`; the step is never taken outside of them. A schedule without a zone is in that of the person whom the step is for, else in UTC.',
       'office',
       'the `hours` of the policy',
     ),

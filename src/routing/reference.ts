@@ -3,7 +3,15 @@
 import { dateMap, matchSchema, presenceMap, presentMap, testSchema, waitingMap } from './match-schema.ts';
 import { absenceSchema, personSchema, scheduleSchema } from './people-schema.ts';
 import { policySchema, stepSchema } from './policy-schema.ts';
-import { exclusionSchema, groupSchema, memberSchema, proposeSchema, routeSchema, ruleFileSchema } from './rule-file.ts';
+import {
+  exclusionSchema,
+  groupSchema,
+  memberSchema,
+  privacySchema,
+  proposeSchema,
+  routeSchema,
+  ruleFileSchema,
+} from './rule-file.ts';
 import { type Field, type JsonSchema, jsonOf, type Schema } from './schema.ts';
 import { selection } from './selection-schema.ts';
 import { opening } from './values.ts';
@@ -30,6 +38,7 @@ export function rulesReference(): string {
     part('A member', memberSchema),
     part('An exclusion', exclusionSchema),
     part('Who picks', proposeSchema, proposeText),
+    part('Privacy', privacySchema, privacyText),
     strategies,
     section(
       'policies',
@@ -213,6 +222,10 @@ A route to a \`group\` may say ${Object.keys(selection)
 const matchText = `All of it must hold. For a text, one test or a list of which one must hold. What cannot be known (the presence of somebody
 while the chat server is away, the verdict of a spam filter that has not looked) makes its test false, and \`not\` of it
 false as well.`;
+
+const privacyText = `What people are told of a mail by instant message, and what is kept of it besides the mail itself (which is
+never changed, and is deleted \`keepContent\` after its end). Of several groups that one mail is for, the strictest decides
+what is kept. Reports go to the sender's address whatever is said here.`;
 
 const closing = `## What is refused
 

@@ -142,6 +142,26 @@ export const proposeSchema = fields('who picks', {
   ),
 });
 
+export const privacySchema = fields('what is told of mail', {
+  subject: optional(
+    oneOf(['shown', 'kept', 'none']),
+    doc(
+      '`shown` to whoever is told of it; `kept`: only in `pointsman track` and the console; `none`: not kept either (rules that are changed later cannot look at it any more).',
+      'kept',
+      '`shown`',
+    ),
+  ),
+  sender: optional(oneOf(['shown', 'kept']), doc('Likewise, of who wrote.', 'kept', '`shown`')),
+  excerpt: optional(
+    oneOf(['shown', 'none']),
+    doc(
+      '`shown`: whoever is given a mail is told how it begins, and that much of its text is kept.',
+      'shown',
+      '`none`',
+    ),
+  ),
+});
+
 export const groupSchema = fields(
   'a group',
   {
@@ -207,6 +227,10 @@ export const groupSchema = fields(
       doc('What happens while nobody reads it, or `none`.', 'standard', '`none`, with a warning'),
     ),
     language: optional(oneOf(languages), doc('Of the instant messages about its mail.', 'de', '`en`')),
+    privacy: optional(
+      privacySchema,
+      doc('How much of its mail is told and kept, see [privacy](#privacy).', '{ subject: kept }', 'subject and sender'),
+    ),
   },
   { member: 'unknown key "member": a group has "members", a list of names of people' },
 );

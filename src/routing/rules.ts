@@ -187,7 +187,18 @@ export interface Group extends Selection {
   readonly policy: Policy | null;
   /** In which its members are told; English when not said. */
   readonly language?: Language;
+  readonly privacy?: Privacy;
   readonly place: Place;
+}
+
+/** What people are told of the mail of a group, and what is kept of it. */
+export interface Privacy {
+  /** `kept`: on the record for operators, and said in no instant message; `none`: not kept either. */
+  readonly subject: 'shown' | 'kept' | 'none';
+  /** The address to which reports go is kept in any case. */
+  readonly sender: 'shown' | 'kept';
+  /** How the mail begins. */
+  readonly excerpt: 'shown' | 'none';
 }
 
 export type StepTarget =
@@ -212,6 +223,8 @@ export interface Step {
   readonly to: StepTarget;
   /** How many times the step is taken before the next one, at least 1. */
   readonly times: number;
+  /** Of several that are due together one mail is made that tells of all of them. */
+  readonly digest?: true;
 }
 
 /** What stops the clock: grade 4 or more, 7 or more, 8 (DESIGN: the evidence ladder). */

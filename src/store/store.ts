@@ -15,11 +15,12 @@ import type { GroupPlan, Plan } from '../routing/plan.ts';
 import type { GroupName, PersonName } from '../routing/rules.ts';
 import type { StoryEvent } from '../tracking/event.ts';
 import type { Evidence } from '../tracking/evidence.ts';
-import type { Tracked, TrackState } from '../tracking/tracked.ts';
+import type { Forwards, Tracked, TrackState } from '../tracking/tracked.ts';
 import type { Fault, NewFault } from './fault.ts';
 import type { LookBack } from './look-back.ts';
 import type { QueueFilter, QueueRow } from './queue-filter.ts';
 import type { Recorded } from './recorded.ts';
+import type { SetBack } from './set-back.ts';
 
 export type { Fault, NewFault } from './fault.ts';
 export type { QueueFilter, QueueRow } from './queue-filter.ts';
@@ -156,7 +157,7 @@ export type Decision = NewDecision;
 
 export type Due =
   | { readonly kind: 'attempt'; readonly dueAt: Instant; readonly message: Message; readonly delivery: Delivery }
-  | { readonly kind: 'step'; readonly dueAt: Instant; readonly tracked: Tracked }
+  | { readonly kind: 'step'; readonly dueAt: Instant; readonly tracked: Tracked; readonly forwards: Forwards }
   | { readonly kind: 'nudge'; readonly dueAt: Instant; readonly nudge: Nudge }
   | { readonly kind: 'retire'; readonly dueAt: Instant; readonly queueId: QueueId };
 export type DueKind = Due['kind'];
@@ -212,7 +213,7 @@ export interface History {
   })[];
 }
 
-export interface Store extends LookBack {
+export interface Store extends LookBack, SetBack {
   // Accept
   /** @throws ShortIdTaken */
   accept(acceptance: Acceptance): Promise<void>;
@@ -271,6 +272,7 @@ export interface Store extends LookBack {
   ): Promise<Written>;
   trackedByShortId(shortId: string): Promise<Tracked | null>;
   tracked(ref: DeliveryRef): Promise<Tracked | null>;
+  forwardsOf(ref: DeliveryRef): Promise<Forwards>;
   /** Open ones by owner (any of `owners`), oldest first. */
   openTracked(filter: { owner?: PersonName; group?: GroupName }): Promise<readonly Tracked[]>;
   /** Those whose next step is due first; of each group of equals, the oldest. */

@@ -72,7 +72,7 @@ export function advance(
   const trigger = cause === 'time' && tracked.pledge ? (`${tracked.pledge.kind} expired` as const) : cause;
   let tried = triedWords(tracked, trigger, now);
   let shot: Snapshot = { ...snapshot, excluded: { ...snapshot.excluded, ...tried }, holdUntil: null };
-  const base = { ...tracked, revision: tracked.revision + 1, pledge: null };
+  let base: Tracked = { ...tracked, revision: tracked.revision + 1, pledge: null };
   const { policy } = tracked.plan;
   const { steps } = policy;
   const skipped: string[] = [];
@@ -119,6 +119,7 @@ export function advance(
     const step = stepAt(policy, index) as Step;
     if (beginsAgain(policy, index) && taken === 0) {
       // Everybody may be asked anew, but for those who said no; not the one who has it and is silent.
+      base = { ...base, tried: stillTried(base.tried) };
       tried = {
         ...stillTried(tried),
         ...(tracked.owner === null ? {} : { [tracked.owner]: tried[tracked.owner] ?? '' }),
@@ -149,9 +150,9 @@ export function advance(
     const position = more ? { step: index, stepTaken: taken + 1 } : { step: index + 1, stepTaken: 0 };
     const upcoming = more ? step : stepAt(policy, index + 1);
     const owner = move.kind === 'reassign' ? move.person : move.kind === 'forward' ? move.person : null;
-    const asked = move.kind === 'everyone' ? askedTogether(base, move.people, now) : base;
-    const moved =
-      owner === null ? keepOwner(asked, trigger, { ...asked.tried, ...tried }) : owned(base, owner, now, tried);
+    const asked = move.kind === 'everyone' ? askedTogether(move.people, now) : {};
+    const kept = keepOwner(base, trigger, tried);
+    const moved = owner === null ? { ...kept, tried: { ...kept.tried, ...asked } } : owned(base, owner, now, tried);
     return {
       tracked: { ...moved, ...position, nextStepAt: after(upcoming) },
       move,
@@ -266,9 +267,9 @@ export const wasAskedTogether = ({ tried }: Tracked, person: PersonName): boolea
   tried[person]?.endsWith(togetherWords) ?? false;
 
 /** They have had it, too: a later step goes to others. */
-function askedTogether(tracked: Tracked, people: readonly Recipient[], now: Instant): Tracked {
+function askedTogether(people: readonly Recipient[], now: Instant): Tracked['tried'] {
   const at = `was asked at ${new Date(now).toISOString().slice(11, 16)} UTC${togetherWords}`;
-  return { ...tracked, tried: { ...tracked.tried, ...Object.fromEntries(people.map(({ person }) => [person, at])) } };
+  return Object.fromEntries(people.map(({ person }) => [person, at]));
 }
 
 /** The owner stays answerable while only time ran out; who passed or left does not. */

@@ -53,3 +53,9 @@ export interface Tracked {
   readonly reversePath: ReversePath;
   readonly address: Mailbox;
 }
+
+/** Of those that escalation has added for a delivery: how many, and how many were not attempted even once. */
+export interface Forwards {
+  readonly made: number;
+  readonly onTheirWay: number;
+}

@@ -1,7 +1,7 @@
 // No lost escalation, no two owners, no step taken twice: ten thousand random lives. `SEED` and `RUNS` repeat and shorten.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { live, lives } from '../support/escalation-model.ts';
+import { live, lives } from '../support/escalation-life.ts';
 
 test('ten thousand lives', { timeout: 3 * 3_600_000 }, async () => {
   const seed = Number(process.env.SEED ?? 20_261_123);

@@ -167,7 +167,10 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
           dueAt: t0 - 1,
           nudge: { ...make.nudge('n1', a, { dueAt: t0 - 1 }), state: 'pending', attempts: 0, sentAt: null },
         });
-        expect(due.find((one) => one.kind === 'step')).toEqual({ kind: 'step', dueAt: t0, tracked });
+        expect(due.find((one) => one.kind === 'step')).toEqual({
+          ...{ kind: 'step', dueAt: t0, tracked },
+          forwards: { made: 0, onTheirWay: 0 },
+        });
         const attempt = due.find((one) => one.kind === 'attempt');
         expect(attempt).toMatchObject({ message: make.groupAcceptance(a).message, delivery: { plan: make.groupPlan } });
       });
@@ -383,6 +386,37 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
       });
     });
 
+    describe('a clock that was ahead', () => {
+      const noted = (queueId: typeof a, at: number) => ({ ...make.event(queueId), at });
+
+      it('is known by what was written last', async () => {
+        expect(await store.lastEventAt()).toBeNull();
+        await store.accept(make.groupAcceptance(a));
+        await store.record({ events: [noted(a, t0 + hour), noted(a, t0 + minute)] });
+        expect(await store.lastEventAt()).toBe(t0 + hour);
+      });
+
+      it('has touched those whose last event is later than now, and no others', async () => {
+        for (const queueId of [a, b, c]) {
+          await store.accept(make.groupAcceptance(queueId));
+          const own = { state: 'tracked', owner: 'alice', ownedSince: t0, revision: 1, nextStepAt: t0 + day } as const;
+          await store.advance(make.trackedOf(queueId, own), { events: [noted(queueId, t0 + hour)] });
+        }
+        // Set right since.
+        const right = { ...make.event(b, { by: 'clock set back' }), at: t0 };
+        await store.record({ events: [right, noted(b, t0 + second)] });
+        const request = { at: t0 + second, now: t0, after: null, limit: 2 } as const;
+        const first = await store.openWrittenAfter({ ...request, at: t0 + minute });
+        expect(first.found.map((each) => [each.tracked.queueId, each.lastEventAt])).toEqual([[a, t0 + hour]]);
+        expect(first.next).toEqual({ queueId: b, seq: 0 });
+        const rest = await store.openWrittenAfter({ ...request, at: t0 + minute, after: first.next });
+        expect(rest.found.map((each) => each.tracked.queueId)).toEqual([c]);
+        expect(rest.next).toBeNull();
+        // What is due anyway needs no help.
+        expect((await store.openWrittenAfter({ ...request, now: t0 + day })).found).toEqual([]);
+      });
+    });
+
     describe('planning anew', () => {
       const other = { ...make.groupPlan, group: 'other', rulesVersion: 'def456def456' };
       const held = async () => {
@@ -483,7 +517,7 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
           ],
         });
         const span = { since: t0, until: t0 + second, limit: 10 };
-        const [first, second_] = await store.recorded(span);
+        const [first, rest] = await store.recorded(span);
         expect(first?.deliveries).toEqual([
           {
             seq: 0,
@@ -500,7 +534,7 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
             closed: null,
           },
         ]);
-        expect(second_?.deliveries).toMatchObject([{ plan: { kind: 'pass' }, choice: null, person: null }]);
+        expect(rest?.deliveries).toMatchObject([{ plan: { kind: 'pass' }, choice: null, person: null }]);
         expect((await store.recorded({ ...span, after: a })).map(({ facts }) => facts.queueId)).toEqual([b]);
         expect(await store.recorded({ ...span, since: t0 + 1 })).toEqual([]);
         expect((await store.recorded({ ...span, limit: 1 })).map(({ facts }) => facts.queueId)).toEqual([a]);

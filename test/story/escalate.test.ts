@@ -39,6 +39,17 @@ describe('silence', () => {
     expect(story.shipped.map(({ to }) => to[0])).toEqual(['alice@example.org', 'bob@example.org', 'carol@example.org']);
   });
 
+  it('says in a header line why whoever is next gets it', async () => {
+    await story.mail('support@example.org');
+    await nudged('alice');
+    await story.clock.advance(10 * minute);
+    const { text } = await story.ships('bob@example.org');
+    expect(text.split('\r\n')).toContain(
+      'X-Pointsman-Escalated: step next of policy standard; time; was with alice; 2026-01-05T09:10:00.000Z',
+    );
+    expect((await story.ships('alice@example.org')).text).not.toContain('X-Pointsman-Escalated');
+  });
+
   it('is told of at its end, also when the process dies between the end and the telling', async () => {
     const queueId = await story.mail('support@example.org');
     await nudged('alice');
@@ -82,6 +93,23 @@ describe('the owner', () => {
       from: 'alice',
       to: 'bob',
     });
+  });
+
+  it('becomes absent, as the rules say, though their client is there: the next at once; off duty they keep it', async () => {
+    await story.mail('support@example.org');
+    await nudged('alice');
+    await story.clock.advance(5 * second);
+    const at = story.clock.now();
+    const live = { state: 'available', since: at, asOf: at } as const;
+    story.presence('alice', 'offline', story.clock.now(), { source: 'schedule', live });
+    await story.clock.advance(2 * second);
+    await story.quiet();
+    expect(story.events.some(({ event }) => event === 'escalated')).toBe(false);
+    story.presence('alice', 'available');
+    story.presence('alice', 'offline', story.clock.now(), { source: 'absence', live });
+    await story.clock.advance(2 * second);
+    await story.ships('bob@example.org');
+    expect(await story.event('escalated')).toMatchObject({ trigger: 'owner offline', from: 'alice', to: 'bob' });
   });
 
   it('reconnects within two seconds: nothing moves', async () => {

@@ -1,5 +1,5 @@
 // Next hops in trouble: one that is down, one that hangs, one that comes back; and the others meanwhile.
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { hour, minute, second } from '../../src/clock.ts';
 import { expectMailbox } from '../../src/mail/path.ts';
 import type { Outcome } from '../../src/transport.ts';
@@ -193,6 +193,41 @@ describe('a clock that was a day ahead', () => {
     expect(shippedTo('bob@example.org')).toBe(0);
     await story.clock.advance(minute);
     await moved;
+  });
+
+  it('nor a step, when it was set right while nobody looked; and it is not brought near a second time', async () => {
+    story.presence('alice', 'available');
+    story.presence('bob', 'available');
+    const right = story.clock.now();
+    await story.clock.jumpTo(right + 24 * hour);
+    const queueId = await story.mail('support@example.org');
+    await story.event('forwarded', (event) => event.queueId === queueId);
+    await story.clock.advance(4 * minute);
+    await story.quiet();
+    await story.clock.jumpTo(right);
+    await story.crash();
+    await story.event('operated', ({ by }) => by === 'clock set back');
+    await story.quiet();
+    const [near] = await story.store.openTracked({});
+    const left = (near?.nextStepAt ?? 0) - right;
+    expect([near?.owner, left > 0, left <= 10 * minute]).toEqual(['alice', true, true]);
+    await story.crash();
+    await story.quiet();
+    expect(await story.store.openTracked({})).toEqual([near]);
+    expect(shippedTo('bob@example.org')).toBe(0);
+    await story.clock.advance(left);
+    await story.quiet();
+    expect(shippedTo('bob@example.org')).toBe(1);
+    story.ignoreErrors(/timer queue could not be read/);
+  });
+
+  it('is not looked for at a start when nothing was written by it', async () => {
+    await story.mail('support@example.org');
+    await story.quiet();
+    await story.crash();
+    const looked = vi.spyOn(story.store, 'openWrittenAfter');
+    await story.quiet();
+    expect(looked).not.toHaveBeenCalled();
   });
 
   it('nor what is held, also when it was set right while nobody looked', async () => {

@@ -211,6 +211,29 @@ describe('beginning again', () => {
   });
 });
 
+it('beginning again with a step that asks nobody in particular, everybody but who said no may be asked anew', async () => {
+  await begin(
+    'repeat: 1\nrepeatFrom: room\nsteps:\n  - { name: next, after: 10m, to: next }\n  - { name: room, after: 5m, to: { room: duty@rooms.example.org } }\n  - { name: other, after: 5m, to: next }\n',
+  );
+  await story.says('dave', `pass ${(await only()).shortId}`);
+  await story.quiet();
+  await story.clock.advance(10 * minute);
+  await story.hears('bob', /Answer: ack/);
+  await story.quiet();
+  for (let minutes = 0; minutes < 15; minutes += 5) {
+    await story.clock.advance(5 * minute);
+    await story.quiet();
+  }
+  // The first time nobody is left for "other"; the second time alice is asked again, and dave is not.
+  expect(steps()).toEqual([
+    'time, next: bob',
+    'time, room: duty@rooms.example.org',
+    'time, room: duty@rooms.example.org',
+    'time, other: alice',
+  ]);
+  expect(await only()).toMatchObject({ owner: 'alice', tried: { dave: 'has passed' } });
+});
+
 describe('an operator takes a step', () => {
   const text =
     'steps:\n  - { name: next, after: 10m, to: next }\n  - { name: room, after: 5m, to: { room: duty@rooms.example.org } }\n  - { name: lead, after: 10m, to: { person: carol } }\n';

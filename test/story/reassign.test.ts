@@ -60,7 +60,8 @@ it('is given to somebody, also to one who is no candidate: forwarded, the former
   const after = await story.relay.reassign(before, 'carol', 'console:ann');
   expect(after).toMatchObject({ owner: 'carol', tried: { alice: 'console:ann gave it to carol' } });
   expect(after.nextStepAt).toBe(story.clock.now() + 10 * minute);
-  await story.ships('carol@example.org');
+  const { text } = await story.ships('carol@example.org');
+  expect(text).toMatch(/^X-Pointsman-Escalated: reassign by console:ann; was with alice; /m);
   await story.hears('alice', /moved on to carol/);
   expect(story.relay.load('carol').open).toBe(1);
   expect(story.relay.load('alice').open).toBe(0);

@@ -1,356 +1,381 @@
-// A reference model of one message's escalation, written from what is promised and not from how it is done, and a runner
-// that lives the same random life with the real relay and store, comparing after every event.
-//
-// The policy: next (twice, after 10 minutes each), the duty room after 5, carol after 10, then the end after 10 more.
-import fc from 'fast-check';
-import { type Duration, type Instant, minute, second } from '../../src/clock.ts';
-import { nullReversePath } from '../../src/mail/path.ts';
-import type { QueueId } from '../../src/mail/queue-id.ts';
-import { takePromise } from '../../src/relay/promising.ts';
-import type { Tracked } from '../../src/tracking/tracked.ts';
-import { postfixDsn } from './reports.ts';
-import { Story } from './story.ts';
+// A reference model of one message's escalation, written from what is promised and not from how it is done. It knows
+// policies of every kind of step, repetition, hours, several takers, and acknowledgements that end; escalation-life.ts
+// lives the same random life with the real relay and store, comparing after every event.
+import { type Duration, hour, type Instant, minute } from '../../src/clock.ts';
+
+export const members = ['alice', 'bob', 'dave'] as const;
+const seconds = ['erin', 'frank'] as const;
+export const everybody = [...members, ...seconds, 'carol'] as const;
+export type Who = (typeof everybody)[number];
+
+type Target = 'next' | 'everyone' | 'second' | 'owner' | 'room' | 'carol';
+interface Step {
+  readonly to: Target;
+  readonly after: Duration;
+  readonly times?: number;
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly until: 'taken' | 'answered';
+  readonly steps: readonly Step[];
+  readonly repeat?: number;
+  readonly repeatFrom?: number;
+  readonly takers?: number;
+  readonly ack?: { readonly lasts: Duration; readonly grace: Duration };
+  /** Only while the shift is on. */
+  readonly hours?: true;
+}
+
+const next: Step = { to: 'next', after: 10 * minute, times: 2 };
+const room: Step = { to: 'room', after: 5 * minute };
+const boss: Step = { to: 'carol', after: 10 * minute };
+
+export const scenarios: readonly Scenario[] = [
+  { name: 'plain', until: 'taken', steps: [next, room, boss] },
+  {
+    name: 'wide',
+    until: 'taken',
+    steps: [{ ...next, times: 1 }, { to: 'everyone', after: 10 * minute }, { to: 'second', after: 10 * minute }, room],
+    repeat: 1,
+    repeatFrom: 1,
+  },
+  {
+    name: 'again',
+    until: 'taken',
+    steps: [next, { to: 'owner', after: 5 * minute }, room, { ...next, times: 1 }, boss],
+    repeat: 2,
+    repeatFrom: 2,
+  },
+  { name: 'two', until: 'taken', takers: 2, steps: [next, { to: 'owner', after: 5 * minute }, boss] },
+  { name: 'hours', until: 'taken', hours: true, steps: [next, room, boss] },
+  {
+    name: 'lasting',
+    until: 'taken',
+    ack: { lasts: 15 * minute, grace: 5 * minute },
+    steps: [next, room, { to: 'second', after: 5 * minute }],
+    repeat: 1,
+  },
+  { name: 'answer', until: 'answered', steps: [{ ...next, times: 1 }, { to: 'owner', after: 5 * minute }, boss] },
+];
+
+const targetText: Record<Target, string> = {
+  next: 'next',
+  everyone: 'everyone',
+  second: '{ group: second }',
+  owner: 'owner',
+  room: '{ room: duty@rooms.example.org }',
+  carol: '{ person: carol }',
+};
+
+/** Of the shift, in hours of the day. */
+const shift: readonly (readonly [number, number])[] = [
+  [9, 10],
+  [11, 12],
+  [13, 24],
+];
 
 export const modelRules = `
 people:
-  alice: { mail: alice@example.org }
-  bob: { mail: bob@example.org }
-  carol: { mail: carol@example.org, operator: true }
-  dave: { mail: dave@example.org }
+${everybody.map((who) => `  ${who}: { mail: ${who}@example.org${who === 'carol' ? ', operator: true' : ''} }`).join('\n')}
 groups:
-  support:
-    address: support@example.org
-    members: [alice, bob, dave]
+  second: { address: second@example.org, members: [${seconds.join(', ')}], strategy: in-order, policy: none }
+${scenarios
+  .map(
+    ({ name }) => `  ${name}:
+    address: ${name}@example.org
+    members: [${members.join(', ')}]
     strategy: in-order
     fallback: { mailbox: archive@example.org }
-    policy: model
+    policy: ${name}`,
+  )
+  .join('\n')}
+schedules:
+  shift:
+    zone: UTC
+    open:
+${shift.map(([from, to]) => `      - { days: mon-sun, from: '${String(from).padStart(2, '0')}:00', to: '${to}:00' }`).join('\n')}
 policies:
-  model:
-    until: taken
+${scenarios
+  .map(
+    ({ name, until, steps, repeat, repeatFrom, takers, ack, hours }) => `  ${name}:
+    until: ${until}
     ask: [dsn]
-    maxForwards: 100
-    steps:
-      - { name: next, after: 10m, to: next, times: 2 }
-      - { name: room, after: 5m, to: { room: duty@rooms.example.org } }
-      - { name: boss, after: 10m, to: { person: carol } }
+    maxForwards: 1000
+${hours ? '    hours: shift\n' : ''}${takers ? `    takers: ${takers}\n` : ''}${ack ? `    ack: { lasts: ${ack.lasts / minute}m, grace: ${ack.grace / minute}m }\n` : ''}${repeat ? `    repeat: ${repeat}\n` : ''}${repeatFrom ? `    repeatFrom: step${repeatFrom}\n` : ''}    steps:
+${steps.map(({ to, after, times }, index) => `      - { name: step${index}, after: ${after / minute}m, to: ${targetText[to]}, times: ${times ?? 1} }`).join('\n')}`,
+  )
+  .join('\n')}
 `;
 
-const members = ['alice', 'bob', 'dave'] as const;
-const everybody = [...members, 'carol'] as const;
-type Who = (typeof everybody)[number];
+function isOpen(at: Instant): boolean {
+  const time = (at % (24 * hour)) / hour;
+  return shift.some(([from, to]) => from <= time && time < to);
+}
 
-export type Happening =
-  | { readonly kind: 'time'; readonly minutes: number }
-  | { readonly kind: 'comes' | 'leaves' | 'ack' | 'pass' | 'reply' | 'forged'; readonly who: Who }
-  | { readonly kind: 'promise'; readonly who: Who; readonly minutes: number }
-  | { readonly kind: 'bounce' }
-  | { readonly kind: 'crash' }
-  /** An acknowledgement in the very instant at which the step is due. */
-  | { readonly kind: 'race'; readonly who: Who };
+/** The shift begins and ends at full hours. */
+const nextFullHour = (at: Instant): Instant => (Math.floor(at / hour) + 1) * hour;
 
-const who = fc.constantFrom(...everybody);
-export const lives: fc.Arbitrary<Happening[]> = fc.array(
-  fc.oneof(
-    {
-      weight: 4,
-      arbitrary: fc.record({ kind: fc.constant('time' as const), minutes: fc.integer({ min: 1, max: 12 }) }),
-    },
-    { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('comes', 'leaves', 'pass', 'forged'), who }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('ack', 'reply', 'race'), who }) },
-    {
-      weight: 2,
-      arbitrary: fc.record({ kind: fc.constant('promise' as const), who, minutes: fc.integer({ min: 1, max: 20 }) }),
-    },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('bounce', 'crash') }) },
-  ),
-  { minLength: 1, maxLength: 14 },
-);
+function opens(at: Instant): Instant {
+  let when = at;
+  while (!isOpen(when)) when = nextFullHour(when);
+  return when;
+}
 
-const delays: readonly Duration[] = [10 * minute, 10 * minute, 5 * minute, 10 * minute];
+/** So much of the shift, from now on; at its end the shift is on. */
+function afterShift(from: Instant, lasts: Duration): Instant {
+  let at = opens(from);
+  let left = lasts;
+  while (at + left >= nextFullHour(at)) {
+    left -= nextFullHour(at) - at;
+    at = opens(nextFullHour(at));
+  }
+  return at + left;
+}
 
-class Model {
+/** Why it is with somebody no longer. Who has said no, or whose mailbox has, is not asked when the steps begin again. */
+type Cause = 'time' | 'operator' | 'passed' | 'refused' | 'left' | 'pledge';
+type Why = 'no' | 'had it';
+
+export class Model {
+  readonly scenario: Scenario;
   state: 'tracked' | 'acknowledged' | 'answered' | 'expired' = 'tracked';
   owner: Who | null = 'alice';
   due: Instant | null;
-  /** How many of the four moves are behind us. */
-  position = 0;
+  /** How many of the steps are behind us, counting each time that one is taken. */
+  step = 0;
+  taken = 0;
+  /** How often it went on, and to how many it was forwarded by that. */
   moves = 0;
-  readonly here = new Set<Who>(members);
-  tried = new Set<Who>();
+  forwards = 0;
+  here: ReadonlySet<Who> = new Set(everybody);
+  tried: ReadonlyMap<Who, Why> = new Map();
+  pledge: { readonly kind: 'promise' | 'ack'; readonly reminded: boolean } | null = null;
+  takenBy: ReadonlySet<Who> = new Set();
+  #ownedSince: Instant;
+  #saidSo: ReadonlyMap<Who, Instant> = new Map();
 
-  constructor(now: Instant) {
-    this.due = now + 10 * minute;
+  constructor(scenario: Scenario, now: Instant) {
+    this.scenario = scenario;
+    this.#ownedSince = now;
+    this.due = this.#after(0, now);
   }
 
-  #next(): Who | undefined {
-    return members.find((each) => this.here.has(each) && !this.tried.has(each));
+  clone(): Model {
+    const copy = new Model(this.scenario, 0);
+    Object.assign(copy, this);
+    copy.#ownedSince = this.#ownedSince;
+    copy.#saidSo = this.#saidSo;
+    return copy;
   }
 
-  #own(person: Who): void {
+  /** The steps as one list. */
+  #steps(): Step[] {
+    const { steps, repeat = 0, repeatFrom = 0 } = this.scenario;
+    return [...steps, ...Array.from({ length: repeat }, () => steps.slice(repeatFrom)).flat()];
+  }
+
+  #after(step: number, now: Instant): Instant {
+    const list = this.#steps();
+    const { after } = list[step] ?? (this.scenario.steps.at(-1) as Step);
+    return this.scenario.hours ? afterShift(now, after) : now + after;
+  }
+
+  #first(of: readonly Who[], tried: ReadonlyMap<Who, Why>): Who | undefined {
+    return of.find((each) => this.here.has(each) && !tried.has(each));
+  }
+
+  #own(person: Who, now: Instant): void {
+    if (this.owner !== person) this.#ownedSince = now;
     this.owner = person;
-    this.tried.delete(person);
   }
 
-  /** @param gone the owner is out of it: passed, left, bounced, broke a promise */
-  move(now: Instant, gone: boolean): void {
+  /** What is due; or what somebody has done to the one who has it. */
+  move(now: Instant, cause: Cause): void {
+    if (this.state !== 'tracked') throw new Error('it is over');
+    if (cause === 'time' && this.pledge?.kind === 'ack' && !this.pledge.reminded && this.owner !== null) {
+      this.pledge = { ...this.pledge, reminded: true };
+      this.due = now + (this.scenario.ack?.grace ?? 0);
+      this.moves += 1;
+      return;
+    }
+    const gone = (cause !== 'time' && cause !== 'operator') || (cause === 'time' && this.pledge !== null);
+    this.pledge = null;
     this.moves += 1;
     const before = this.owner;
-    const triedBefore = new Set(this.tried);
-    if (before) this.tried.add(before);
-    const next = this.#next();
-    if (gone && next) {
-      this.#own(next);
-      this.due = now + (delays[this.position] ?? 10 * minute);
+    const had = new Map(this.tried);
+    const not = new Map(had);
+    if (before !== null) not.set(before, cause === 'passed' || cause === 'refused' ? 'no' : 'had it');
+    const other = gone ? this.#first(members, not) : undefined;
+    if (other) {
+      this.#give(other, not, now);
+      this.due = this.#after(this.step, now);
       return;
     }
-    if (this.position < 2) {
-      if (next) {
-        this.#own(next);
-        this.#goOn(now, this.position + 1);
+    this.#takeSteps(now, cause, gone, had, not);
+  }
+
+  #give(to: Who, not: ReadonlyMap<Who, Why>, now: Instant): void {
+    const rest = new Map(not);
+    rest.delete(to);
+    this.tried = rest;
+    // It is theirs anew, also when it was before.
+    this.owner = null;
+    this.#own(to, now);
+    this.forwards += 1;
+  }
+
+  #takeSteps(now: Instant, cause: Cause, gone: boolean, had: Map<Who, Why>, not: Map<Who, Why>): void {
+    const list = this.#steps();
+    const { steps, repeatFrom = 0, hours } = this.scenario;
+    let skipped = 0;
+    // Whoever has it keeps it while nobody else does and they have not left it.
+    const keep = (): void => {
+      this.tried = gone ? not : had;
+      if (gone) this.owner = null;
+    };
+    for (let index = this.step, taken = this.taken; index < list.length; index += 1, taken = 0) {
+      const step = list[index] as Step;
+      const anew = index >= steps.length && (index - steps.length) % (steps.length - repeatFrom) === 0;
+      if (anew && taken === 0) {
+        for (const who of [...had.keys()]) if (had.get(who) !== 'no') had.delete(who);
+        for (const who of [...not.keys()]) if (not.get(who) !== 'no' && who !== this.owner) not.delete(who);
+      }
+      if (hours && cause !== 'operator' && !isOpen(now)) {
+        keep();
+        [this.step, this.taken, this.due] = [index, taken, opens(now)];
+        if (!gone && skipped === 0) this.moves -= 1;
         return;
       }
-      this.position = 2;
-    }
-    if (this.position === 2) {
-      if (gone) this.owner = null;
-      else this.tried = triedBefore;
-      this.#goOn(now, 3);
+      const person =
+        step.to === 'next'
+          ? this.#first(members, not)
+          : step.to === 'second'
+            ? this.#first(seconds, not)
+            : step.to === 'carol' && !not.has('carol')
+              ? 'carol'
+              : undefined;
+      const asked = step.to === 'everyone' ? members.filter((each) => this.here.has(each) && !not.has(each)) : [];
+      const reminds = step.to === 'owner' && this.owner !== null && !gone;
+      if (person === undefined && asked.length === 0 && !reminds && step.to !== 'room') {
+        skipped += 1;
+        continue;
+      }
+      if (person !== undefined) this.#give(person, not, now);
+      else {
+        keep();
+        this.tried = new Map([...this.tried, ...asked.map((each) => [each, 'had it'] as const)]);
+        this.forwards += asked.length;
+      }
+      const more = taken + 1 < (step.times ?? 1);
+      [this.step, this.taken] = more ? [index, taken + 1] : [index + 1, 0];
+      this.due = this.#after(this.step, now);
       return;
     }
-    if (this.position === 3 && !this.tried.has('carol')) {
-      this.#own('carol');
-      this.#goOn(now, 4);
-      return;
-    }
-    if (gone) this.owner = null;
-    else this.tried = triedBefore;
+    keep();
     this.moves -= 1;
-    this.position = 4;
-    this.state = 'expired';
-    this.due = null;
+    [this.state, this.step, this.taken, this.due] = ['expired', list.length, 0, null];
   }
 
-  #goOn(now: Instant, position: number): void {
-    this.position = position;
-    this.due = now + (delays[position] ?? 10 * minute);
+  // What people do. Each answers nothing: what does not count changes nothing.
+
+  mayAct(who: Who): boolean {
+    const asked = this.scenario.steps.some(({ to }) => to === 'second');
+    const candidates: readonly Who[] = asked ? [...members, ...seconds] : members;
+    return who === 'carol' || this.owner === who || candidates.includes(who);
   }
 
-  close(state: 'acknowledged' | 'answered', person: Who): void {
-    if (this.state !== 'tracked' && this.state !== 'expired') return;
-    this.state = state;
-    this.owner = person;
-    this.due = null;
-  }
-}
-
-/** One life; throws where the relay and the model differ. */
-export async function live(happenings: readonly Happening[]): Promise<void> {
-  const story = await Story.begin(modelRules);
-  try {
-    for (const person of members) story.presence(person, 'available');
-    const queueId = await story.mail('support@example.org');
-    await story.hears('alice', /Answer: ack/);
-    const life = new Life(story, queueId, new Model(story.clock.now()));
-    for (const each of happenings) await life.happen(each);
-    await life.runOut();
-  } finally {
-    await story.quiet();
-    story.logged.splice(
-      0,
-      story.logged.length,
-      ...story.logged.filter((line) => !/timer queue could not/.test(line.message)),
-    );
-    await story.end();
-  }
-}
-
-class Life {
-  readonly #story: Story;
-  readonly #queueId: QueueId;
-  readonly #model: Model;
-  readonly #bounced = new Set<number>();
-  #promised = false;
-
-  constructor(story: Story, queueId: QueueId, model: Model) {
-    this.#story = story;
-    this.#queueId = queueId;
-    this.#model = model;
+  #wantsMore(who: Who): boolean {
+    const { takers = 1 } = this.scenario;
+    return takers > 1 && this.takenBy.size < takers && !this.takenBy.has(who);
   }
 
-  async happen(each: Happening): Promise<void> {
-    const model = this.#model;
-    const story = this.#story;
-    switch (each.kind) {
-      case 'time':
-        await this.#pass(each.minutes * minute);
-        break;
-      case 'comes':
-        model.here.add(each.who);
-        story.presence(each.who, 'available');
-        break;
-      case 'leaves':
-        await this.#leave(each.who);
-        break;
-      case 'ack':
-        if (!this.#isPromisedBeside(each.who)) model.close('acknowledged', each.who);
-        await story.says(each.who, `ack ${(await this.#stored()).shortId}`);
-        break;
-      case 'race':
-        await this.#race(each.who);
-        break;
-      case 'pass':
-        if (model.state === 'tracked' && model.owner === each.who) {
-          this.#promised = false;
-          model.move(story.clock.now(), true);
-        } else if (model.state === 'tracked') model.tried.add(each.who);
-        await story.says(each.who, `pass ${(await this.#stored()).shortId}`);
-        break;
-      case 'reply':
-        model.close('answered', each.who);
-        await this.#reply(each.who, story.ours.copies);
-        break;
-      case 'forged':
-        await this.#reply(each.who, 'ann@example.net');
-        break;
-      case 'promise':
-        await this.#promise(each.who, each.minutes * minute);
-        break;
-      case 'bounce':
-        await this.#bounce();
-        break;
-      case 'crash':
-        await story.quiet();
-        await story.crash();
-        break;
-      default:
-        each satisfies never;
+  #hasSaidSo(): boolean {
+    return this.owner !== null && (this.#saidSo.get(this.owner) ?? -1) >= this.#ownedSince;
+  }
+
+  #says(who: Who, now: Instant): void {
+    this.#saidSo = new Map([...this.#saidSo, [who, now]]);
+  }
+
+  #pledge(who: Who, kind: 'promise' | 'ack', until: Instant, now: Instant): void {
+    const tried = new Map(this.tried);
+    tried.delete(who);
+    this.tried = tried;
+    this.#own(who, now);
+    this.pledge = { kind, reminded: false };
+    this.due = until;
+  }
+
+  #close(state: 'acknowledged' | 'answered', who: Who): void {
+    [this.state, this.owner, this.due, this.pledge] = [state, who, null, null];
+  }
+
+  ack(who: Who, now: Instant): void {
+    const { until, ack, takers = 1 } = this.scenario;
+    if (!this.mayAct(who) || (this.state !== 'tracked' && this.state !== 'expired')) return;
+    if (this.state === 'tracked' && !this.#wantsMore(who) && this.#hasSaidSo()) {
+      if (this.owner !== who || until === 'answered') return;
     }
-    await this.#compare(JSON.stringify(each));
-  }
-
-  /** To the end: nothing that is open stays open for ever. */
-  async runOut(): Promise<void> {
-    for (let steps = 0; steps < 12 && this.#model.due !== null; steps += 1) await this.#pass(30 * minute);
-    await this.#compare('the end');
-    if (this.#model.state === 'tracked') throw new Error('the model never ends');
-    const closings = this.#story.events.filter(({ event }) => event === 'closed').length;
-    if (closings < 1 || closings > 2) throw new Error(`it was closed ${closings} times`);
-  }
-
-  async #pass(time: Duration): Promise<void> {
-    const { clock } = this.#story;
-    const until = clock.now() + time;
-    while (this.#model.due !== null && this.#model.due <= until) {
-      await this.#to(this.#model.due);
-      this.#model.move(clock.now(), this.#promised);
-      this.#promised = false;
-      await this.#compare('a step that is due');
-    }
-    await this.#to(until);
-  }
-
-  async #to(at: Instant): Promise<void> {
-    await this.#story.clock.advance(at - this.#story.clock.now());
-    await this.#story.quiet();
-  }
-
-  async #leave(person: Who): Promise<void> {
-    const model = this.#model;
-    const { clock } = this.#story;
-    if (!model.here.has(person)) return;
-    // Leaving counts when it has lasted; what is due meanwhile comes first.
-    if (model.due !== null && model.due <= clock.now() + 3 * second) await this.#pass(3 * second);
-    model.here.delete(person);
-    this.#story.presence(person, 'offline');
-    await this.#to(clock.now() + 2 * second);
-    if (model.state === 'tracked' && model.owner === person && model.position < 4) {
-      this.#promised = false;
-      model.move(clock.now(), true);
+    if (until === 'answered' && this.state === 'expired') return;
+    this.#says(who, now);
+    if (until === 'answered') {
+      this.#take(who, now);
+    } else if (ack && this.state === 'tracked') {
+      this.#pledge(who, 'ack', now + ack.lasts, now);
+    } else {
+      if (takers > 1) this.takenBy = new Set([...this.takenBy, who]);
+      if (takers > 1 && this.takenBy.size < takers && this.state === 'tracked') this.#take(who, now);
+      else this.#close('acknowledged', who);
     }
   }
 
-  /** Somebody else has given their word: whoever wants it now is told who has it. */
-  #isPromisedBeside(person: Who): boolean {
-    return this.#promised && this.#model.state === 'tracked' && this.#model.owner !== person;
+  /** Theirs, and its clock begins anew. */
+  #take(who: Who, now: Instant): void {
+    this.#own(who, now);
+    this.pledge = null;
+    this.due = this.#after(this.step, now);
   }
 
-  async #race(person: Who): Promise<void> {
-    const beside = this.#isPromisedBeside(person);
-    const { clock } = this.#story;
-    const { shortId } = await this.#stored();
-    if (this.#model.due !== null) {
-      const due = this.#model.due;
-      await Promise.all([clock.advance(due - clock.now()), this.#story.says(person, `ack ${shortId}`)]);
-      await this.#story.quiet();
-      // Whoever was first: taken it is in the end, by them. A step that came first is counted.
-      const escalated = this.#story.events.filter(({ event }) => event === 'escalated').length;
-      if (escalated > this.#model.moves || (await this.#stored()).step > 3)
-        this.#model.move(clock.now(), this.#promised);
-      this.#promised = false;
-    } else await this.#story.says(person, `ack ${shortId}`);
-    // Heard before the promise ran out it is refused; after it, it counts.
-    if (!beside || (await this.#stored()).state === 'acknowledged') this.#model.close('acknowledged', person);
+  promise(who: Who, lasts: Duration, now: Instant): void {
+    if (!this.mayAct(who) || this.state !== 'tracked') return;
+    if (this.owner !== who && !this.#wantsMore(who) && this.#hasSaidSo()) return;
+    this.#says(who, now);
+    this.#pledge(who, 'promise', now + lasts, now);
   }
 
-  async #promise(person: Who, lasts: Duration): Promise<void> {
-    const { store, clock, relay } = this.#story;
-    const model = this.#model;
-    if (model.state === 'tracked') {
-      if (model.owner !== person) model.owner = person;
-      model.tried.delete(person);
-      model.due = clock.now() + lasts;
-      this.#promised = true;
-    }
-    const tell = (event: Story['events'][number]) => void this.#story.events.push(event);
-    const stage = { store, clock, ledger: { moved: () => undefined }, tell, wake: () => relay.wake() };
-    await takePromise(
-      stage as never,
-      { queueId: this.#queueId, seq: 0 },
-      { person, lasts, source: 'im promise', reference: null },
-    );
+  pass(who: Who, now: Instant): void {
+    if (!this.mayAct(who) || this.state !== 'tracked') return;
+    if (this.owner === who) this.move(now, 'passed');
+    else this.tried = new Map([...this.tried, [who, 'no']]);
   }
 
-  async #bounce(): Promise<void> {
-    const model = this.#model;
-    const story = await this.#story.store.message(this.#queueId);
-    const delivery = story?.deliveries.findLast(
-      ({ state, chosen, seq }) => state === 'delivered' && chosen?.person === model.owner && !this.#bounced.has(seq),
-    );
-    if (!delivery || model.owner === null) return;
-    this.#bounced.add(delivery.seq);
-    if (model.state === 'tracked') {
-      this.#promised = false;
-      model.move(this.#story.clock.now(), true);
-    }
-    const report = postfixDsn({ recipient: `${delivery.chosen?.mailbox}`, action: 'failed', status: '5.1.1' });
-    await this.#story.mail(this.#story.ours.reportsOn(delivery), { from: nullReversePath, content: report });
+  reply(who: Who): void {
+    if (this.mayAct(who) && (this.state === 'tracked' || this.state === 'expired')) this.#close('answered', who);
   }
 
-  async #reply(person: Who, to: string): Promise<void> {
-    const messageId = (await this.#stored()).messageId;
-    await this.#story.mail(to, { from: `${person}@example.org`, headers: `In-Reply-To: ${messageId}\r\n` });
+  /** By an operator. */
+  give(to: Who, now: Instant): void {
+    if (this.state !== 'tracked' || this.owner === to) return;
+    const not = new Map(this.tried);
+    not.delete(to);
+    if (this.owner !== null) not.set(this.owner, 'had it');
+    this.#give(to, not, now);
+    this.moves += 1;
+    this.pledge = null;
+    this.due = this.#after(this.step, now);
   }
 
-  async #stored(): Promise<Tracked> {
-    const tracked = await this.#story.store.tracked({ queueId: this.#queueId, seq: 0 });
-    if (!tracked) throw new Error('it is not tracked any more');
-    return tracked;
+  snooze(lasts: Duration, now: Instant): void {
+    if (this.state !== 'tracked' || this.owner === null) return;
+    this.#says(this.owner, now);
+    this.#pledge(this.owner, 'promise', now + lasts, now);
   }
 
-  async #compare(after: string): Promise<void> {
-    await this.#story.quiet();
-    const { state, owner, nextStepAt, step, stepTaken } = await this.#stored();
-    const position = step === 0 ? stepTaken : step + 1;
-    const moves = this.#story.events.filter(({ event }) => event === 'escalated').length;
-    const { model, story } = { model: this.#model, story: { state, owner, nextStepAt, position, moves } };
-    const expected = {
-      state: model.state,
-      owner: model.owner,
-      nextStepAt: model.due,
-      position: model.position,
-      moves: model.moves,
-    };
-    if (JSON.stringify(story) !== JSON.stringify(expected))
-      throw new Error(`after ${after}: ${JSON.stringify(story)}, and it should be ${JSON.stringify(expected)}`);
+  /** Whether their leaving moves it: not from one whom a step names, nor what somebody has acknowledged. */
+  goesWith(who: Who): boolean {
+    const list = this.#steps();
+    const last = this.taken > 0 ? list[this.step] : list[this.step - 1];
+    return this.state === 'tracked' && this.owner === who && this.pledge?.kind !== 'ack' && last?.to !== 'carol';
   }
 }

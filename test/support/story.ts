@@ -16,6 +16,7 @@ import type { MarkKey } from '../../src/mail/loop-mark.ts';
 import { ourAddresses } from '../../src/mail/our-address.ts';
 import { expectMailbox, nullReversePath } from '../../src/mail/path.ts';
 import type { QueueId } from '../../src/mail/queue-id.ts';
+import type { MailboxSight } from '../../src/mailboxes.ts';
 import type { IncomingMessage, Notifier, NotifyTarget } from '../../src/notify/notifier.ts';
 import { type BareJid, expectBareJid } from '../../src/presence/jid.ts';
 import { neverSeen, type Presence, type PresenceChange, type State } from '../../src/presence/presence.ts';
@@ -24,6 +25,7 @@ import { createRelay, type Relay } from '../../src/relay.ts';
 import { parseRules } from '../../src/routing/parse.ts';
 import type { Rules } from '../../src/routing/rules.ts';
 import { composeReport } from '../../src/smtp/report.ts';
+import { reads, type VerbName } from '../../src/store/sqlite/company.ts';
 import { openSqliteStore } from '../../src/store/sqlite/open.ts';
 import type { Store } from '../../src/store/store.ts';
 import { advance } from '../../src/tracking/advance.ts';
@@ -54,6 +56,9 @@ function rulesOf(text: string): Rules {
   if (!loaded.rules) throw new Error(loaded.problems.map(({ message }) => message).join('\n'));
   return loaded.rules;
 }
+
+/** Round trips to the store in which nobody else asks it anything. */
+const stillness = 4;
 
 export class Story {
   readonly clock = new TestClock();
@@ -94,8 +99,16 @@ export class Story {
   readonly #waiting: { fits: () => unknown; done: (value: unknown) => void }[] = [];
   /** Called in the windows between two durable steps; one that throws there ends what is being done, as a crash does. */
   reach: FaultPoint = noFaults;
+  /** Transactions so far; at which of them the process ends, before it or with its answer unheard. */
+  writes = 0;
+  dieAt: { readonly write: number; readonly when: 'before' | 'after' } | null = null;
+  died: Promise<void> = new Promise(() => undefined);
+  #asks = 0;
+  #unanswered = 0;
   #random = 1;
   #markKey: string | undefined;
+  #mailboxes = false;
+  readonly #sights: ((sight: MailboxSight) => void)[] = [];
 
   constructor(rules: string) {
     this.rules = rulesOf(rules);
@@ -107,21 +120,26 @@ export class Story {
     if (!asleep) this.relay.rulesChanged();
   }
 
-  /** @param markKey as where an MTA asks us about all its mail */
-  static async begin(rules: string, { markKey }: { markKey?: string } = {}): Promise<Story> {
+  /** @param markKey as where an MTA asks us about all its mail @param mailboxes are looked into: see `sees` */
+  static async begin(
+    rules: string,
+    { markKey, mailboxes = false }: { markKey?: string; mailboxes?: boolean } = {},
+  ): Promise<Story> {
     const story = new Story(rules);
     story.#markKey = markKey;
+    story.#mailboxes = mailboxes;
     await story.#open();
     return story;
   }
 
   async #open(): Promise<void> {
-    this.store = await openSqliteStore({ folder: this.folder, keepContent: hour });
+    this.store = this.#observed(await openSqliteStore({ folder: this.folder, keepContent: hour }));
     await this.store.releaseLeases();
     this.#changes.length = 0;
     this.#hearers.length = 0;
     this.#receipts.length = 0;
     this.#openings.length = 0;
+    this.#sights.length = 0;
     this.relay = await createRelay({
       config: {
         hostname: 'mx.example.org',
@@ -165,6 +183,9 @@ export class Story {
       },
       reach: (window) => this.reach(window),
       ...(this.#markKey === undefined ? {} : { markKey: this.#markKey }),
+      ...(this.#mailboxes
+        ? { mailboxes: { watch: () => undefined, onSight: (listener) => void this.#sights.push(listener) } }
+        : {}),
     });
     this.relay.start();
   }
@@ -215,13 +236,19 @@ export class Story {
     this.logged.splice(0, this.logged.length, ...rest);
   }
 
+  /** Errors in the log of a process that was killed: it does not know that it is dead. */
+  ignoreErrors(pattern: RegExp): void {
+    const rest = this.logged.filter(({ level, message }) => !(level === 'error' && pattern.test(message)));
+    this.logged.splice(0, this.logged.length, ...rest);
+  }
+
   // People
 
   presence(
     person: string,
     state: State,
     at: Instant = this.clock.now(),
-    more: Pick<Presence, 'substitute' | 'source'> = {},
+    more: Pick<Presence, 'substitute' | 'source' | 'live'> = {},
   ): void {
     const jid = expectBareJid(`${person}@example.org`);
     const before = this.#presence.get(jid) ?? neverSeen;
@@ -253,6 +280,11 @@ export class Story {
   received(who: string, id: string): void {
     for (const listener of this.#receipts)
       listener({ from: expectBareJid(`${who}@example.org`), id, kind: 'received', at: this.clock.now() });
+  }
+
+  /** In their mailbox the mail is marked as read. */
+  sees(person: string, messageId: string): void {
+    for (const listener of this.#sights) listener({ person, messageId, what: 'seen', reference: 'INBOX uid 1' });
   }
 
   /** Messages go again. */
@@ -295,13 +327,60 @@ export class Story {
     return this.relay.accept(client, envelope, more.content ?? Buffer.from(content));
   }
 
-  /** Before asserting that nothing happened: whatever was set off so far has run its course through the store. */
-  async quiet(): Promise<void> {
-    // No reaction takes more round trips to the store than this; its verbs are answered in order.
-    for (let trips = 0; trips < 25; trips += 1) {
+  /**
+   * Before asserting that nothing happened: whatever was set off so far has run its course through the store.
+   * @param most round trips: no reaction takes more, but a flood goes on
+   */
+  async quiet(most = 40): Promise<void> {
+    // Every reaction goes by way of the store; when nobody but us has asked it anything for some round trips, all are over.
+    for (let still = 0, trips = 0; still < stillness && trips < most; trips += 1) {
+      const before = this.#asks;
       await this.store.counts();
       await settle();
+      still = this.#asks === before + 1 && this.#unanswered === 0 ? still + 1 : 0;
     }
+  }
+
+  /** Counts what the store is asked, and what it has yet to answer; and ends the process where `dieAt` says. */
+  #observed(store: Store): Store {
+    this.#unanswered = 0;
+    const { promise, resolve: die } = Promise.withResolvers<void>();
+    let dead = false;
+    this.died = promise.then(() => {
+      dead = true;
+    });
+    const never = new Promise<never>(() => undefined);
+    const isTheEnd = (): boolean => {
+      this.writes += 1;
+      dead = this.writes === this.dieAt?.write;
+      if (dead) die();
+      return dead;
+    };
+    const answered = (): void => {
+      this.#unanswered -= 1;
+    };
+    return new Proxy(store, {
+      get: (target, name, receiver) => {
+        const verb: unknown = Reflect.get(target, name, receiver);
+        if (typeof verb !== 'function' || name === 'close') return verb;
+        // That nothing was claimed is no transaction.
+        const claims = name === 'claimDue';
+        return (...args: unknown[]) => {
+          if (dead) return never;
+          const ends = !claims && !reads.has(name as VerbName) && isTheEnd();
+          if (ends && this.dieAt?.when === 'before') return never;
+          const answer: unknown = Reflect.apply(verb, target, args);
+          if (!(answer instanceof Promise)) return answer;
+          this.#asks += 1;
+          this.#unanswered += 1;
+          answer.then(answered, answered);
+          return answer.then((value: unknown) => {
+            if (claims && !dead && (value as readonly unknown[]).length > 0) isTheEnd();
+            return dead ? never : value;
+          });
+        };
+      },
+    });
   }
 
   // Waiting: for what is there already or comes; never for time.

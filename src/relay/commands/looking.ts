@@ -1,6 +1,6 @@
 // Looking: list, show, who, why. Nothing is changed; what is said comes from what is stored.
 import { formatDuration } from '../../clock.ts';
-import { subjectOf } from '../../notify/nudge.ts';
+import { senderOf, subjectOf } from '../../notify/nudge.ts';
 import { reasonIn, stateIn } from '../../notify/reasons.ts';
 import { oneLine, outsideWords } from '../../notify/text.ts';
 import { neverSeen } from '../../presence/presence.ts';
@@ -36,7 +36,7 @@ export async function show(request: Request, found: Tracked): Promise<Answer> {
   const tried = historyIn(language, tracked);
   return [
     `#${tracked.shortId} ${subjectOf({ ...facts, language }, 120)}`,
-    `${outsideWords(tracked.from, 160)} → ${oneLine(tracked.address, 100)}, ${p.old(formatDuration(facts.age))}`,
+    `${senderOf({ ...facts, language })} → ${oneLine(tracked.address, 100)}, ${p.old(formatDuration(facts.age))}`,
     `${standingOf(tracked, now, p)}${tracked.state === 'tracked' ? `; ${p.steps(next)}` : ''}`,
     ...(tried.length === 0 ? [] : [oneLine(tried.join('; '), 200)]),
   ].join('\n');

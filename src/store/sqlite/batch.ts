@@ -2,10 +2,12 @@
 // verb is undone alone. Answers are given only after COMMIT has returned, which with synchronous=FULL means synced. A
 // batch of nothing but leases and plain deliveries is committed without: the next synced commit carries it along.
 import type { Duration } from '../../clock.ts';
+import type { Store } from '../store.ts';
 import { mayWaitForSync, reads, type VerbName } from './company.ts';
 import { scheduleRetirement } from './messages.ts';
 import { concerned, type Passing, readPassing, unfold } from './passing.ts';
 import type { Sql } from './sql.ts';
+import { nextDueAt } from './timers.ts';
 import { verbs } from './verbs.ts';
 import { type Answer, failureOf, isBeyondRepair } from './wire.ts';
 import { Stale, type Work } from './work.ts';
@@ -51,7 +53,7 @@ export class BatchRunner {
   }
 
   run(requests: readonly VerbRequest[]): BatchResult {
-    if (requests.every(({ verb, args }) => reads.has(verb) && concerned(this.#passing, verb, args).length === 0)) {
+    if (requests.every((request) => this.#onlyLooks(request))) {
       const errors: unknown[] = [];
       const answers = requests.map((request) => this.#read(request, errors));
       return { answers, committed: 0, fatal: errors.find(isBeyondRepair) };
@@ -84,6 +86,16 @@ export class BatchRunner {
     }
   }
 
+  /** Most of those who ask what is due are told that nothing is: that needs no transaction. */
+  #onlyLooks({ verb, args }: VerbRequest): boolean {
+    if (verb === 'claimDue') {
+      const [{ kinds, now }] = args as Parameters<Store['claimDue']>;
+      const next = nextDueAt({ sql: this.#sql, passing: this.#passing }, kinds);
+      return next === null || next > now;
+    }
+    return reads.has(verb) && concerned(this.#passing, verb, args).length === 0;
+  }
+
   /**
    * Nothing of the batch was kept, so each may be done again, alone: on a full disk one large mail must not take with
    * it the settlement of another, which would be sent twice for that. What the reads had answered is void likewise.
@@ -105,7 +117,9 @@ export class BatchRunner {
 
   #read(request: VerbRequest, errors: unknown[]): Answer {
     try {
-      return { id: request.id, ok: true, value: this.#perform(request) };
+      // Seen a moment ago: nothing is due.
+      const value = request.verb === 'claimDue' ? [] : this.#perform(request);
+      return { id: request.id, ok: true, value };
     } catch (error) {
       errors.push(error);
       return failed(request, error);

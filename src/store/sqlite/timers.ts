@@ -3,6 +3,7 @@
 import type { Instant } from '../../clock.ts';
 import type { QueueId } from '../../mail/queue-id.ts';
 import type { Due, DueKind, Store } from '../store.ts';
+import { forwardsOf } from './forwards.ts';
 import { nextLeaseEnd } from './passing.ts';
 import { type DeliveryRow, deliveryFrom, type MessageRow, messageFrom, type NudgeRow, nudgeFrom } from './rows.ts';
 import { type TrackedRow, trackedFrom } from './tracked-row.ts';
@@ -109,7 +110,9 @@ function load(work: Work, kind: DueKind, timer: TimerRow): Due | undefined {
         timer.queue_id,
         timer.seq,
       );
-      return tracked && { kind, dueAt, tracked: trackedFrom(tracked) };
+      if (!tracked) return undefined;
+      const forwards = forwardsOf(work, { queueId: timer.queue_id, seq: timer.seq });
+      return { kind, dueAt, tracked: trackedFrom(tracked), forwards };
     }
     case 'nudge': {
       const nudge = work.sql.get<NudgeRow>('SELECT * FROM nudges WHERE id = ?', timer.ref);
@@ -122,7 +125,7 @@ function load(work: Work, kind: DueKind, timer: TimerRow): Due | undefined {
   }
 }
 
-export function nextDueAt(work: Work, kinds: readonly DueKind[]): Instant | null {
+export function nextDueAt(work: Pick<Work, 'sql' | 'passing'>, kinds: readonly DueKind[]): Instant | null {
   const moments = kinds.flatMap((kind) => {
     const row = work.sql.get<{ at: Instant }>(
       `SELECT coalesce(lease_until, due_at) AS at FROM timers WHERE kind = ?

@@ -4,6 +4,7 @@ import type { ShortVerbName, VerbName } from './company.ts';
 import { applyConsequences } from './consequences.ts';
 import { choose, recordFinalDot, retryNow, settle, wakeHeld } from './deliveries.ts';
 import { announcedFault, changeFault, faultSubjects, faults, openFault } from './faults.ts';
+import { forwardsOf } from './forwards.ts';
 import { hastenBeyond, hastenHop, intervene, queuePage } from './interventions.ts';
 import * as look from './look.ts';
 import * as lookBack from './look-back.ts';
@@ -12,6 +13,7 @@ import { hastenNudges, settleNudge } from './nudges.ts';
 import { acceptPassing, type Delivered, type Parcel, settleDelivered, type Told } from './passing.ts';
 import { prune } from './pruning.ts';
 import { replan } from './replan.ts';
+import { lastEventAt, openWrittenAfter } from './set-back.ts';
 import { claimDue, nextDueAt, releaseLeases } from './timers.ts';
 import {
   listTracked,
@@ -87,10 +89,13 @@ export const verbs: Verbs = {
   },
   trackedByShortId,
   tracked: trackedOne,
+  forwardsOf,
   openTracked,
   soonestTracked,
   trackedByMessageId,
   history: look.history,
+  lastEventAt,
+  openWrittenAfter,
   recordPresence: look.appendPresence,
   presenceHistory: look.presenceHistory,
   recorded: look.recorded,
