@@ -2,10 +2,10 @@
 import type { Content, ContentWriter } from './mail/content.ts';
 import type { Envelope, ForwardPath } from './mail/envelope.ts';
 import type { MailFacts } from './mail/facts.ts';
-import type { RawField } from './mail/header.ts';
 import type { Mailbox, ReversePath } from './mail/path.ts';
 import type { QueueId } from './mail/queue-id.ts';
 import type { Reply } from './mail/reply.ts';
+import type { ToldHeader } from './mail/told-header.ts';
 import type { Choice, Snapshot } from './routing/choose.ts';
 import type { Plan } from './routing/plan.ts';
 
@@ -41,7 +41,10 @@ export interface Intake {
 export interface Planned {
   readonly client: Client;
   readonly envelope: Envelope;
+  /** Of a header that was told field by field they have the fields that something reads now; wholeFacts() has all. */
   readonly facts: MailFacts;
+  /** Absent: `facts` are whole. */
+  readonly header?: ToldHeader;
   /** In the order of the envelope's forward-paths. */
   readonly plans: readonly Plan[];
   /** A policy may have to forward it later. */
@@ -79,7 +82,7 @@ export interface Advisor {
    * `header`: the header alone, as octets or field by field. Null when no rule can concern this mail: every recipient
    * stays.
    */
-  plan(client: Client, envelope: Envelope, header: Uint8Array | readonly RawField[]): Planned | null;
+  plan(client: Client, envelope: Envelope, header: Uint8Array | ToldHeader): Planned | null;
   /** The same plan made surer. @param content null: it was too large, or nobody asked for it @throws PointsmanError */
   planWhole(planned: Planned, content: Uint8Array | null): Promise<Planned>;
   /**

@@ -172,6 +172,8 @@ const deepest = 6;
 function redact(value: unknown, withContent: boolean, depth: number): unknown {
   if (value instanceof Error) return describe(value, depth);
   if (typeof value === 'string') return printableLines(value);
+  // Asked for only when the line is written.
+  if (typeof value === 'function') return redact(value(), withContent, depth);
   if (value === null || typeof value !== 'object') return typeof value === 'bigint' ? value.toString() : value;
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} octets]`;
   if (depth >= deepest) return '[deeper]';

@@ -2,6 +2,7 @@
 // that only say "go on". A generator of our own (load.c) plays the MTA. Prints markdown.
 //
 //   node bench/milter/main.ts [--rounds 7] [--seconds 0.6] [--connections 10,50] [--only direct,lookup,idle,flood]
+//                             [--peers silent,rewrites,same,python] [--how keep,reconnect] [--as postfix|commands]
 //                             [--content body] [--profile FOLDER] [--out docs/measurements/milter.md]
 //
 // Needs a C compiler, libmilter-dev and Prosody with slixmpp (who is there); python3-milter is fetched and unpacked.
@@ -36,6 +37,9 @@ const { values: options } = parseArgs({
     connections: { type: 'string', default: '10,50' },
     only: { type: 'string', default: 'direct,lookup,idle,flood' },
     content: { type: 'string', default: 'no body' },
+    peers: { type: 'string', default: 'silent,rewrites,same,python' },
+    how: { type: 'string', default: 'keep,reconnect' },
+    as: { type: 'string', default: 'postfix' },
     profile: { type: 'string' },
     out: { type: 'string' },
   },
@@ -81,10 +85,10 @@ async function generate(
 
 async function direct(load: string, systems: readonly System[]): Promise<string> {
   const lines: string[] = [];
-  for (const how of ['keep', 'reconnect'] as const) {
+  for (const how of options.how.split(',')) {
     for (const connections of options.connections.split(',')) {
       const words = (count: number, { address }: System) =>
-        ['postfix', address, connections, count, how, octets, group] as const;
+        [options.as, address, connections, count, how, octets, group] as const;
       const counts = new Map<System, number>();
       for (const system of systems) {
         await generate(load, system, words(2_000, system));
@@ -233,13 +237,11 @@ async function main(): Promise<void> {
   undo.defer(() => router.stop());
   const peers: System[] = [];
   if (wanted.has('direct')) {
-    const made = [
-      await startC(scratch.path, 'silent'),
-      await startC(scratch.path, 'rewrites'),
-      await startC(scratch.path, 'same'),
-      await startPython(scratch.path, 'silent'),
-    ];
-    for (const system of made) {
+    for (const peer of options.peers.split(',').filter((each) => each !== '')) {
+      const system =
+        peer === 'python'
+          ? await startPython(scratch.path, 'silent')
+          : await startC(scratch.path, peer as 'silent' | 'rewrites' | 'same');
       if (!system) continue;
       undo.defer(() => system.stop());
       peers.push(system);

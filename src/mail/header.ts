@@ -107,6 +107,18 @@ export interface Head {
   readonly client: { readonly address: string; readonly carriesMembers: boolean };
 }
 
+/** What facts are taken from; the others stand among them as they are. */
+export const headersOfFacts: readonly string[] = [
+  'subject',
+  'from',
+  'message-id',
+  'references',
+  'in-reply-to',
+  'auto-submitted',
+  'received',
+  'delivered-to',
+];
+
 /** Taken once, at acceptance, and kept with the message. */
 export function readFacts(head: Head): MailFacts {
   return factsOf({ ...head, fields: readFields(head.content), size: head.size ?? head.content.length });

@@ -2,7 +2,7 @@
 // sends back is known again though Delivered-To was lost on the way. It is bound to the group and to the Message-ID:
 // copied onto another mail it says nothing. What looks like a mark and is none is left alone, and not believed.
 import { timingSafeEqual } from 'node:crypto';
-import { hmacSha256 } from './hmac.ts';
+import { hmacSha256, hmacSha256Base64Url } from './hmac.ts';
 
 export interface MarkKey {
   /** Names the key in the header; not secret. */
@@ -14,9 +14,17 @@ export const markHeader = 'X-Pointsman-Trace';
 
 /** One header line, by the newest key; empty when there is none. */
 export function loopMark(keys: readonly MarkKey[], group: string, messageId: string | undefined): string {
-  const [newest] = keys;
-  if (!newest) return '';
-  return `${markHeader}: v1 ${newest.id} ${digest(newest, group, messageId).toString('base64url')}\r\n`;
+  const value = loopMarkValue(keys, group, messageId);
+  return value === undefined ? '' : `${markHeader}: ${value}\r\n`;
+}
+
+/** Of the header field alone. */
+export function loopMarkValue(
+  [newest]: readonly MarkKey[],
+  group: string,
+  messageId: string | undefined,
+): string | undefined {
+  return newest && `v1 ${newest.id} ${hmacSha256Base64Url(newest.secret, marked(group, messageId))}`;
 }
 
 /** @param values of all headers of that name, as they came */
@@ -37,6 +45,7 @@ export function isMarked(
   });
 }
 
-function digest({ secret }: MarkKey, group: string, messageId: string | undefined): Buffer {
-  return hmacSha256(secret, JSON.stringify(['v1', group, messageId ?? '']));
-}
+const digest = ({ secret }: MarkKey, group: string, messageId: string | undefined): Buffer =>
+  hmacSha256(secret, marked(group, messageId));
+
+const marked = (group: string, messageId: string | undefined): string => JSON.stringify(['v1', group, messageId ?? '']);

@@ -10,6 +10,7 @@
 // Never let through: controls, and the invisible or direction-changing characters that make one address look like another.
 import { domainToASCII } from 'node:url';
 import ipaddr from 'ipaddr.js';
+import { remembering } from './memo.ts';
 
 /** `local@domain`, fit for an envelope, exactly as it was given. */
 export type Mailbox = string & { readonly __brand: 'Mailbox' };
@@ -29,7 +30,9 @@ const label = /^[A-Za-z0-9_\u0080-\u{10ffff}](?:[A-Za-z0-9_\-\u0080-\u{10ffff}]*
 const deceptive = /[\x00-\x1f\x7f-\xa0\u1680\u2000-\u200b\u2028-\u202f\u205f-\u2069\u3000\ufeff\p{Cs}]/u;
 
 /** Undefined when `text` is not a Mailbox. */
-export function parseMailbox(text: string): Mailbox | undefined {
+export const parseMailbox: (text: string) => Mailbox | undefined = remembering(checkMailbox);
+
+function checkMailbox(text: string): Mailbox | undefined {
   if (Buffer.byteLength(text) > maxPath || deceptive.test(text)) return undefined;
   const at = text.lastIndexOf('@');
   if (at < 1) return undefined;
@@ -86,14 +89,15 @@ export function localPartOf(mailbox: Mailbox): string {
  * by case; the addresses of our own groups and people do not, and nobody configures two that differ by case only.
  * `"ab"@x` is `ab@x` (RFC 5321 §4.1.2), and a domain is the same in U-labels and in A-labels.
  */
-export function mailboxKey(mailbox: Mailbox): string {
+export const mailboxKey: (mailbox: Mailbox) => string = remembering((text) => {
+  const mailbox = text as Mailbox;
   // What nearly all are.
   if (!/^"|[^\x00-\x7f]/.test(mailbox)) return mailbox.toLowerCase();
   const local = localPartOf(mailbox);
   const bare = local.startsWith('"') ? local.slice(1, -1).replace(/\\(.)/g, '$1') : local;
   const plain = dotAtoms.test(bare) ? bare : local;
   return `${plain.normalize('NFC').toLowerCase()}@${domainOf(mailbox)}`;
-}
+});
 
 /** RFC 6531 §3.1: whether a path needs SMTPUTF8. */
 export function isInternationalised(path: ReversePath): boolean {

@@ -1,5 +1,7 @@
 // One message as the MTA tells of it, piece by piece. Octets are kept as they came and read only when asked for: most
 // mail is not ours to route, and costs nothing but the keeping.
+import { remembering } from '../mail/memo.ts';
+import { ToldHeader } from '../mail/told-header.ts';
 import type { Powers } from './reply.ts';
 import { type ConnectFacts, commands, macroName, type Packet, readMacros, readStrings, WireError } from './wire.ts';
 
@@ -14,7 +16,13 @@ export interface EnvelopeAddress {
 }
 
 /** @throws WireError */
-export function readAddress(payload: Buffer): EnvelopeAddress {
+export const readAddress = (packet: Packet): EnvelopeAddress => addressOf(packet.latin1());
+
+/** The same group is written to in mail after mail. */
+const addressOf = remembering(addressIn, 500);
+
+function addressIn(octets: string): EnvelopeAddress {
+  const payload = Buffer.from(octets, 'latin1');
   const [raw, ...parameters] = readStrings(payload);
   if (raw === undefined) throw new WireError('an envelope command without an address');
   const text = raw.toString('utf8').trim();
@@ -41,13 +49,16 @@ const stageOf: readonly number[] = Array.from({ length: 256 }, (_, octet) =>
   stages.indexOf(octet as (typeof stages)[number]),
 );
 
+/** Postfix sends macros for each header and each piece of the body, too, and nobody asks about them. */
+export const macrosPassedOver = (code: number, first: number | undefined): boolean =>
+  code === commands.macro && first !== undefined && (stageOf[first] ?? -1) < 0;
+
 /** Macros by stage; read when asked for. */
 export class Macros {
   readonly #byStage: (Packet | undefined)[] = [];
   /** The same as text, for those stages that were asked about. */
   readonly #texts: (string | undefined)[] = [];
 
-  /** Stages that nobody asks about (Postfix sends macros for each header and each piece of the body) are passed over. */
   add(packet: Packet): void {
     if (packet.first === undefined) throw new WireError('a MACRO without the command it belongs to');
     const stage = stageOf[packet.first] ?? -1;
@@ -100,7 +111,8 @@ export class Message {
   readonly recipients: EnvelopeAddress[] = [];
   readonly powers: Powers;
   readonly #macros: Macros;
-  readonly #fields: Packet[] = [];
+  /** As it was told; the rest of the header may be looked up in it later. */
+  readonly header: ToldHeader;
   readonly #pieces: Buffer[] = [];
   #octets = 0;
   #body: 'none' | 'kept' | 'dropped' = 'none';
@@ -116,6 +128,7 @@ export class Message {
     this.sender = sender;
     this.#macros = macros;
     this.powers = powers;
+    this.header = new ToldHeader(powers.leadingSpace);
   }
 
   macro(name: string): string | undefined {
@@ -127,8 +140,9 @@ export class Message {
     return this.#octets;
   }
 
+  /** @throws WireError */
   addField(packet: Packet): void {
-    this.#fields.push(packet);
+    if (!packet.addTo(this.header)) throw new WireError('a HEADER without name or value');
     this.#octets += packet.length;
   }
 
@@ -152,17 +166,14 @@ export class Message {
 
   /** Names and values in order, without the space after the colon; folded lines joined by LF. */
   headers(): readonly (readonly [name: string, value: string])[] {
-    return this.#fields.map((packet) => {
-      const [name, value] = fieldOf(packet);
-      return [name, this.powers.leadingSpace && value.startsWith(' ') ? value.slice(1) : value];
-    });
+    return this.header.all();
   }
 
   /** The header as octets of a message: CRLF line ends, the empty line not included. */
   headerBlock(): Buffer {
     let text = '';
-    for (const packet of this.#fields) {
-      const [name, value] = fieldOf(packet);
+    for (let index = 0; index < this.header.fields; index += 1) {
+      const [name, value] = this.header.raw(index);
       const folded = value.includes('\n') ? value.replace(/\r?\n/g, '\r\n') : value;
       text += this.powers.leadingSpace ? `${name}:${folded}\r\n` : `${name}: ${folded}\r\n`;
     }
@@ -173,12 +184,4 @@ export class Message {
   body(): Buffer | undefined {
     return this.#body === 'dropped' || !this.powers.body ? undefined : Buffer.concat(this.#pieces);
   }
-}
-
-/** One character an octet. */
-function fieldOf(packet: Packet): readonly [name: string, value: string] {
-  const text = packet.latin1();
-  const end = text.indexOf('\0');
-  if (end < 0 || !text.endsWith('\0') || end === text.length - 1) throw new WireError('a HEADER without name or value');
-  return [text.slice(0, end), text.slice(end + 1, -1)];
 }

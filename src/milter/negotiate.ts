@@ -1,5 +1,6 @@
 // Negotiation: what we ask of an MTA, never more than it offers. Postfix closes the connection when an action was not
 // on offer, Sendmail when a protocol bit was not, and both when the version is higher than theirs.
+import type { Powers } from './reply.ts';
 import { actions, macroStages, type Offer, steps } from './wire.ts';
 
 /** What the milter wants of the conversation. */
@@ -53,6 +54,14 @@ export function negotiate(offer: Offer, wants: Wants): Agreed | undefined {
     symbols: (agreed & actions.setSymbolList) !== 0 && version >= 6 ? symbols : [],
   };
 }
+
+/** What that means for what may be answered. */
+export const powersOf = ({ version, actions: may, protocol }: Agreed): Powers => ({
+  version,
+  actions: may,
+  leadingSpace: (protocol & steps.headerLeadingSpace) !== 0,
+  body: (protocol & steps.noBody) === 0,
+});
 
 function protocolOf({ decidesAt, body, fewReplies }: Wants): number {
   let protocol = steps.noUnknown | steps.headerLeadingSpace;

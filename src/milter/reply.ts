@@ -1,5 +1,7 @@
 // What a milter answers: a verdict on a step, and at the end of a message the edits that go with it. All edits and the
 // verdict make one buffer, written at once: a connection that dies in between must not leave half of them behind.
+
+import { remembering } from '../mail/memo.ts';
 import type { Reply } from '../mail/reply.ts';
 import { actions, bareReplies, nulEnded, packet, replyCodes } from './wire.ts';
 
@@ -73,7 +75,11 @@ export function replyText({ code, enhanced, text }: Reply): string {
 }
 
 /** How many recipients there are before the edits must be known, so that none of them can leave the message without any. */
-export function endPackets(end: EndVerdict, powers: Powers, recipients: readonly Uint8Array[]): Buffer {
+export function endPackets(
+  end: EndVerdict,
+  powers: Powers,
+  recipients: readonly { readonly raw: Uint8Array }[],
+): Buffer {
   const edits = end.edits ?? [];
   if (edits.length === 0) return verdictPacket(end.verdict);
   if (end.verdict.kind !== 'continue' && end.verdict.kind !== 'accept')
@@ -82,9 +88,14 @@ export function endPackets(end: EndVerdict, powers: Powers, recipients: readonly
   let octets = '';
   for (let turn = 0; turn <= lastTurn; turn += 1)
     for (const edit of edits) if (order[edit.kind] === turn) octets += editPackets(edit, powers);
-  octets += verdictPacket(end.verdict).toString('latin1');
+  octets += bareTexts[end.verdict.kind];
   return Buffer.from(octets, 'latin1');
 }
+
+const bareTexts = {
+  continue: bareReplies.continue.toString('latin1'),
+  accept: bareReplies.accept.toString('latin1'),
+} as const;
 
 /**
  * Who is added comes before who is removed: should the connection die in between, and the MTA be told to accept then,
@@ -104,11 +115,11 @@ const order: Readonly<Record<Edit['kind'], number>> = {
 const lastTurn = 5;
 
 /** Postfix answers 250 to a message whose last recipient was removed, and then throws it away. */
-function checkRecipients(edits: readonly Edit[], recipients: readonly Uint8Array[]): void {
+function checkRecipients(edits: readonly Edit[], recipients: readonly { readonly raw: Uint8Array }[]): void {
   if (edits.some(({ kind }) => kind === 'add recipient')) return;
   const removed = new Set(edits.flatMap((edit) => (edit.kind === 'remove recipient' ? [octets(edit.raw)] : [])));
   if (removed.size === 0) return;
-  if (recipients.every((raw) => removed.has(octets(raw))))
+  if (recipients.every(({ raw }) => removed.has(octets(raw))))
     throw new EditError('the edits would leave the message without recipients');
 }
 
@@ -134,10 +145,7 @@ const packetText = (code: number, payload: string): string =>
   number(payload.length + 1) + String.fromCharCode(code) + payload;
 
 function editPackets(edit: Edit, powers: Powers): string {
-  const need = (action: keyof typeof actions): void => {
-    if ((powers.actions & actions[action]) === 0)
-      throw new EditError(`the MTA did not offer what "${edit.kind}" needs`);
-  };
+  const need = (action: keyof typeof actions): void => checkPower(edit, action, powers);
   switch (edit.kind) {
     case 'add recipient': {
       const address = textOf(path(edit.address));
@@ -176,18 +184,24 @@ function editPackets(edit: Edit, powers: Powers): string {
   }
 }
 
+function checkPower({ kind }: Edit, action: keyof typeof actions, powers: Powers): void {
+  if ((powers.actions & actions[action]) === 0) throw new EditError(`the MTA did not offer what "${kind}" needs`);
+}
+
 /** In brackets: Sendmail reads a bare address with a comma or a bracket in it as a list. */
-function path(address: string): string {
+const path = remembering(bracketed);
+
+function bracketed(address: string): string {
   const inner = address.replace(/^<([\s\S]*)>$/, '$1');
   if (/[\x00-\x1f\x7f<>]/.test(inner)) throw new EditError('an address with control characters or brackets in it');
   return `<${inner}>`;
 }
 
-const oneLine = (text: string): string => text.replace(/[\x00-\x1f\x7f]+/g, ' ').trim();
+const oneLine = remembering((text: string): string => text.replace(/[\x00-\x1f\x7f]+/g, ' ').trim());
 
 function field({ name, value }: { name: string; value: string }, powers: Powers): string {
   // RFC 5322 §2.2: neither MTA looks at the name, so a colon or a line end in it would end up in the mail.
-  if (!/^[\x21-\x39\x3b-\x7e]{1,200}$/.test(name)) throw new EditError(`not a header name: ${JSON.stringify(name)}`);
+  const named = nameText(name);
   // Postfix turns a CR LF of ours into CR CR LF. A line that does not go on the one above would be a header of its own.
   const lines = !/[\r\n\0]/.test(value)
     ? value
@@ -196,8 +210,13 @@ function field({ name, value }: { name: string; value: string }, powers: Powers)
         .replace(/\n(?![ \t])/g, '\n ')
         .replace(/[\x00]/g, '');
   const text = powers.leadingSpace && lines !== '' && !/^[ \t]/.test(lines) ? ` ${lines}` : lines;
-  return textOf(name) + textOf(text);
+  return named + textOf(text);
 }
+
+const nameText = remembering((name: string): string => {
+  if (!/^[\x21-\x39\x3b-\x7e]{1,200}$/.test(name)) throw new EditError(`not a header name: ${JSON.stringify(name)}`);
+  return textOf(name);
+});
 
 /** libmilter's limit for one packet of a body. */
 const largestBodyPiece = 65_535;

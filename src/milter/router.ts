@@ -7,6 +7,7 @@ import type { Advice, Advised, Advisor, Client, Planned } from '../intake.ts';
 import type { Log } from '../log.ts';
 import type { Envelope, ForwardPath } from '../mail/envelope.ts';
 import { PointsmanError } from '../mail/error.ts';
+import { remembering } from '../mail/memo.ts';
 import { isInternationalised, type Mailbox, mailboxKey, nullReversePath, parseMailbox } from '../mail/path.ts';
 import { type Reply, replies } from '../mail/reply.ts';
 import type { Handlers } from './handlers.ts';
@@ -61,7 +62,7 @@ export function createRouter(options: RouterOptions): Handlers {
     }
     const envelope = envelopeOf(message, forwardPaths, options.hostname);
     const planned =
-      forwardPaths.length === 0 ? null : advisor.plan(clientOf(message, options), envelope, message.headers());
+      forwardPaths.length === 0 ? null : advisor.plan(clientOf(message, options), envelope, message.header);
     const made = { planned, recipients };
     message.context = made;
     return made;
@@ -94,9 +95,7 @@ export function createRouter(options: RouterOptions): Handlers {
           {
             queueId: advised.queueId,
             // Asked for only when it is logged.
-            get mta() {
-              return message.macro('i') ?? '';
-            },
+            mta: () => message.macro('i') ?? '',
             advice: advised.advice,
           },
           'advised',
@@ -183,6 +182,24 @@ function editsFor(
   advice: readonly Advice[],
 ): readonly Edit[] | null {
   const smtputf8 = message.sender.parameters.some((each) => each.toUpperCase() === 'SMTPUTF8');
+  const [only] = recipients;
+  const [said] = advice;
+  // By far the most: one recipient, and one member instead.
+  if (recipients.length === 1 && only && said?.kind === 'instead' && !said.copies && said.mailboxes.length === 1) {
+    const [address] = said.mailboxes;
+    const simple = actions.addRecipient | actions.deleteRecipient | actions.addHeaders;
+    const isPlain = address !== undefined && !isInternationalised(address);
+    if (
+      isPlain &&
+      (message.powers.actions & simple) === simple &&
+      mailboxKey(address) !== mailboxKey(only.address as Mailbox)
+    )
+      return [
+        { kind: 'add recipient', address, parameters: dsnOf(only, smtputf8) },
+        ...headersOf(advice),
+        { kind: 'remove recipient', raw: only.raw },
+      ];
+  }
   const can = (needed: number): boolean => (message.powers.actions & needed) === needed;
   // Whoever has the mail anyway is not added again: Postfix would deliver it twice.
   const has = new Set<string>();
@@ -217,6 +234,14 @@ function editsFor(
 
 /** One mail, so each once. What is inserted last stands on top. */
 function headersOf(advice: readonly Advice[]): Edit[] {
+  const [first] = advice;
+  if (
+    advice.length === 1 &&
+    first?.headers &&
+    first.headers.length <= 2 &&
+    first.headers[0]?.[0] !== first.headers[1]?.[0]
+  )
+    return first.headers.map(([name, value]): Edit => ({ kind: 'insert header', index: 0, name, value })).reverse();
   const all = new Map<string, Edit>();
   for (const { headers = [] } of advice)
     for (const [name, value] of headers) all.set(`${name}:${value}`, { kind: 'insert header', index: 0, name, value });
@@ -225,6 +250,7 @@ function headersOf(advice: readonly Advice[]): Edit[] {
 
 /** RFC 3461 §5.2.7: the group stays the original recipient, and what the sender wants to be told stays as it is. */
 function dsnOf({ address, parameters }: EnvelopeAddress, smtputf8: boolean): string {
+  if (parameters.length === 0) return originalRecipient(address, smtputf8) ?? '';
   const given = (name: string): string | undefined =>
     parameters.find((each) => each.toUpperCase().startsWith(`${name}=`));
   const notify = given('NOTIFY');
@@ -234,8 +260,15 @@ function dsnOf({ address, parameters }: EnvelopeAddress, smtputf8: boolean): str
 
 /** RFC 3461 §4.2, xtext; RFC 6533 §3 for an address beyond ASCII. */
 function originalRecipient(address: string, smtputf8: boolean): string | undefined {
-  if (!/[^\x00-\x7f]/.test(address))
-    return `ORCPT=rfc822;${address.replace(/[^\x21-\x2a\x2c-\x3c\x3e-\x7e]/g, (one) => `+${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)}`;
+  return /[^\x00-\x7f]/.test(address) ? internationalRecipient(address, smtputf8) : plainRecipient(address);
+}
+
+const plainRecipient = remembering(
+  (address: string): string =>
+    `ORCPT=rfc822;${address.replace(/[^\x21-\x2a\x2c-\x3c\x3e-\x7e]/g, (one) => `+${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)}`,
+);
+
+function internationalRecipient(address: string, smtputf8: boolean): string | undefined {
   return smtputf8
     ? `ORCPT=utf-8;${address.replace(/[\x00-\x20\x7f+=\\]/g, (one) => `\\x{${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}}`)}`
     : undefined;

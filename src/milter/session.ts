@@ -7,8 +7,16 @@
 //   when it had no answer to wait for at MAIL. R, T in envelope; L, N in envelope and headers; B, E from envelope on.
 // Anything else is no milter protocol: the connection ends, and the MTA does what it is told to do then.
 import type { Handlers, Maybe } from './handlers.ts';
-import { type Client, Macros, Message, readAddress, unknownClient } from './message.ts';
-import { type Agreed, negotiate, type Wants } from './negotiate.ts';
+import {
+  type Client,
+  type EnvelopeAddress,
+  Macros,
+  Message,
+  macrosPassedOver,
+  readAddress,
+  unknownClient,
+} from './message.ts';
+import { type Agreed, negotiate, powersOf, type Wants } from './negotiate.ts';
 import { type EndVerdict, endPackets, type Powers, type Verdict, verdictPacket } from './reply.ts';
 import {
   bareReplies,
@@ -101,7 +109,7 @@ export class Session {
   #run(): void {
     try {
       while (this.#waitingFor === 'nothing' && this.#mode !== 'ended') {
-        const packet = this.#reader.next();
+        const packet = this.#reader.next(this.#mode === 'new' ? undefined : macrosPassedOver);
         if (!packet) break;
         this.#take(packet);
       }
@@ -162,11 +170,11 @@ export class Session {
         this.#ask(steps.nrHelo, 'connection', (handlers) => handlers.helo?.(this.#client));
         break;
       case commands.mail:
-        this.#takeSender(packet.payload);
+        this.#takeSender(packet);
         break;
       case commands.recipient:
         this.#expect(code, 'envelope');
-        this.#takeRecipient(packet.payload);
+        this.#takeRecipient(packet);
         break;
       case commands.data:
         this.#expect(code, 'envelope');
@@ -211,12 +219,7 @@ export class Session {
     const agreed = negotiate(offer, this.#options.wants());
     if (!agreed) throw new WireError(`version ${offer.version} of the protocol is too old`);
     this.#agreed = agreed;
-    this.#powers = {
-      version: agreed.version,
-      actions: agreed.actions,
-      leadingSpace: (agreed.protocol & steps.headerLeadingSpace) !== 0,
-      body: (agreed.protocol & steps.noBody) === 0,
-    };
+    this.#powers = powersOf(agreed);
     this.#mode = 'idle';
     this.#out.push(offerPacket(agreed, agreed.symbols));
   }
@@ -241,19 +244,19 @@ export class Session {
     this.#reserved = 0;
   }
 
-  #takeSender(payload: Buffer): void {
+  #takeSender(packet: Packet): void {
     // The macros of this MAIL are here already; what is left is of the message before.
     this.#letGo();
     this.#mode = 'envelope';
-    const message = new Message(this.#client, readAddress(payload), this.#macros, this.#powers);
+    const message = new Message(this.#client, readAddress(packet), this.#macros, this.#powers);
     this.#message = message;
     this.#ask(steps.nrMail, 'message', (handlers) => handlers.sender?.(message));
   }
 
-  #takeRecipient(payload: Buffer): void {
+  #takeRecipient(packet: Packet): void {
     const message = this.#message;
     if (!message) throw unexpected(commands.recipient, this.#mode);
-    const recipient = readAddress(payload);
+    const recipient = readAddress(packet);
     message.recipients.push(recipient);
     this.#ask(steps.nrRecipient, 'recipient', (handlers) => handlers.recipient?.(recipient, message));
   }
@@ -329,9 +332,8 @@ export class Session {
     }
     const message = this.#message;
     if (!message) throw unexpected(commands.endOfBody, this.#mode);
-    const raws = message.recipients.map(({ raw }) => raw);
     const answer = (end: EndVerdict): void => {
-      const { octets, whole } = this.#endOctets(end, raws);
+      const { octets, whole } = this.#endOctets(end, message.recipients);
       this.#forget();
       this.#out.push(octets);
       this.#flush();
@@ -354,7 +356,7 @@ export class Session {
   }
 
   /** All of it or none: what cannot be written whole becomes the answer to a failure. */
-  #endOctets(end: EndVerdict, recipients: readonly Buffer[]): { octets: Buffer; whole: boolean } {
+  #endOctets(end: EndVerdict, recipients: readonly EnvelopeAddress[]): { octets: Buffer; whole: boolean } {
     try {
       return { octets: endPackets(end, this.#powers, recipients), whole: true };
     } catch (error) {

@@ -4,6 +4,8 @@
 // and are octets: addresses and headers are kept as they came, because what we echo must be what the MTA wrote.
 // Versions 2 to 6 as Postfix (milter8.c) and Sendmail (milter.c, libmilter's mfdef.h) speak them; no RFC exists.
 
+import type { ToldHeader } from '../mail/told-header.ts';
+
 /** From the MTA (SMFIC_*). */
 export const commands = {
   negotiate: 0x4f, // O
@@ -139,6 +141,11 @@ export class Packet {
   latin1(): string {
     return this.#chunk.toString('latin1', this.#from, this.#to);
   }
+
+  /** False when it is no field of a header. */
+  addTo(header: ToldHeader): boolean {
+    return header.add(this.#chunk, this.#from, this.#to);
+  }
 }
 
 /** Cuts what arrives into packets, wherever the network has cut it before. */
@@ -162,8 +169,19 @@ export class PacketReader {
     return this.#length;
   }
 
-  /** @throws WireError for a length that no packet has */
-  next(): Packet | undefined {
+  /**
+   * @param over whether such a packet is passed over, by its code and the first octet after it
+   * @throws WireError for a length that no packet has
+   */
+  next(over?: (code: number, first: number | undefined) => boolean): Packet | undefined {
+    for (;;) {
+      const packet = this.#next(over);
+      if (packet !== null) return packet;
+    }
+  }
+
+  /** Null: it was passed over. */
+  #next(over: ((code: number, first: number | undefined) => boolean) | undefined): Packet | null | undefined {
     if (this.#length < 4) return undefined;
     if (this.#chunk.length - this.#at < 4) this.#join();
     const chunk = this.#chunk;
@@ -179,7 +197,9 @@ export class PacketReader {
     const start = this.#at + 5;
     this.#at += 4 + length;
     this.#length -= 4 + length;
-    return new Packet(this.#chunk[start - 1] ?? 0, this.#chunk, start, this.#at);
+    const code = this.#chunk[start - 1] ?? 0;
+    if (over?.(code, length > 1 ? this.#chunk[start] : undefined)) return null;
+    return new Packet(code, this.#chunk, start, this.#at);
   }
 
   #join(): void {

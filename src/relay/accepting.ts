@@ -285,10 +285,12 @@ function workOf(message: Message, { seq, path, plan: planned, finalDotAt, firstA
   };
 }
 
+const lowerMark = markHeader.toLowerCase();
+
 /** A member has sent it back: it went out to this group with our mark. */
 export function unlessMarked(stage: Stage, facts: MailFacts, planned: Plan): Plan {
   if (planned.kind !== 'group') return planned;
-  const marks = facts.headers.flatMap(([name, value]) => (name === markHeader.toLowerCase() ? [value] : []));
+  const marks = facts.headers.filter(([name]) => name === lowerMark).map(([, value]) => value);
   if (marks.length === 0 || !isMarked(marks, stage.markKeys(), planned.group, facts.messageId)) return planned;
   const { address, rule, rulesVersion } = planned;
   const because = [`a loop: it has our mark for the group ${planned.group}`];

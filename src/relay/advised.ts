@@ -3,9 +3,11 @@
 import type { Instant } from '../clock.ts';
 import type { Planned } from '../intake.ts';
 import { describeError, PointsmanError } from '../mail/error.ts';
+import type { MailFacts } from '../mail/facts.ts';
+import { decodeText, fieldsOf } from '../mail/header.ts';
 import { receivedField } from '../mail/received.ts';
 import { replies } from '../mail/reply.ts';
-import type { Choice } from '../routing/choose.ts';
+import { type Choice, choose } from '../routing/choose.ts';
 import { describeChoice } from '../routing/explain.ts';
 import type { GroupPlan } from '../routing/plan.ts';
 import type { PersonName } from '../routing/rules.ts';
@@ -30,6 +32,15 @@ export interface Chosen {
 /** What stands for the next hop in the story of mail that an MTA delivers itself. */
 const nextHop = 'mta';
 const reply = 'left to the MTA that asked';
+
+/** With all header fields. */
+export function wholeFacts({ facts, header }: Pick<Planned, 'facts' | 'header'>): MailFacts {
+  if (header === undefined) return facts;
+  return {
+    ...facts,
+    headers: fieldsOf(header.all()).map(({ name, value }) => [name, decodeText(value)] as const),
+  };
+}
 
 /** Unwatched mail, after the answer. Never rejects. */
 export function writeDown(stage: Stage, planned: Planned, made: readonly Chosen[], now: Instant): Promise<unknown> {
@@ -58,15 +69,23 @@ export async function storeOnce(...[stage, planned, ...rest]: Parameters<typeof 
   return tracked;
 }
 
+/** With everybody who was considered. The same choice: it depends on nothing but the plan and the snapshot. */
+function explained({ plan, decision }: Chosen): Chosen {
+  const choice = choose(plan, decision.snapshot);
+  return { plan, choice, decision: { ...decision, choice } };
+}
+
 /** One transaction. */
 async function store(
   stage: Stage,
   given: Planned,
-  made: readonly Chosen[],
+  chosen: readonly Chosen[],
   content: Uint8Array | null,
   now: Instant,
 ): Promise<readonly Tracked[]> {
-  const planned = { ...given, facts: keptOf(given.facts, given.plans, stage.rules.current(), content) };
+  const made = chosen.map(explained);
+  const { header: _, ...known } = given;
+  const planned = { ...known, facts: keptOf(wholeFacts(given), given.plans, stage.rules.current(), content) };
   const message = messageOf(stage, planned, content, now);
   for (let attempt = 1; ; attempt += 1) {
     const records = made.map((one) => recordOf(stage, message, planned, one, now));
@@ -95,12 +114,8 @@ async function store(
   }
 }
 
-function messageOf(
-  stage: Stage,
-  { client, envelope, facts }: Planned,
-  content: Uint8Array | null,
-  now: Instant,
-): Message {
+function messageOf(stage: Stage, planned: Planned, content: Uint8Array | null, now: Instant): Message {
+  const { client, envelope, facts } = planned;
   const { queueId } = facts;
   const { forwardPaths: _, ...shared } = envelope;
   const size = content?.length ?? facts.size;

@@ -10,18 +10,21 @@ import { mostInMemory } from '../mail/content.ts';
 import type { Envelope } from '../mail/envelope.ts';
 import { PointsmanError } from '../mail/error.ts';
 import type { MailFacts } from '../mail/facts.ts';
-import { factsOf, fieldsOf, type RawField, readFacts } from '../mail/header.ts';
-import { loopMark } from '../mail/loop-mark.ts';
+import { factsOf, fieldsOf, headersOfFacts, readFacts } from '../mail/header.ts';
+import { knownByHeader } from '../mail/known-by.ts';
+import { loopMarkValue, markHeader } from '../mail/loop-mark.ts';
 import { isMarked, markName } from '../mail/mark.ts';
 import { type Mailbox, mailboxKey } from '../mail/path.ts';
 import { replies } from '../mail/reply.ts';
+import type { ToldHeader } from '../mail/told-header.ts';
 import { indexOf } from '../routing/admission.ts';
 import { type Choice, choose } from '../routing/choose.ts';
 import { refusalByEnvelope, refusesByEnvelope } from '../routing/envelope-rules.ts';
+import { headersReadBy } from '../routing/headers-read.ts';
 import { type GroupPlan, type Plan, plan } from '../routing/plan.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { surroundingsOf, threadSeenIn, unlessMarked } from './accepting.ts';
-import { type Chosen, storeOnce, withdraw, writeDown } from './advised.ts';
+import { type Chosen, storeOnce, wholeFacts, withdraw, writeDown } from './advised.ts';
 import { decided, lastHandlerOf } from './choosing.ts';
 import { askWhetherThere, doubtful, noDoubts } from './doubting.ts';
 import { awayNow, type Stage } from './parts.ts';
@@ -40,7 +43,7 @@ export interface AdvisorOptions {
 export function createAdvisor(stage: Stage, options: AdvisorOptions): Advisor & { drain(): Promise<void> } {
   const behind = new WriteBehind(stage.clock, stage.log);
 
-  function planMail(client: Client, envelope: Envelope, header: Uint8Array | readonly RawField[]): Planned | null {
+  function planMail(client: Client, envelope: Envelope, header: Uint8Array | ToldHeader): Planned | null {
     const rules = stage.rules.current();
     const { groupByAddress, personByAddress } = indexOf(rules);
     const ours = envelope.forwardPaths.some(({ mailbox }) => groupByAddress.has(mailboxKey(mailbox)));
@@ -53,11 +56,15 @@ export function createAdvisor(stage: Stage, options: AdvisorOptions): Advisor & 
     const facts =
       header instanceof Uint8Array
         ? readFacts({ ...head, content: header })
-        : factsOf({ ...head, fields: fieldsOf(header), size: sizeOf(header) });
+        : factsOf({ ...head, fields: fieldsOf(header.pick(headersReadBy(rules, read))), size: header.size });
     const { attachments, size, thread } = rules.reads ?? {};
     const unsure = attachments || size ? 'content' : thread && facts.references.length > 0 ? 'thread' : 'nothing';
     // A thread without earlier mail is a new one: that needs no asking.
-    return plansFor(client, envelope, facts, { threadSeen: thread && unsure !== 'thread' ? false : undefined, unsure });
+    const planned = plansFor(client, envelope, facts, {
+      threadSeen: thread && unsure !== 'thread' ? false : undefined,
+      unsure,
+    });
+    return header instanceof Uint8Array ? planned : { ...planned, header };
   }
 
   function plansFor(
@@ -68,7 +75,7 @@ export function createAdvisor(stage: Stage, options: AdvisorOptions): Advisor & 
   ): Planned {
     const rules = stage.rules.current();
     const around = surroundingsOf(stage, rules, facts.receivedAt, known.threadSeen);
-    const marks = facts.headers.flatMap(([name, value]) => (name === lowerMarkName ? [value] : []));
+    const marks = facts.headers.filter(([name]) => name === lowerMarkName).map(([, value]) => value);
     const plans = envelope.forwardPaths.map(({ mailbox }): Plan => {
       // Reports and copies for us: the MTA hands them to us as any mail, and no rule may send them elsewhere.
       if (stage.ours?.read(mailbox)) return passed(mailbox, rules.version, 'an address of our own, for evidence');
@@ -81,7 +88,8 @@ export function createAdvisor(stage: Stage, options: AdvisorOptions): Advisor & 
   }
 
   async function planWhole(planned: Planned, content: Uint8Array | null): Promise<Planned> {
-    const { client, envelope, facts } = planned;
+    const { client, envelope } = planned;
+    const facts = wholeFacts(planned);
     if (planned.unsure === 'content' && content === null)
       throw new PointsmanError(replies.storeFull, `no content of ${facts.queueId}, and rules look into it`);
     const rules = stage.rules.current();
@@ -94,7 +102,7 @@ export function createAdvisor(stage: Stage, options: AdvisorOptions): Advisor & 
 
   function advise(planned: Planned, content: Uint8Array | null): Advised | Promise<Advised> {
     const { facts, plans } = planned;
-    if (facts.references.length > 0 && isByMember(facts)) options.onReply({ facts });
+    if (facts.references.length > 0 && isByMember(facts)) options.onReply({ facts: wholeFacts(planned) });
     const groups = plans.filter((each) => each.kind === 'group');
     const asks = groups.some(({ askAfter }) => askAfter !== undefined);
     const threads = facts.references.length > 0 && groups.some(({ strategy }) => strategy === 'sticky');
@@ -135,7 +143,8 @@ export function createAdvisor(stage: Stage, options: AdvisorOptions): Advisor & 
       if (each.kind === 'pass') return { kind: 'keep', because: each.because, ...addedBy(each) };
       let made = byGroup.get(each.group);
       if (!made) {
-        made = choiceFor(planned, each, { seq, now, lastHandler });
+        // Why it was not somebody else is worked out when it is written down.
+        made = choiceFor(planned, each, { seq, now, lastHandler }, false);
         byGroup.set(each.group, made);
         assign(made, now);
       }
@@ -168,7 +177,7 @@ export function createAdvisor(stage: Stage, options: AdvisorOptions): Advisor & 
     };
     if (!planned.needsContent) {
       for (const { decision } of made) stage.ledger.settled(decision);
-      behind.add(() => writeDown(stage, planned, made, now));
+      behind.add(() => writeDown(stage, planned, made, now), planned.header?.size ?? 0);
       return { queueId, advice, onAnswered: (handedOver) => (handedOver ? over() : undefined) };
     }
     return keepWatched(planned, made, content, now).then((tracked) => ({
@@ -221,6 +230,7 @@ export function createAdvisor(stage: Stage, options: AdvisorOptions): Advisor & 
     { facts }: Planned,
     given: GroupPlan,
     { seq, now, lastHandler }: { seq: number; now: Instant; lastHandler: string | null },
+    explained = true,
   ): Chosen {
     const sure = unheard(stage, given) && given.mode !== 'observe' ? keepUnchanged(given) : given;
     const holds = sure.hold !== null || sure.chain !== undefined;
@@ -232,7 +242,7 @@ export function createAdvisor(stage: Stage, options: AdvisorOptions): Advisor & 
       ...(sure.chain ? { acceptedAt: since } : {}),
       ...(lastHandler === null ? {} : { lastHandler }),
     });
-    const choice = choose(sure, snapshot);
+    const choice = choose(sure, snapshot, explained);
     const decision = decided(stage, { queueId: facts.queueId, seq }, 'dispatch', sure, snapshot, choice);
     return { plan: sure, choice, decision };
   }
@@ -270,9 +280,8 @@ export function createAdvisor(stage: Stage, options: AdvisorOptions): Advisor & 
 const nothing = (): void => undefined;
 const lowerMarkName = markName.toLowerCase();
 
-/** Octets of a header, with colon, space and line end. */
-const sizeOf = (fields: readonly RawField[]): number =>
-  fields.reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0);
+/** Of every header, whatever the rules ask for. */
+const read: readonly string[] = [...headersOfFacts, knownByHeader, lowerMarkName, markHeader.toLowerCase()];
 
 const passed = (address: Mailbox, rulesVersion: string, why: string): Plan => ({
   kind: 'pass',
@@ -311,16 +320,15 @@ function adviceOf(stage: Stage, facts: MailFacts, plan: GroupPlan, choice: Choic
   if (plan.mode === 'observe') return { kind: 'keep', because: ['observed only', ...because], ...addedBy(plan) };
   if (choice.kind === 'hold') return { kind: 'later', until: choice.until, because };
   if (choice.kind === 'fallback' && choice.refusal) return { kind: 'refuse', reply: choice.refusal, because };
-  const mailboxes = [choice.mailbox, ...(choice.also ?? []).map(({ mailbox }) => mailbox)];
-  const added = addedBy(plan);
-  if (mailboxes.every((each) => mailboxKey(each) === mailboxKey(address))) return { kind: 'keep', because, ...added };
+  const mailboxes =
+    choice.also === undefined ? [choice.mailbox] : [choice.mailbox, ...choice.also.map(({ mailbox }) => mailbox)];
+  const own = mailboxKey(address);
+  if (mailboxes.every((each) => mailboxKey(each) === own)) return { kind: 'keep', because, ...addedBy(plan) };
   // Delivered-To and our mark both say that the group has had it: who sends it back to the group ends in a loop.
-  const [mark] = fieldsIn(loopMark(stage.markKeys(), plan.group, facts.messageId));
-  const traces: (readonly [string, string])[] = [['Delivered-To', address], ...(mark ? [mark] : [])];
-  return { ...added, kind: 'instead', mailboxes, headers: [...(added.headers ?? []), ...traces], because };
-}
-
-function fieldsIn(lines: string): (readonly [string, string])[] {
-  const colon = lines.indexOf(': ');
-  return colon < 0 ? [] : [[lines.slice(0, colon), lines.slice(colon + 2).trimEnd()]];
+  const mark = loopMarkValue(stage.markKeys(), plan.group, facts.messageId);
+  const headers: (readonly [string, string])[] = [...(plan.headers ?? []), ['Delivered-To', address]];
+  if (mark !== undefined) headers.push([markHeader, mark]);
+  return plan.copies === undefined
+    ? { kind: 'instead', mailboxes, headers, because }
+    : { kind: 'instead', mailboxes, headers, because, copies: plan.copies };
 }

@@ -5,26 +5,38 @@ import type { Mailbox } from '../mail/path.ts';
 
 export const mostInAnHour = 20;
 const window: Duration = hour;
-// Of so many pairs; the oldest are forgotten.
+// Of so many pairs at least; then those that were not seen again are forgotten.
 const remembered = 20_000;
 
+interface Seen {
+  count: number;
+  since: Instant;
+}
+
 export class CircleGuard {
-  readonly #seen = new Map<string, { count: number; since: Instant }>();
+  // Two generations instead of one map in the order of use: to find the oldest of a map whose oldest were deleted, all
+  // that they leave behind is walked through, and this is done for every mail.
+  #young = new Map<string, Seen>();
+  #old = new Map<string, Seen>();
 
   /** Counts this one. False when it is one too many. */
   admit(messageId: string | undefined, mailbox: Mailbox, now: Instant): boolean {
     if (messageId === undefined) return true;
     const key = `${mailbox} ${messageId}`;
-    const before = this.#seen.get(key);
-    const fresh = before === undefined || now - before.since >= window || now < before.since;
-    const counted = fresh ? { count: 1, since: now } : { count: before.count + 1, since: before.since };
-    // Set anew, so that the map's order is that of use.
-    this.#seen.delete(key);
-    this.#seen.set(key, counted);
-    if (this.#seen.size > remembered) {
-      const [oldest] = this.#seen.keys();
-      if (oldest !== undefined) this.#seen.delete(oldest);
+    let seen = this.#young.get(key);
+    if (seen === undefined) {
+      seen = this.#old.get(key) ?? { count: 0, since: now };
+      if (this.#young.size >= remembered) {
+        this.#old = this.#young;
+        this.#young = new Map();
+      }
+      this.#young.set(key, seen);
     }
-    return counted.count <= mostInAnHour;
+    if (now - seen.since >= window || now < seen.since) {
+      seen.count = 0;
+      seen.since = now;
+    }
+    seen.count += 1;
+    return seen.count <= mostInAnHour;
   }
 }

@@ -45,6 +45,9 @@ export class Ledger {
   /** Choices not yet settled: taken back when the same delivery is chosen for again. */
   readonly #pending = new Map<string, Given>();
 
+  /** As they were in the last snapshot: never changed, so that snapshots may share them. */
+  readonly #seen = new Map<PersonName, PersonSnapshot>();
+
   /** Of the rules in force: a substitute need not be a member. */
   readonly #people: () => ReadonlyMap<PersonName, Person>;
 
@@ -80,13 +83,21 @@ export class Ledger {
         const presence = presenceOf(watcher, person, jid);
         if (presence.substitute !== undefined || absent !== undefined) away.push(candidate);
         const open = this.open(person);
-        const units = (this.#units.get(person) ?? 0) + (inFlight.get(person) ?? 0);
-        people[person] = {
-          presence,
-          open,
-          ...(units === open ? {} : { units }),
-          lastAssignedAt: this.#lastAt.get(person) ?? null,
-        };
+        const units = (this.#units.get(person) ?? 0) + (inFlight?.get(person) ?? 0);
+        const lastAssignedAt = this.#lastAt.get(person) ?? null;
+        // Of most members nothing has changed since the choice before.
+        let known = this.#seen.get(person);
+        if (
+          known === undefined ||
+          known.presence !== presence ||
+          known.open !== open ||
+          (known.units ?? open) !== units ||
+          known.lastAssignedAt !== lastAssignedAt
+        ) {
+          known = { presence, open, ...(units === open ? {} : { units }), lastAssignedAt };
+          this.#seen.set(person, known);
+        }
+        people[person] = known;
       }
     };
     take(plan.candidates);
@@ -219,7 +230,8 @@ export class Ledger {
     return new Set(held.map(({ needs }) => needs)).size;
   }
 
-  #inFlight(): ReadonlyMap<PersonName, number> {
+  #inFlight(): ReadonlyMap<PersonName, number> | null {
+    if (this.#pending.size === 0) return null;
     const units = new Map<PersonName, number>();
     for (const given of this.#pending.values()) units.set(given.person, (units.get(given.person) ?? 0) + given.units);
     return units;

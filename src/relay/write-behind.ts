@@ -7,14 +7,17 @@ import type { Log } from '../log.ts';
 const atOnce = 25;
 const pause: Duration = 25;
 /** And so many times what the writing took: while answering takes all there is, that grows, and the rest can wait. */
-const patience = 4;
+const patience = 9;
 const mostWaiting = 20_000;
+/** Of the mail that waits with them. */
+const mostOctets = 64 * 1_048_576;
 const complainEvery: Duration = 10 * second;
 
 export class WriteBehind {
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #waiting: (() => Promise<unknown>)[] = [];
+  readonly #waiting: { readonly write: () => Promise<unknown>; readonly octets: number }[] = [];
+  #octets = 0;
   readonly #draining = new AbortController();
   #at = 0;
   #running: Promise<void> | null = null;
@@ -26,14 +29,15 @@ export class WriteBehind {
     this.#log = log;
   }
 
-  /** @param write must not reject  @returns false: there is no room, and it is never written */
-  add(write: () => Promise<unknown>): boolean {
-    if (this.#waiting.length - this.#at >= mostWaiting) {
+  /** @param write must not reject  @param octets it keeps  @returns false: there is no room, and it is never written */
+  add(write: () => Promise<unknown>, octets: number): boolean {
+    if (this.#waiting.length - this.#at >= mostWaiting || this.#octets + octets > mostOctets) {
       this.#passedOver += 1;
       this.#complain();
       return false;
     }
-    this.#waiting.push(write);
+    this.#waiting.push({ write, octets });
+    this.#octets += octets;
     this.#running ??= this.#run();
     return true;
   }
@@ -56,7 +60,8 @@ export class WriteBehind {
         this.#at = 0;
       }
       const from = this.#clock.now();
-      await Promise.all(some.map((write) => write()));
+      await Promise.all(some.map(({ write }) => write()));
+      for (const { octets } of some) this.#octets -= octets;
       const now = this.#clock.now();
       if (this.#at < this.#waiting.length && !this.#draining.signal.aborted)
         await this.#clock.sleepUntil(now + Math.max(pause, patience * (now - from)), this.#draining.signal);

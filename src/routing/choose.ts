@@ -134,8 +134,9 @@ interface Look {
   readonly count: string;
 }
 
-export function choose(plan: GroupPlan, snapshot: Snapshot): Choice {
-  const own = look(plan, plan, snapshot);
+/** @param explained false: `considered` stays empty, for somebody in a hurry; asked again, it says the same and why */
+export function choose(plan: GroupPlan, snapshot: Snapshot, explained = true): Choice {
+  const own = look(plan, plan, snapshot, explained);
   const picked = pickedFrom(own, snapshot);
   if (picked) return picked;
   if (own.best) {
@@ -157,7 +158,7 @@ export function choose(plan: GroupPlan, snapshot: Snapshot): Choice {
     return chosenFrom(own, snapshot, [own.count, silence(proposal)], undefined);
   }
   if (plan.chain && snapshot.acceptedAt !== undefined)
-    return followChain(plan, plan.chain, snapshot.acceptedAt, own, snapshot);
+    return followChain(plan, plan.chain, snapshot.acceptedAt, own, snapshot, explained);
   const { holdUntil, now } = snapshot;
   const { considered, count } = own;
   if (holdUntil === null) return fallBack(plan.fallback, considered, [count]);
@@ -181,6 +182,7 @@ function followChain(
   since: Instant,
   own: Look,
   snapshot: Snapshot,
+  explained: boolean,
 ): Choice {
   const { now, holdUntil } = snapshot;
   const looks = [own];
@@ -204,7 +206,7 @@ function followChain(
         break;
       }
       case 'group': {
-        const other = look(link.pool, plan, snapshot);
+        const other = look(link.pool, plan, snapshot, explained);
         looks.push(other);
         because.push(other.count);
         if (other.best) return chosenFrom(other, snapshot, because, considered());
@@ -243,7 +245,7 @@ function followChain(
   return fallBack(plan.fallback, considered(), because);
 }
 
-function look(pool: Pool, plan: GroupPlan, snapshot: Snapshot): Look {
+function look(pool: Pool, plan: GroupPlan, snapshot: Snapshot, explained: boolean): Look {
   const { now, lastHandler } = snapshot;
   const candidates = snapshot.standIns
     ? withStandIns(pool, snapshot.standIns, (candidate) => snapshotOf(snapshot, candidate).presence, now)
@@ -255,7 +257,7 @@ function look(pool: Pool, plan: GroupPlan, snapshot: Snapshot): Look {
   // A thousand members are judged in one go: of whom is out of the question nothing is kept but the reason.
   const exclusions: Exclusion[] = [];
   const ready: Member[] = [];
-  const considered = new Array<Considered>(candidates.length);
+  const considered = new Array<Considered>(explained ? candidates.length : 0);
   let best: Member | undefined;
   let position = -1;
   for (const candidate of candidates) {
@@ -267,7 +269,8 @@ function look(pool: Pool, plan: GroupPlan, snapshot: Snapshot): Look {
     const exclusion = exclusionOf(pool, candidate, known, snapshot, history, plan.pace);
     if (exclusion !== null) {
       exclusions.push(exclusion);
-      considered[position] = { person, presence, open, lastAssignedAt, verdict: 'excluded', reason: exclusion.why };
+      if (explained)
+        considered[position] = { person, presence, open, lastAssignedAt, verdict: 'excluded', reason: exclusion.why };
       continue;
     }
     const weight = candidate.weight ?? 1;
@@ -280,7 +283,7 @@ function look(pool: Pool, plan: GroupPlan, snapshot: Snapshot): Look {
     if (best === undefined || compareMembers(member, best) < 0) best = member;
   }
   const toAll = isShared(pool);
-  for (const member of ready) {
+  for (const member of explained ? ready : []) {
     const { candidate, known, position } = member;
     const { person } = candidate;
     const { presence, open, lastAssignedAt } = known;

@@ -37,7 +37,7 @@ export class MailView {
   #sender: readonly Prepared[] | undefined;
   #subject: readonly Prepared[] | undefined;
   #from: readonly Prepared[] | undefined;
-  readonly #headers = new Map<string, readonly Prepared[]>();
+  #headers: Map<string, readonly Prepared[]> | undefined;
 
   constructor(facts: MailFacts, recipient: Mailbox, rules: Pick<Rules, 'groups'>, around: Surroundings) {
     this.facts = facts;
@@ -62,9 +62,10 @@ export class MailView {
   }
 
   header(name: string): readonly Prepared[] {
+    this.#headers ??= new Map();
     let values = this.#headers.get(name);
     if (values === undefined) {
-      values = this.facts.headers.flatMap(([each, value]) => (each === name ? [prepare(value)] : []));
+      values = this.facts.headers.filter(([each]) => each === name).map(([, value]) => prepare(value));
       this.#headers.set(name, values);
     }
     return values;
@@ -180,25 +181,43 @@ function hasAttachment({ present, name, type }: Condition & { kind: 'attachment'
 const headerOf = (facts: MailFacts, name: string): string | undefined =>
   facts.headers.find(([each]) => each === name)?.[1];
 
+/** Headers that conditions look at without naming them. */
+const listHeaders: readonly string[] = ['list-id', 'list-post', 'list-unsubscribe', 'precedence'];
+const spamHeaders: readonly string[] = ['x-spam-flag', 'x-spam-status', 'x-spam', 'x-rspamd-action'];
+const importanceHeaders: readonly string[] = ['importance', 'priority', 'x-priority'];
+
+/** All headers that decide whether it matches, in lower case. */
+export function headersRead({ headers, also = [] }: Match): readonly string[] {
+  const ofCondition = (condition: Condition): readonly string[] => {
+    switch (condition.kind) {
+      case 'all':
+      case 'any':
+        return condition.of.flatMap(headersRead);
+      case 'not':
+        return headersRead(condition.of);
+      case 'list':
+        return listHeaders;
+      case 'spam':
+        return spamHeaders;
+      case 'importance':
+        return importanceHeaders;
+      default:
+        return [];
+    }
+  };
+  return [...headers.map(({ name }) => name), ...also.flatMap(ofCondition)];
+}
+
 /** RFC 2919 §3, RFC 2369 §3; Precedence is older than both and still in use. */
 function isListMail(facts: MailFacts): boolean {
   return facts.headers.some(
-    ([name, value]) =>
-      name === 'list-id' ||
-      name === 'list-post' ||
-      name === 'list-unsubscribe' ||
-      (name === 'precedence' && /^(?:list|bulk|junk)\b/i.test(value)),
+    ([name, value]) => listHeaders.includes(name) && (name !== 'precedence' || /^(?:list|bulk|junk)\b/i.test(value)),
   );
 }
 
 /** What SpamAssassin, Rspamd and those that write like them say; undefined when nobody has judged. */
 function spamVerdict(facts: MailFacts): boolean | undefined {
-  const verdicts = [
-    headerOf(facts, 'x-spam-flag'),
-    headerOf(facts, 'x-spam-status'),
-    headerOf(facts, 'x-spam'),
-    headerOf(facts, 'x-rspamd-action'),
-  ].filter((value) => value !== undefined);
+  const verdicts = spamHeaders.map((name) => headerOf(facts, name)).filter((value) => value !== undefined);
   if (verdicts.length === 0) return undefined;
   return verdicts.some((value) => /^(?:yes|true|spam|reject|add header|rewrite subject|soft reject)\b/i.test(value));
 }

@@ -97,6 +97,8 @@ describe('any snapshot', () => {
           ...(one.held ? { held: true } : {}),
         };
         const choice = choose(rule, snapshot);
+        // Whoever is in a hurry hears the same, without those who were considered.
+        expect(choose(rule, snapshot, false)).toEqual({ ...choice, considered: [] });
         const stored = JSON.parse(JSON.stringify({ plan: rule, snapshot, choice })) as Parameters<typeof replay>[0];
         expect(replay(stored)).toBe(true);
         if (choice.kind !== 'member') return;

@@ -161,6 +161,7 @@ describe.skipIf(!requirePeer('chromium'))('the console in a browser', () => {
   test.each([
     { width: 1440, scheme: 'light', language: 'en' },
     { width: 768, scheme: 'light', language: 'de' },
+    { width: 768, scheme: 'dark', language: 'en' },
     { width: 360, scheme: 'dark', language: 'de' },
     { width: 360, scheme: 'light', language: 'en' },
     { width: 1440, scheme: 'dark', language: 'en' },

@@ -33,6 +33,8 @@ describe.skipIf(!requirePeer('chromium'))('the sandbox in a browser', () => {
     const line = page.locator('#watched .mail', { hasText: 'No heating in room 12' });
     await line.locator('.owner', { hasText: 'bob' }).waitFor();
     expect(performance.now() - sent).toBeLessThan(3_000);
+    // And beside the button that sent it.
+    await page.locator('.newest', { hasText: 'bob' }).filter({ hasText: 'No heating in room 12' }).waitFor();
 
     // alice comes, bob does not look, and time is hurried.
     await page.getByRole('button', { name: 'alice: available' }).click();

@@ -56,6 +56,26 @@ describe('the milter door', () => {
     'a',
   ];
 
+  test('what was decided in a hurry is written down whole: all headers, and everybody who was considered', async () => {
+    const { story, mta } = await begin(unwatched);
+    story.presence('ann', 'available');
+    const headers: Mail['headers'] = [...(mail.headers ?? []), ['X-Nobody-Asks', ' folded\n value'], ['Date', 'today']];
+    expect(await mta.message({ ...mail, headers })).toEqual(instead('ann'));
+    const { queueId, decision } = await story.event('chosen');
+    expect((await story.store.message(queueId))?.message.facts.headers).toEqual([
+      ['subject', 'Fire'],
+      ['message-id', '<m1@example.net>'],
+      ['x-nobody-asks', 'folded value'],
+      ['date', 'today'],
+    ]);
+    const [written] = await story.store.decisions(queueId);
+    expect(written?.id).toBe(decision);
+    expect(written?.choice.considered.map(({ person, verdict }) => [person, verdict])).toEqual([
+      ['ann', 'chosen'],
+      ['ben', 'excluded'],
+    ]);
+  });
+
   test('watched mail is on disk before the answer, then nudged, escalated with a mark, and closed by an ack', async () => {
     const { story, mta } = await begin(watched);
     story.presence('ann', 'available');
@@ -159,6 +179,17 @@ describe('the milter door', () => {
     expect((await mta.message({ ...mail, to }))[0]).toBe(
       '2 <ann@example.org> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;first+40example.org',
     );
+  });
+
+  test('a member beyond ASCII is added only to mail that came with SMTPUTF8', async () => {
+    const { story, mta } = await begin(
+      unwatched.replace('mail: ann@example.org', 'mail: änn@example.org, jid: ann@example.org'),
+    );
+    story.presence('ann', 'available');
+    expect(await mta.message(mail)).toEqual(['a']);
+    const international = await mta.message({ ...mail, from: '<cy@example.net>\0SMTPUTF8' });
+    expect(international[0]).toBe('2 <änn@example.org> ORCPT=rfc822;Support@Example.org');
+    expect(international.slice(-2)).toEqual(['- <Support@Example.org>', 'a']);
   });
 
   test('an MTA that cannot add or remove recipients keeps them', async () => {

@@ -98,6 +98,10 @@ const actions = {
     await operations.snooze(id, lasts, by);
     return good(`${view.t.said.snooze} (${formatDuration(lasts)})`);
   },
+  async step({ operations, view, id, by }: Act): Promise<Said> {
+    await operations.takeStep(id, null, by);
+    return good(view.t.said.step);
+  },
   async hold({ operations, view, story, by }: Act): Promise<Said> {
     await operations.intervene(story.message.queueId, 'hold', by);
     return good(view.t.said.hold);

@@ -1,4 +1,4 @@
-// docs/relay-rows.md and docs/presence-rows.md name a test for every row: each exists, and every row has one or says why
+// docs/relay-rows.md, docs/presence-rows.md and docs/milter-rows.md name a test for every row: each exists, and every row has one or says why
 // not.
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -15,6 +15,7 @@ const rowsOf = (name: string) =>
 describe.each([
   ['relay-rows', 80],
   ['presence-rows', 30],
+  ['milter-rows', 40],
 ] as const)('every row of %s', (page, least) => {
   const rows = rowsOf(page);
   const named = rows.flatMap(({ id, tests }) =>

@@ -31,6 +31,11 @@ describe('log', () => {
       },
     };
     expect(logged((log) => log.debug(trap, 'x'))).toBe('');
+    const asked = { costly: () => (trap.costly === '' ? 1 : 2) };
+    expect(logged((log) => log.debug(asked, 'x'))).toBe('');
+    expect(JSON.parse(logged((log) => log.info({ costly: () => ({ a: 1, password: 'p' }) }, 'x')))).toMatchObject({
+      costly: { a: 1, password: redacted },
+    });
   });
 
   test.each([

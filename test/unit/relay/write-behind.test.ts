@@ -12,7 +12,7 @@ describe('writing behind', () => {
     const clock = new TestClock();
     const behind = new WriteBehind(clock, silentLog);
     const written: number[] = [];
-    const add = (number: number) => behind.add(async () => written.push(number));
+    const add = (number: number) => behind.add(async () => written.push(number), 0);
     for (let number = 0; number < 60; number += 1) add(number);
     expect(written).toEqual([]);
     await turns();
@@ -36,13 +36,13 @@ describe('writing behind', () => {
       await clock.sleepUntil(testStart + 50);
       written += 1;
     };
-    for (let number = 0; number < 50; number += 1) behind.add(slow);
+    for (let number = 0; number < 50; number += 1) behind.add(slow, 0);
     await turns();
     await clock.advance(50);
     await turns();
     expect(written).toBe(25);
-    // Four times fifty.
-    await clock.advance(199);
+    // Nine times fifty.
+    await clock.advance(449);
     await turns();
     expect(written).toBe(25);
     await clock.advance(1);
@@ -58,13 +58,23 @@ describe('writing behind', () => {
     const added = Array.from({ length: 20_002 }, () =>
       behind.add(async () => {
         written += 1;
-      }),
+      }, 0),
     );
     expect(added.filter((taken) => taken)).toHaveLength(20_000);
     expect(told).toEqual([{ decisions: 1 }]);
     await behind.drain();
     expect(written).toBe(20_000);
-    expect(behind.add(async () => undefined)).toBe(true);
+    expect(behind.add(async () => undefined, 0)).toBe(true);
+    await behind.drain();
+  });
+
+  test('nor does it keep more than so many octets of mail', async () => {
+    const behind = new WriteBehind(new TestClock(), silentLog);
+    const megabyte = 1_048_576;
+    const add = () => behind.add(async () => undefined, 10 * megabyte);
+    expect(Array.from({ length: 7 }, add)).toEqual([true, true, true, true, true, true, false]);
+    await behind.drain();
+    expect(add()).toBe(true);
     await behind.drain();
   });
 });

@@ -139,6 +139,7 @@ function trackedActions(view: View, one: Tracked, found: Candidates | undefined)
             t.message.snoozeHelp,
           )
     }
+    ${one.plan.policy.steps[one.step] ? button(one.shortId, 'step', t.message.step, t.message.stepHelp) : ''}
     ${
       found === undefined
         ? ''

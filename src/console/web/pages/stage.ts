@@ -1,15 +1,20 @@
 // The sandbox's own controls: what a newcomer can do, and whose hands the people are in.
 import type { GroupView, PersonView } from '../../../operations.ts';
-import { mark } from '../bits.ts';
+import type { Tracked } from '../../../tracking/tracked.ts';
+import { mark, subjectOf } from '../bits.ts';
 import { type Section, section } from '../layout.ts';
 import type { Mood, Play, PlayPerson } from '../play.ts';
-import { type Html, html, safe, token, type View } from '../view.ts';
+import { type Html, html, safe, token, until, type View } from '../view.ts';
 
-export function stageSection(
-  view: View,
-  play: Play,
-  { groups, people }: { readonly groups: readonly GroupView[]; readonly people: readonly PersonView[] },
-): Section {
+interface StageData {
+  readonly groups: readonly GroupView[];
+  readonly people: readonly PersonView[];
+  readonly held: readonly Tracked[];
+  readonly watched: readonly Tracked[];
+  readonly done: readonly Tracked[];
+}
+
+export function stageSection(view: View, play: Play, { groups, people, ...mails }: StageData): Section {
   const { t } = view;
   const scene = play.scene();
   const states = new Map(people.map(({ name, presence }) => [name, presence.state]));
@@ -38,14 +43,47 @@ export function stageSection(
       )}</select></label>
       <button class="primary">${t.stage.send}</button>`,
     )}
+    ${newest(view, mails, states)}
     <h3><span class="nth">2</span> ${t.stage.two}</h3>
     <ul class="cast">${play.people().map(
       (person) => html`<li><span class="who-is">${mark(states.get(person.name) ?? 'unknown')}${safe(person.name)}</span>
         ${moodButtons(view, person)}</li>`,
     )}</ul>
-    <h3><span class="nth">3</span> ${t.stage.three}</h3></div></div>`,
+    <h3><span class="nth">3</span> ${t.stage.three}</h3>
+    ${act(
+      'send',
+      html`<input type="hidden" name="to" value="${safe(groups[0]?.addresses[0] ?? '')}">
+      <input type="hidden" name="subject" value="${t.stage.subjects[2] ?? ''}"><input type="hidden" name="reaction" value="ignore">
+      <button>${t.stage.ignored}</button>`,
+    )}</div></div>`,
     t.stage.title,
   );
+}
+
+/** Where it went, beside the button that sent it: nobody has to look for it. */
+function newest(
+  view: View,
+  { held, watched, done }: Pick<StageData, 'held' | 'watched' | 'done'>,
+  states: ReadonlyMap<string, PersonView['presence']['state']>,
+): Html {
+  const { t } = view;
+  const all = [...held, ...watched, ...done];
+  const one = all.reduce<Tracked | undefined>(
+    (newest, each) => (newest === undefined || each.acceptedAt > newest.acceptedAt ? each : newest),
+    undefined,
+  );
+  if (!one) return html``;
+  const { owner, nextStepAt, state } = one;
+  const where =
+    state === 'tracked' && owner !== null
+      ? html`${t.stage.isWith} ${mark(states.get(owner) ?? 'unknown')}<strong>${safe(owner)}</strong>${
+          nextStepAt === null ? '' : html`; ${t.stage.movesOn} ${until(view, nextStepAt)}`
+        }`
+      : state === 'held'
+        ? html`${t.stage.waits}`
+        : html`<strong>${t.tracks[state] ?? state}</strong> ${one.closedBy === null ? '' : t.now.by(safe(one.closedBy))}`;
+  return html`<p class="newest"><span class="note">${t.stage.newest}</span>
+    <a href="/message/${one.queueId}">${subjectOf(view, one.subject)}</a> ${where}</p>`;
 }
 
 function act(name: string, content: Html): Html {

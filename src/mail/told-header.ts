@@ -1,0 +1,107 @@
+// A header as a milter is told of it, field by field, and kept as the octets that came: rules read a few fields of a
+// mail, and what nobody reads is never decoded. Which fields there are, and where the header ends, is the same as
+// fieldsOf() says of all of them.
+import { maxFields, maxHeader, type RawField } from './header.ts';
+
+/** Names in lower case, made ready for looking through many headers. */
+export interface NameSet {
+  readonly names: ReadonlySet<string>;
+  readonly hashes: ReadonlySet<number>;
+}
+
+export function nameSet(names: Iterable<string>): NameSet {
+  const all = new Set(names);
+  return { names: all, hashes: new Set([...all].map((name) => hashOf(Buffer.from(name, 'latin1')))) };
+}
+
+/** FNV-1a over the name in lower case. */
+function hashOf(octets: Uint8Array): number {
+  let hash = start;
+  for (const octet of octets) hash = step(hash, octet);
+  return hash;
+}
+const start = 0x811c9dc5 | 0;
+const step = (hash: number, octet: number): number =>
+  Math.imul(hash ^ (octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet), 0x01000193);
+
+export class ToldHeader {
+  /** The fields' octets, name NUL value NUL, in the chunks in which they arrived. */
+  readonly #chunks: Buffer[] = [];
+  /** Where each begins, where its name ends, and where its value ends. */
+  readonly #from: number[] = [];
+  readonly #name: number[] = [];
+  readonly #to: number[] = [];
+  readonly #hashes: number[] = [];
+  #octets = 0;
+  /** How many come before one whose name is none, or that is beyond the limits. */
+  #sound = 0;
+  #broken = false;
+  /** Values carry the space that stands after the colon. */
+  readonly leadingSpace: boolean;
+
+  constructor(leadingSpace: boolean) {
+    this.leadingSpace = leadingSpace;
+  }
+
+  /** Name NUL value NUL, in those octets of the chunk. False when it is not that. */
+  add(chunk: Buffer, from: number, to: number): boolean {
+    let hash = start;
+    let at = from;
+    let isName = true;
+    for (; at < to; at += 1) {
+      const octet = chunk[at] ?? 0;
+      if (octet === 0) break;
+      // RFC 5322 §3.6.8
+      if (octet < 0x21 || octet > 0x7e || octet === 0x3a) isName = false;
+      hash = step(hash, octet);
+    }
+    if (at >= to - 1 || chunk[to - 1] !== 0) return false;
+    this.#chunks.push(chunk);
+    this.#from.push(from);
+    this.#name.push(at);
+    this.#to.push(to - 1);
+    this.#hashes.push(hash);
+    this.#octets += to - from + (this.leadingSpace && chunk[at + 1] === 0x20 ? 1 : 2);
+    this.#broken ||= !isName || at === from || at - from > 200 || this.#octets > maxHeader || this.#sound >= maxFields;
+    if (!this.#broken) this.#sound += 1;
+    return true;
+  }
+
+  get fields(): number {
+    return this.#from.length;
+  }
+
+  /** Octets of all fields, with colon, space and line end. */
+  get size(): number {
+    return this.#octets;
+  }
+
+  /** Name and value as they came, one character an octet. */
+  raw(index: number): RawField {
+    const chunk = this.#chunks[index];
+    const name = this.#name[index];
+    if (chunk === undefined || name === undefined) throw new RangeError(`no field ${index}`);
+    return [chunk.toString('latin1', this.#from[index], name), chunk.toString('latin1', name + 1, this.#to[index])];
+  }
+
+  /** All of them, as a message has them: without the space after the colon. */
+  all(): RawField[] {
+    return this.#from.map((_, index) => this.#bare(index));
+  }
+
+  /** Those of these names alone; of a header that breaks off, those before. */
+  pick(wanted: NameSet): RawField[] {
+    const picked: RawField[] = [];
+    for (let index = 0; index < this.#sound; index += 1) {
+      if (!wanted.hashes.has(this.#hashes[index] ?? 0)) continue;
+      const field = this.#bare(index);
+      if (wanted.names.has(field[0].toLowerCase())) picked.push(field);
+    }
+    return picked;
+  }
+
+  #bare(index: number): RawField {
+    const field = this.raw(index);
+    return this.leadingSpace && field[1].startsWith(' ') ? [field[0], field[1].slice(1)] : field;
+  }
+}
