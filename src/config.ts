@@ -9,6 +9,7 @@ import { nextHopsOf } from './config/next-hops.ts';
 import { type ConfigSurroundings, certificatesIn, passwordOf, type TlsFiles, tlsOf } from './config/secrets.ts';
 import type { Mailbox } from './mail/path.ts';
 import type { Language } from './mail/report-text.ts';
+import { type PublishedKind, publishedKinds } from './notify/published.ts';
 import type { BareJid } from './presence/jid.ts';
 import { quote, Report } from './routing/problem.ts';
 import type { Place, Problem } from './routing/rules.ts';
@@ -159,6 +160,17 @@ export interface XmppConfig {
   readonly nick: string;
   /** Outbound pace in octets per second (servers throttle: see the reference). */
   readonly rate: number;
+  /** Where events are published for other programs; absent: nowhere. */
+  readonly pubsub?: PubsubConfig;
+}
+
+export interface PubsubConfig {
+  /** The JID of the service. */
+  readonly service: string;
+  readonly node: string;
+  readonly events: readonly PublishedKind[];
+  /** Who may subscribe. */
+  readonly subscribers: readonly BareJid[];
 }
 
 export interface PresenceConfig {
@@ -337,6 +349,16 @@ function xmppOf(entry: XmppEntry, surroundings: ConfigSurroundings, report: Repo
     ...(entry.trustedDomains ? { trustedDomains: entry.trustedDomains } : {}),
     nick: entry.nick ?? defaults.nick,
     rate: entry.rate ?? defaults.rate,
+    ...(entry.pubsub ? { pubsub: pubsubOf(entry.pubsub, entry.jid) } : {}),
+  };
+}
+
+function pubsubOf(entry: NonNullable<XmppEntry['pubsub']>, jid: BareJid): PubsubConfig {
+  return {
+    service: entry.service ?? `pubsub.${jid.slice(jid.lastIndexOf('@') + 1)}`,
+    node: entry.node ?? 'pointsman',
+    events: entry.events ?? publishedKinds,
+    subscribers: entry.subscribers ?? [],
   };
 }
 

@@ -25,6 +25,7 @@ import { type DirectoryBook, openDirectoryBook } from './directory-book.ts';
 import { openDoors } from './doors.ts';
 import { type FaultPoint, faultPointFrom, noFaults } from './fault-point.ts';
 import { createMailboxes } from './imap/adapter.ts';
+import { openLdapView } from './ldap-view/server.ts';
 import { leisure } from './leisure.ts';
 import { createLog, type Log, silentLog, storyTeller } from './log.ts';
 import { describeError } from './mail/error.ts';
@@ -50,7 +51,7 @@ import { createTransport } from './smtp/transport.ts';
 import { stopper } from './stopping.ts';
 import { openSqliteStore } from './store/sqlite/open.ts';
 import type { StoryEvent } from './tracking/event.ts';
-import { createWebhook } from './webhook.ts';
+import { publisherOf } from './webhook.ts';
 import { createXmpp } from './xmpp/adapter.ts';
 
 export const version: string = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
@@ -136,12 +137,14 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const mailboxes = config.imap ? createMailboxes(config.imap, { clock, random, log }) : null;
     const transport = timed(createTransport({ hostname: config.hostname, log, clock }));
     undo.push(() => transport.close());
+    const published = publisherOf(xmpp, config.operators?.webhook ?? null, clock);
     let touchConsole = (): void => undefined;
     const story = storyTeller(log);
     const tell = (event: StoryEvent) => {
       metrics.observe(event);
       touchConsole();
       story(event);
+      published.story(event);
       options.onEvent?.(event);
     };
     const certificate = config.tls ? certificateOf(config.tls, { clock, log }) : null;
@@ -172,7 +175,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       reach: options.reach ?? noFaults,
       ...(markKey === undefined ? {} : { markKey }),
       operators: config.operators,
-      ...(config.operators?.webhook ? { webhook: createWebhook(config.operators.webhook) } : {}),
+      webhook: published.fault,
       probe: createProbe({ directory, state: config.state, ca: config.xmpp?.ca ?? null, certificate, rules, clock }),
     });
     const frontDoor = createFrontDoor({
@@ -227,11 +230,9 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       (error) => log.warn({ err: error }, 'the rules folder is not watched any more; "pointsman reload" reads it'),
     );
     undo.push(async () => watch.close());
-
     const watching = new AbortController();
     undo.push(async () => watching.abort());
     void certificate?.watch(watching.signal);
-
     const control = await serveControl(controlSocketIn(config.state), createApi(operations, log, { tokens, clock }));
     undo.push(() => control.close());
     relay.start();
@@ -250,6 +251,13 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     const { hosts } = config.http;
     const health = await serveHealth(config.http, createHealth({ operations, metrics, tokens, hosts, clock, log }));
     undo.push(() => health.close());
+    const view = config.view
+      ? await openLdapView({
+          config: config.view,
+          ...{ operations, tokens, version, clock, log },
+        })
+      : null;
+    undo.push(async () => view?.close());
     const look = { operations, clock, wall: systemClock, log, play: options.play ?? null, state: config.state };
     const pages = config.console ? await openConsole(config.console, look) : null;
     undo.push(async () => pages?.close());
@@ -271,7 +279,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
       control,
       health,
       pages,
-      view: null,
+      view,
     });
     return {
       smtp,

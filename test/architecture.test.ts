@@ -123,6 +123,8 @@ const layers: readonly Layer[] = [
     packages: ['ldapts'],
     builtin: true,
   },
+  // Presence for LDAP clients.
+  { name: 'ldap view', files: /^src\/ldap-view\//, imports: [...ports, 'config'], builtin: true },
   { name: 'imap', files: /^src\/imap\//, imports: [...ports, 'config'], packages: ['imapflow'], builtin: true },
   {
     name: 'sqlite',

@@ -4,6 +4,7 @@ import ipaddr from 'ipaddr.js';
 import { type Duration, day, hour, minute, parseDuration, second } from '../clock.ts';
 import { isDomain, parseMailbox } from '../mail/path.ts';
 import { languages } from '../mail/report-text.ts';
+import { publishedKinds } from '../notify/published.ts';
 import { parseJid } from '../presence/jid.ts';
 import type { Place } from '../routing/rules.ts';
 import {
@@ -205,6 +206,14 @@ const xmpp = fields(
     trustedDomains: optional(oneOrMore(domain)),
     nick: optional(text('a nick', 100)),
     rate: optional(size(500, 1_000_000)),
+    pubsub: optional(
+      fields('the published events', {
+        service: optional(domain),
+        node: optional(text('the name of a node', 200)),
+        events: optional(oneOrMore(oneOf(publishedKinds))),
+        subscribers: optional(oneOrMore(bareJid)),
+      }),
+    ),
   },
   {
     password: 'a password does not stand in this file; put it in a file of mode 0600 and name that as "passwordFile"',

@@ -24,6 +24,8 @@ export interface Tokens {
   revoke(name: string): boolean;
   /** Whose token this is; undefined for one that is not known, or has run out. */
   verify(text: string, now: Instant): Token | undefined;
+  /** The name of that token when it may do this; null: nobody's. */
+  holder(text: string, scope: Scope, now: Instant): string | null;
 }
 
 export const isTokenName = (name: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name);
@@ -69,6 +71,14 @@ export function openTokens(folder: string, onWarning: (text: string) => void): T
     seen = stateOf(at);
   }
 
+  const verify: Tokens['verify'] = (text, now) => {
+    const id = form.exec(text)?.[1];
+    const found = id === undefined ? undefined : current().find((each) => each.id === id);
+    // Compared always, so that the time taken tells nothing of which ids there are.
+    const same = timingSafeEqual(hashOf(text), found?.hash ?? hashOfNothing);
+    return found && same && (found.until === null || now < found.until) ? shown(found) : undefined;
+  };
+
   return {
     add(name, may, until, now) {
       if (!isTokenName(name)) throw new RefusedError(`${JSON.stringify(name.slice(0, 80))} is not a name for a token`);
@@ -89,12 +99,10 @@ export function openTokens(folder: string, onWarning: (text: string) => void): T
       if (left.length < all.length) replaceBy(left);
       return left.length < all.length;
     },
-    verify(text, now) {
-      const id = form.exec(text)?.[1];
-      const found = id === undefined ? undefined : current().find((each) => each.id === id);
-      // Compared always, so that the time taken tells nothing of which ids there are.
-      const same = timingSafeEqual(hashOf(text), found?.hash ?? hashOfNothing);
-      return found && same && (found.until === null || now < found.until) ? shown(found) : undefined;
+    verify,
+    holder(text, scope, now) {
+      const token = verify(text, now);
+      return token?.scopes.includes(scope) ? token.name : null;
     },
   };
 }

@@ -1,6 +1,7 @@
 // Port: tell a person or a room. Text only; the adapter sanitises, caps the size and paces.
 import type { Instant } from '../clock.ts';
 import type { BareJid } from '../presence/jid.ts';
+import type { Published } from './published.ts';
 import type { Language } from './words.ts';
 
 export type NotifyTarget =
@@ -32,6 +33,8 @@ export interface Notifier {
   ): void;
   /** How it goes, for everybody who sees our presence: `12 open, oldest 7m`. */
   setStatus?(text: string): void;
+  /** For other programs that follow what happens; absent: nobody does. Nothing is promised of what cannot be sent. */
+  publish?(event: Published): void;
   /** The subject of a room we are in (XEP-0045 §8.1). Rejects when the room does not let us. */
   setSubject?(room: BareJid, text: string): Promise<void>;
 }

@@ -31,6 +31,7 @@ import { Outbox, SendError } from './outbox.ts';
 import { ownPresence, pingTo, sayGoodbye } from './own-presence.ts';
 import { readPresence } from './presence-stanza.ts';
 import { Probes } from './probes.ts';
+import { publishing } from './publishing.ts';
 import { Rooms } from './rooms.ts';
 import { Roster } from './roster.ts';
 import type { Session } from './session.ts';
@@ -49,7 +50,7 @@ const staleAfter: Duration = 2 * minute;
 const roomPatience: Duration = minute; // Out of a duty room for longer is a fault.
 
 export function createXmpp(config: XmppConfig, options: XmppOptions): Xmpp {
-  return new XmppAdapter(config, options);
+  return publishing(new XmppAdapter(config, options), config, options);
 }
 
 class XmppAdapter implements Xmpp {
@@ -61,7 +62,7 @@ class XmppAdapter implements Xmpp {
   readonly #cache: PresenceCache;
   readonly #link: Link;
   readonly #outbox: Outbox;
-  readonly #iq: Iq;
+  readonly iq: Iq;
   readonly #roster: Roster;
   readonly #rooms: Rooms;
   readonly #dutyRooms: DutyRooms;
@@ -119,16 +120,16 @@ class XmppAdapter implements Xmpp {
     });
     const send = (stanza: Element): Promise<void> => this.#outbox.send(stanza);
     const domain = domainOf(config);
-    this.#iq = new Iq({
+    this.iq = new Iq({
       clock,
       send,
       own: () => ({ bare: config.jid, full: normaliseAddress(this.#fullJid), domain }),
     });
     this.#adHoc = new AdHoc({ send, log });
-    answerAbout(this.#iq, { version: options.version, adHoc: this.#adHoc, own: () => this.#fullJid, clock });
+    answerAbout(this.iq, { version: options.version, adHoc: this.#adHoc, own: () => this.#fullJid, clock });
     this.#roster = new Roster({
       clock,
-      iq: this.#iq,
+      iq: this.iq,
       send,
       ownBare: config.jid,
       log,
@@ -142,11 +143,11 @@ class XmppAdapter implements Xmpp {
     this.#dutyRooms = new DutyRooms(clock, (jid, presence) => this.#occupants.tell(jid, presence));
     this.#openings = new Openings(log);
     const events = this.#openings.and(this.#dutyRooms);
-    this.#rooms = new Rooms({ clock, iq: this.#iq, send, nick: config.nick, log, events });
-    this.#probes = new Probes({ clock, iq: this.#iq, send, log });
+    this.#rooms = new Rooms({ clock, iq: this.iq, send, nick: config.nick, log, events });
+    this.#probes = new Probes({ clock, iq: this.iq, send, log });
     this.#federation = new Federation({
       clock,
-      iq: this.#iq,
+      iq: this.iq,
       log,
       cache: this.#cache,
       ownDomain: domain,
@@ -184,11 +185,9 @@ class XmppAdapter implements Xmpp {
     stopped.abort();
     this.#session += 1;
     this.#rooms.stop();
-    if (this.#link.status().state === 'up') {
-      sayGoodbye(this.#link, this.#log);
-    }
+    if (this.#link.status().state === 'up') sayGoodbye(this.#link, this.#log);
     await this.#link.stop();
-    this.#iq.fail();
+    this.iq.fail();
     this.#outbox.stop();
     this.#telling.stop();
   }
@@ -297,7 +296,7 @@ class XmppAdapter implements Xmpp {
       if (this.#present) return;
     } else {
       this.#present = false;
-      this.#iq.fail();
+      this.iq.fail();
       this.#roster.reset();
       this.#federation.reset();
       this.#dutyRooms.unmute();
@@ -324,7 +323,7 @@ class XmppAdapter implements Xmpp {
     this.#openings.tell(null);
     this.#settleLater();
     this.#rooms.sessionUp(false);
-    await publishCard(this.#iq, this.#log);
+    await publishCard(this.iq, this.#log);
   }
 
   #onDown(heardAt: Instant): void {
@@ -336,7 +335,7 @@ class XmppAdapter implements Xmpp {
   #onStanza(stanza: Element): void {
     switch (stanza.name) {
       case 'iq':
-        if (!this.#adHoc.handle(stanza)) this.#iq.handle(stanza);
+        if (!this.#adHoc.handle(stanza)) this.iq.handle(stanza);
         return;
       case 'message':
         this.#federation.hear(stanza);

@@ -42,6 +42,8 @@ export const ns = {
   fallback: 'urn:xmpp:fallback:0', // XEP-0428
   stanzaId: 'urn:xmpp:sid:0', // XEP-0359
   hints: 'urn:xmpp:hints', // XEP-0334
+  pubsub: 'http://jabber.org/protocol/pubsub', // XEP-0060
+  event: 'urn:pointsman:event:1', // docs/reference/pubsub.md
   nudge: 'urn:pointsman:nudge:1', // docs/reference/nudge.md
 } as const;
 

@@ -16,6 +16,7 @@ const tokens = {
   list: () => [],
   revoke: () => true,
   verify: () => undefined,
+  holder: () => null,
 };
 const apiOver = (over: Partial<Operations> = {}) => createApi(fakeOperations(over), silentLog, { tokens, clock });
 
