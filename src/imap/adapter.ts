@@ -7,7 +7,7 @@ import { describeError } from '../mail/error.ts';
 import type { Mailbox } from '../mail/path.ts';
 import type { Mailboxes, MailboxSight, WatchedMail } from '../mailboxes.ts';
 import { nextVisit, rota, visitEvery } from './rota.ts';
-import { type Memory, newMemory, Session, type Sighting } from './session.ts';
+import { Session, type Sighting } from './session.ts';
 
 export interface ImapMailboxes extends Mailboxes {
   start(): void;
@@ -19,7 +19,6 @@ interface Watched {
   readonly mailbox: Mailbox;
   readonly deadline: Instant;
   readonly mails: Map<string, Sighting>;
-  readonly memory: Memory;
 }
 
 /** One mailbox that keeps a connection. */
@@ -51,7 +50,6 @@ export function createMailboxes(
     return new Session({
       config,
       mailbox: mailbox as Mailbox,
-      memory: of()?.memory ?? newMemory(),
       watched: () => of()?.mails ?? new Map(),
       found: (messageId) => log.debug({ mailbox, messageId }, 'mail found in its mailbox'),
       tell(messageId, what, reference) {
@@ -173,11 +171,7 @@ function gather(mails: readonly WatchedMail[], before: ReadonlyMap<string, Watch
     if (known) {
       known.mails.set(messageId, sighting);
       if (deadline < known.deadline) after.set(mailbox, { ...known, deadline });
-    } else
-      after.set(mailbox, {
-        ...{ person, mailbox, deadline, mails: new Map([[messageId, sighting]]) },
-        memory: before.get(mailbox)?.memory ?? newMemory(),
-      });
+    } else after.set(mailbox, { person, mailbox, deadline, mails: new Map([[messageId, sighting]]) });
   }
   return after;
 }

@@ -1,8 +1,6 @@
 // One connection to one mailbox: looks the watched mails up by Message-ID, reads their flags, and looks again whenever
 // the server says that something has changed (RFC 2177 IDLE). Opened read-only: to look must not mark anything as read.
-// Where the server counts changes (RFC 7162 CONDSTORE) only what has changed since the last look is asked for, also when
-// that look was made by a connection of before; and nothing at all of a mailbox in which nothing has changed.
-import { type FetchMessageObject, ImapFlow } from 'imapflow';
+import { ImapFlow } from 'imapflow';
 import type { ImapConfig } from '../config.ts';
 import type { Mailbox } from '../mail/path.ts';
 import type { MailboxSight } from '../mailboxes.ts';
@@ -13,32 +11,9 @@ export interface Sighting {
   readonly told: Set<MailboxSight['what']>;
 }
 
-/** What a mailbox looked like, for the next look. */
-export interface Memory {
-  uidValidity: bigint | null;
-  /** Null where the server does not count changes. */
-  modseq: bigint | null;
-  /** Of the mailbox: how many, and what the next one will be called. */
-  shape: string;
-  readonly uids: Map<string, readonly number[]>;
-  readonly flags: Map<number, ReadonlySet<string>>;
-  /** Looked for, in a mailbox of that shape. */
-  readonly searched: Set<string>;
-}
-
-export const newMemory = (): Memory => ({
-  uidValidity: null,
-  modseq: null,
-  shape: '',
-  uids: new Map(),
-  flags: new Map(),
-  searched: new Set(),
-});
-
 export interface SessionOptions {
   readonly config: ImapConfig;
   readonly mailbox: Mailbox;
-  readonly memory: Memory;
   /** The Message-IDs watched now. */
   readonly watched: () => ReadonlyMap<string, Sighting>;
   readonly found: (messageId: string) => void;
@@ -48,10 +23,7 @@ export interface SessionOptions {
 export class Session {
   readonly #client: ImapFlow;
   readonly #options: SessionOptions;
-  /** Something was removed: only a look at all says what. */
-  #removed = false;
-  /** No look was made yet. */
-  #first = true;
+  readonly #uids = new Map<string, readonly number[]>();
   readonly #closed = Promise.withResolvers<void>();
   #error: unknown;
   #looking: Promise<void> = Promise.resolve();
@@ -79,11 +51,7 @@ export class Session {
       this.#client.close();
     });
     this.#client.on('close', () => this.#closed.resolve());
-    for (const event of ['flags', 'exists'] as const) this.#client.on(event, () => this.look());
-    this.#client.on('expunge', () => {
-      this.#removed = true;
-      this.look();
-    });
+    for (const event of ['flags', 'exists', 'expunge'] as const) this.#client.on(event, () => this.look());
   }
 
   /** Connects, and has looked once. @throws what stands in the way */
@@ -137,76 +105,26 @@ export class Session {
   }
 
   async #look(): Promise<void> {
-    const { memory } = this.#options;
     const watched = this.#options.watched();
-    const { known, modseq } = this.#begin();
-    for (const messageId of memory.uids.keys()) if (!watched.has(messageId)) memory.uids.delete(messageId);
+    for (const messageId of this.#uids.keys()) if (!watched.has(messageId)) this.#uids.delete(messageId);
     for (const [messageId, sighting] of watched) {
-      if (memory.uids.has(messageId) || (known && memory.searched.has(messageId))) continue;
+      if (this.#uids.has(messageId)) continue;
       const uids = await this.#client.search({ header: { 'message-id': messageId } }, { uid: true });
-      memory.searched.add(messageId);
       if (uids && uids.length > 0) {
-        memory.uids.set(messageId, uids);
+        this.#uids.set(messageId, uids);
         if (!sighting.found) this.#options.found(messageId);
         sighting.found = true;
       } else if (sighting.found) this.#gone(messageId, sighting);
     }
-    memory.modseq = await this.#readFlags(known, modseq);
-    this.#first = false;
-    for (const [messageId, uids] of memory.uids) {
+    const all = [...this.#uids.values()].flat();
+    if (all.length === 0) return;
+    const flags = new Map<number, ReadonlySet<string>>();
+    for await (const mail of this.#client.fetch(all.join(','), { uid: true, flags: true }, { uid: true }))
+      flags.set(mail.uid, mail.flags ?? new Set());
+    for (const [messageId, uids] of this.#uids) {
       const sighting = watched.get(messageId);
-      if (sighting) this.#judge(messageId, sighting, uids, memory.flags);
+      if (sighting) this.#judge(messageId, sighting, uids, flags);
     }
-  }
-
-  /** `known`: nothing has come or gone since the last look. */
-  #begin(): { known: boolean; modseq: bigint | null } {
-    const { memory } = this.#options;
-    const { mailbox } = this.#client;
-    if (!mailbox) throw new Error('no folder is open');
-    if (memory.uidValidity !== mailbox.uidValidity) {
-      // RFC 3501 §2.3.1.1: the numbers of before mean nothing any more.
-      for (const each of [memory.uids, memory.flags, memory.searched]) each.clear();
-      memory.uidValidity = mailbox.uidValidity;
-      memory.modseq = null;
-    }
-    const shape = `${mailbox.exists} ${mailbox.uidNext}`;
-    const known = memory.shape === shape && !this.#removed;
-    if (!known) memory.searched.clear();
-    if (!known) memory.modseq = null;
-    memory.shape = shape;
-    this.#removed = false;
-    return { known, modseq: mailbox.noModseq ? null : (mailbox.highestModseq ?? null) };
-  }
-
-  /** Answers up to which change it is known how they stand. */
-  async #readFlags(known: boolean, modseq: bigint | null): Promise<bigint | null> {
-    const { memory } = this.#options;
-    const all = [...memory.uids.values()].flat();
-    const since = known ? memory.modseq : null;
-    const before = new Set(all.filter((uid) => since !== null && memory.flags.has(uid)));
-    for (const uid of [...memory.flags.keys()]) if (!before.has(uid)) memory.flags.delete(uid);
-    // All that changes from now on is counted higher than what was seen.
-    let seen = modseq;
-    const see = (mail: Pick<FetchMessageObject, 'uid' | 'flags' | 'modseq'>): void => {
-      memory.flags.set(mail.uid, mail.flags ?? new Set());
-      if (seen !== null && mail.modseq !== undefined && mail.modseq > seen) seen = mail.modseq;
-    };
-    const read = async (uids: readonly number[], options: { changedSince?: bigint }): Promise<void> => {
-      if (uids.length === 0) return;
-      for await (const mail of this.#client.fetch(
-        uids.join(','),
-        { uid: true, flags: true },
-        { uid: true, ...options },
-      ))
-        see(mail);
-    };
-    await read(
-      all.filter((uid) => !before.has(uid)),
-      {},
-    );
-    if (since !== null && !(this.#first && since === modseq)) await read([...before], { changedSince: since });
-    return seen;
   }
 
   #judge(
@@ -223,7 +141,7 @@ export class Session {
     else if (seen !== undefined) this.#tell(messageId, sighting, 'seen', seen);
     else if (here.length === 0 || here.every((each) => flags.get(each)?.has('\\Deleted')))
       this.#gone(messageId, sighting);
-    if (here.length === 0) this.#options.memory.uids.delete(messageId);
+    if (here.length === 0) this.#uids.delete(messageId);
   }
 
   #gone(messageId: string, sighting: Sighting): void {

@@ -178,13 +178,6 @@ export const broken: readonly Broken[] = [
     name: 'with a step that asks nobody in particular',
   },
   {
-    file: 'src/tracking/advance.ts',
-    line: 'const { [owner]: _had, ...others } = tried;',
-    into: 'const others = tried;',
-    story: 'test/story/model.test.ts',
-    name: 'agree on random lives',
-  },
-  {
     file: 'src/relay/handing.ts',
     line: 'nextStepAt: clockFor(moved, now) };',
     into: 'nextStepAt: before.nextStepAt };',
@@ -204,33 +197,5 @@ export const broken: readonly Broken[] = [
     into: 'if (false)',
     story: 'test/story/policy.test.ts',
     name: 'not when it has moved on since it was looked at',
-  },
-  {
-    file: 'src/relay/escalating.ts',
-    line: "if (cause.trigger === 'time' && (before.nextStepAt === null || before.nextStepAt > now)) return null;",
-    into: '',
-    story: 'test/story/race.test.ts',
-    name: 'promise in the instant of the step',
-  },
-  {
-    file: 'src/tracking/pledge.ts',
-    line: 'nextStepAt: until,',
-    into: 'nextStepAt: tracked.nextStepAt,',
-    story: 'test/story/race.test.ts',
-    name: 'promise',
-  },
-  {
-    file: 'src/relay/returning.ts',
-    line: 'return theirs.at(-1)?.seq === delivery.seq;',
-    into: 'return true;',
-    story: 'test/story/race.test.ts',
-    name: 'failure report',
-  },
-  {
-    file: 'src/store/sqlite/tracked.ts',
-    line: 'stored.revision !== tracked.revision - 1',
-    into: 'false',
-    story: 'test/story/escalate.test.ts',
-    name: 'crossing with the step',
   },
 ];
