@@ -69,7 +69,7 @@ describe('one person', () => {
     const directory = { id: 'uid=alice<script>,dc=example', fields: ['mail', 'skills'] };
     const { get } = openPages({ presence: async () => [{ ...alice, directory }] });
     const text = await (await get('/people/alice')).text();
-    expect(text).toContain('<dt>From the directory</dt><dd>mail, skills (uid=alice&lt;script&gt;,dc=example)</dd>');
+    expect(text).toContain('<dt>from the directory</dt><dd>mail, skills (uid=alice&lt;script&gt;,dc=example)</dd>');
   });
 
   async function say(form: Record<string, string>, over = {}) {
