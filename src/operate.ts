@@ -265,8 +265,9 @@ function groupViews({ rules, relay }: OperateOptions): readonly GroupView[] {
     if (address === undefined) return [];
     const [next] = routeAnswers(relay.advisor, { from: stranger, to: [address], header: '' }, version);
     if (!next) return [];
-    const { name, addresses, members, strategy, eligible, hold } = group;
-    return [{ name, addresses, members, strategy, eligible, hold, policy: group.policy?.name ?? null, next }];
+    const { name, addresses, members, strategy, eligible, hold, privacy } = group;
+    const policy = group.policy?.name ?? null;
+    return [{ name, addresses, members, strategy, eligible, hold, policy, ...(privacy ? { privacy } : {}), next }];
   });
 }
 

@@ -10,7 +10,7 @@ import type { Override } from './presence/override.ts';
 import type { Presence, Source } from './presence/presence.ts';
 import type { LinkStatus } from './presence/watcher.ts';
 import type { Choice } from './routing/choose.ts';
-import type { Origin, Problem } from './routing/rules.ts';
+import type { Origin, Privacy, Problem } from './routing/rules.ts';
 import type {
   Decision,
   Delivery,
@@ -158,6 +158,8 @@ export interface GroupView {
   /** How long mail waits for somebody; null: not at all. */
   readonly hold: Duration | null;
   readonly policy: string | null;
+  /** What of its mail is told to whom; absent: everything. */
+  readonly privacy?: Privacy;
   /** What would become now of a mail that is like most. */
   readonly next: RouteAnswer;
 }

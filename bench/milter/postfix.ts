@@ -1,7 +1,7 @@
-// Postfix alone, and the same Postfix with Pointsman as its milter on a unix socket: mail for a group, taken and thrown
-// away. Prints markdown.
+// Postfix alone, and the same Postfix with Pointsman as its milter, on a unix socket or over TCP: mail for a group, taken
+// and thrown away. Prints markdown.
 //
-//   node bench/milter/postfix.ts [--pairs 7] [--messages 600] [--sessions 10]
+//   node bench/milter/postfix.ts [--pairs 7] [--messages 600] [--sessions 10] [--over unix|tcp]
 import { spawnSync } from 'node:child_process';
 import { chmod } from 'node:fs/promises';
 import { loadavg } from 'node:os';
@@ -20,6 +20,7 @@ const { values: options } = parseArgs({
     pairs: { type: 'string', default: '7' },
     messages: { type: 'string', default: '600' },
     sessions: { type: 'string', default: '10' },
+    over: { type: 'string', default: 'unix' },
   },
 });
 
@@ -43,10 +44,11 @@ for (const name of present) {
   await person.login();
   person.show('available');
 }
-const [smtp = 0, http = 0, next = 0, lookup = 0, plain = 0, routed = 0] = await freePorts(6);
+const [smtp = 0, http = 0, next = 0, lookup = 0, plain = 0, routed = 0, tcp = 0] = await freePorts(7);
+const byTcp = options.over === 'tcp';
 const folder = join(scratch.path, 'pointsman');
 const ports = { smtp, http, next, lookup };
-const router = await startRouter({ folder, prosody, present, content: 'no body', ports });
+const router = await startRouter({ folder, prosody, present, content: 'no body', ports, ...(byTcp ? { tcp } : {}) });
 undo.defer(() => router.stop());
 // Postfix's own user must come to the socket; state and rules stay closed.
 await chmod(folder, 0o755);
@@ -62,7 +64,7 @@ default_process_limit = 100
 milter_default_action = tempfail
 `,
     master: `127.0.0.1:${plain} ${service}
-127.0.0.1:${routed} ${service} -o smtpd_milters=${router.address}
+127.0.0.1:${routed} ${service} -o smtpd_milters=${byTcp ? `inet:${router.address}` : router.address}
 discard unix - - n - - discard
 `,
     mailboxes: [],
@@ -82,5 +84,5 @@ process.stdout.write(`Load average at the start: ${at}. ${options.pairs} pairs, 
 | | taken /s | with ÷ alone |
 |---|---|---|
 | Postfix alone | ${spread(rates.alone, 0)} | |
-| with Pointsman, unix socket | ${spread(rates.routed, 0)} | ${spread(ratios, 2)} |
+| with Pointsman, ${byTcp ? 'TCP' : 'unix socket'} | ${spread(rates.routed, 0)} | ${spread(ratios, 2)} |
 `);

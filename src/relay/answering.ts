@@ -258,9 +258,10 @@ function remember(executed: Set<string>, id: string): void {
   if (executed.size > mostExecuted && oldest !== undefined) executed.delete(oldest);
 }
 
-/** The one they spoke; else that of their groups, or of all when they are in none, when it is one. */
+/** The one they spoke; else their own; else that of their groups, or of all when they are in none, when it is one. */
 function languageFor(stage: Stage, person: Person, command: Command | null): Language {
   if (command?.kind === 'command' && command.language) return command.language;
+  if (person.language) return person.language;
   const { groups } = stage.rules.current();
   const spoken = new Set(groupsOf(stage, person).map((name) => groups.get(name)?.language ?? 'en'));
   if (spoken.size === 0) return languageOfAll(stage);

@@ -1,4 +1,4 @@
-// Which language somebody is spoken to in, where no mail says: a person's is that of their groups; a room's is the one of
+// Which language somebody is spoken to in, where no mail says: a person's is their own, or that of their groups; a room's is the one of
 // all groups, when it is one.
 import type { NotifyTarget } from '../notify/notifier.ts';
 import type { BareJid } from '../presence/jid.ts';
@@ -20,6 +20,7 @@ export function languageOfAll({ rules }: Ruled): Language {
 function languageOfPerson(stage: Ruled, jid: BareJid): Language {
   const { people, groups } = stage.rules.current();
   const person = [...people.values()].find((each) => each.jid === jid);
+  if (person?.language) return person.language;
   const theirs = [...groups.values()].find(({ members }) => members.includes(person?.name ?? ''));
   return theirs ? (theirs.language ?? 'en') : languageOfAll(stage);
 }

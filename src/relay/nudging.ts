@@ -48,8 +48,10 @@ export function nudgeOwner(
   excerpt?: string,
 ): NewNudge[] {
   if (tracked.owner === null) return [];
-  const facts = { ...factsOf(stage, tracked, now), ...(excerpt === undefined ? {} : { excerpt }) };
-  const text = nudgeText(facts, whyYou(tracked, because, languageOf(stage, tracked.plan.group)));
+  const own = stage.rules.current().people.get(tracked.owner)?.language;
+  const language = own ?? languageOf(stage, tracked.plan.group);
+  const facts = { ...factsOf(stage, tracked, now), language, ...(excerpt === undefined ? {} : { excerpt }) };
+  const text = nudgeText(facts, whyYou(tracked, because, language));
   return toPerson(stage, tracked, tracked.owner, 'nudge', text, now);
 }
 

@@ -88,7 +88,14 @@ export const personSchema = fields('a person', {
       'UTC',
     ),
   ),
-  language: optional(oneOf(languages), doc('In which they are spoken to.', 'de', 'that of their group')),
+  language: optional(
+    oneOf(languages),
+    doc(
+      'In which they are nudged and answered. What goes to several at once is in that of the group.',
+      'de',
+      'that of their group',
+    ),
+  ),
   phone: optional(
     scalar('a telephone number', (value) => (/^\+?[0-9 ()/.-]{3,40}$/.test(value) ? value : undefined)),
     doc('For people to see.', '+49 30 1234', 'none'),

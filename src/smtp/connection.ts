@@ -53,6 +53,9 @@ export class Connection {
   #ending = false;
   #closed = false;
   #lingers: NodeJS.Timeout | undefined;
+  /** Something was heard or said last. */
+  #activeAt = 0;
+  #watch: NodeJS.Timeout | undefined;
 
   constructor(socket: Socket, speaker: Speaker, idle: Duration) {
     this.#socket = socket;
@@ -93,6 +96,7 @@ export class Connection {
     if (said === '') return;
     this.#said = '';
     if (this.#socket.destroyed || !this.#socket.writable) return;
+    this.wait();
     // Replies are ASCII but for what an Intake says of an address.
     this.#socket.write(said, /[^\x00-\x7f]/.test(said) ? 'utf8' : 'latin1');
   }
@@ -137,7 +141,6 @@ export class Connection {
     // The 220 must be on the wire before TLS takes the socket.
     this.flush();
     plain.removeAllListeners();
-    plain.setTimeout(0);
     plain.on('error', (error) => this.#speaker.onFailure(describeError(error)));
     const secure = new tls.TLSSocket(plain, { isServer: true, secureContext: context });
     this.#socket = secure;
@@ -180,6 +183,7 @@ export class Connection {
     };
     socket.on('data', (chunk: Buffer) => {
       if (this.#ending) return;
+      this.#activeAt = performance.now();
       waiting = true;
       parser.write(chunk, done);
       if (waiting) socket.pause();
@@ -194,20 +198,29 @@ export class Connection {
       if (!waiting) answeredAll();
     });
     socket.on('close', () => this.#close());
-    // Not as setTimeout's own listener, which hears of it only once.
-    socket.on('timeout', () => this.#speaker.onIdle());
-    socket.setTimeout(this.#idle);
+    this.wait();
   }
 
   /** The idle time begins anew. */
   wait(): void {
-    this.#socket.setTimeout(this.#idle);
+    this.#activeAt = performance.now();
+    this.#watch ??= setTimeout(() => this.#lookIfIdle(), this.#idle).unref();
+  }
+
+  /** One timer a connection, which looks when it ends: the socket's own is put off at every read and write. */
+  #lookIfIdle(): void {
+    this.#watch = undefined;
+    if (this.#closed) return;
+    const left = this.#activeAt + this.#idle - performance.now();
+    if (left > 0) this.#watch = setTimeout(() => this.#lookIfIdle(), left).unref();
+    else this.#speaker.onIdle();
   }
 
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#lingers);
+    clearTimeout(this.#watch);
     this.#parser.close();
     this.#speaker.onClose();
   }

@@ -8,6 +8,7 @@ import type net from 'node:net';
 import tls from 'node:tls';
 import { parseReply, type Reply } from '../mail/reply.ts';
 import type { NextHop } from '../transport.ts';
+import type { Ending } from './ending.ts';
 import { authLine, dial, tlsOptionsOf, writeTogether, wrongPin } from './hop-dial.ts';
 import {
   type Extensions,
@@ -146,11 +147,10 @@ export class HopConnection {
   }
 
   /** One message. @throws nothing that a next hop does */
-  async transfer(parameters: Parameters, letter: Letter, signal: AbortSignal): Promise<Result> {
+  async transfer(parameters: Parameters, letter: Letter, ending: Ending): Promise<Result> {
     this.uses++;
-    const aborted = (): void => this.#lose({ cause: 'transaction took too long, or was stopped' });
-    signal.addEventListener('abort', aborted, { once: true });
-    if (signal.aborted) aborted();
+    ending.onAbort = () => this.#lose({ cause: 'transaction took too long, or was stopped' });
+    if (ending.aborted) ending.onAbort();
     this.#asking = true;
     const refused: (Reply | undefined)[] = parameters.to.map(() => undefined);
     const progress = { answered: 0 };
@@ -161,7 +161,7 @@ export class HopConnection {
       return { kind: 'failed', failure: error, refused, begun: progress.answered > 0, reusable: false };
     } finally {
       this.#rest();
-      signal.removeEventListener('abort', aborted);
+      ending.onAbort = undefined;
     }
   }
 

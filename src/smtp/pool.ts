@@ -2,6 +2,7 @@
 // recently used first. Whoever finds none free waits in line.
 import type { Clock, Instant } from '../clock.ts';
 import type { NextHop } from '../transport.ts';
+import type { Ending } from './ending.ts';
 import { HopConnection } from './hop-connection.ts';
 import { isFailure, type Timeouts } from './hop-words.ts';
 
@@ -40,16 +41,16 @@ export class Pool {
   }
 
   /** `fresh`: not a kept one. @throws Failure */
-  async acquire(signal: AbortSignal, fresh = false): Promise<Lease> {
+  async acquire(ending: Ending, fresh = false): Promise<Lease> {
     for (;;) {
       if (this.#closed) throw { cause: 'shutting down' };
-      if (signal.aborted) throw { cause: 'no connection free in time' };
+      if (ending.aborted) throw { cause: 'no connection free in time' };
       const kept = this.#take();
       if (kept && !fresh) return { connection: kept, reused: true };
       if (kept) this.#discard(kept);
       if (this.#open < Math.max(1, this.#hop.maxConnections))
-        return { connection: await this.#dial(signal), reused: false };
-      await this.#turn(signal);
+        return { connection: await this.#dial(ending.signal), reused: false };
+      await this.#turn(ending.signal);
     }
   }
 

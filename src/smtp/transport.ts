@@ -17,6 +17,7 @@ import { isInternationalised, nullReversePath } from '../mail/path.ts';
 import { isPermanent, isPositive, isTemporary, type Reply, replies } from '../mail/reply.ts';
 import type { NextHop, Outcome, Shipment, Transport } from '../transport.ts';
 import { DotStuffing } from './dot-stuffing.ts';
+import { Ending } from './ending.ts';
 import {
   type Extensions,
   type Failure,
@@ -60,8 +61,8 @@ class SmtpTransport implements Transport {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #pools = new Map<string, Pool>();
-  readonly #limits = new Map<AbortController, Instant>();
-  readonly #followers = new WeakMap<AbortSignal, Set<AbortController>>();
+  readonly #limits = new Map<Ending, Instant>();
+  readonly #followers = new WeakMap<AbortSignal, Set<Ending>>();
   readonly #end = new AbortController();
   #watching = false;
   #closed = false;
@@ -74,13 +75,13 @@ class SmtpTransport implements Transport {
   }
 
   async ship(hop: NextHop, shipment: Shipment, options: ShipOptions): Promise<readonly Outcome[]> {
-    const limit = new AbortController();
+    const limit = new Ending();
     const followers = this.#followersOf(options.signal).add(limit);
     if (options.signal.aborted) limit.abort();
     this.#limits.set(limit, this.#clock.now() + this.#timeouts.transaction);
     if (!this.#watching) void this.#watchLimits();
     try {
-      return await this.#shipWithin(hop, shipment, limit.signal, options.onFinalDot);
+      return await this.#shipWithin(hop, shipment, limit, options.onFinalDot);
     } catch (error) {
       const cause = isFailure(error) ? error.cause : describeError(error);
       this.#log.warn({ queueId: shipment.queueId, nextHop: hop.name, cause }, 'next hop not reached');
@@ -92,10 +93,10 @@ class SmtpTransport implements Transport {
   }
 
   /** One listener for all transactions that end with the same signal. */
-  #followersOf(signal: AbortSignal): Set<AbortController> {
+  #followersOf(signal: AbortSignal): Set<Ending> {
     let followers = this.#followers.get(signal);
     if (!followers) {
-      const all = new Set<AbortController>();
+      const all = new Set<Ending>();
       const stop = (): void => {
         for (const each of all) each.abort();
       };
@@ -132,12 +133,12 @@ class SmtpTransport implements Transport {
   async #shipWithin(
     hop: NextHop,
     shipment: Shipment,
-    signal: AbortSignal,
+    ending: Ending,
     onFinalDot: ShipOptions['onFinalDot'],
   ): Promise<readonly Outcome[]> {
     const pool = this.#poolOf(hop);
     const traits = await inspect(shipment);
-    let lease = await pool.acquire(signal);
+    let lease = await pool.acquire(ending);
     for (;;) {
       const fitting = tailor(shipment, traits, lease.connection.extensions);
       if (fitting.to.length === 0) {
@@ -145,13 +146,13 @@ class SmtpTransport implements Transport {
         return fitting.outcomes as Outcome[];
       }
       const dot = { written: false, error: undefined as unknown };
-      const result = await this.#transfer(pool, lease, fitting.parameters, signal, {
+      const result = await this.#transfer(pool, lease, fitting.parameters, ending, {
         ...letterOf(shipment),
         onFinalDot: () => announce(onFinalDot, dot),
       });
       if (lease.reused && isStale(result, dot.written)) {
         this.#log.debug({ queueId: shipment.queueId, nextHop: hop.name }, 'kept connection was gone; dialling again');
-        lease = await pool.acquire(signal, true);
+        lease = await pool.acquire(ending, true);
         continue;
       }
       const outcomes = [...fitting.outcomes];
@@ -162,16 +163,10 @@ class SmtpTransport implements Transport {
     }
   }
 
-  async #transfer(
-    pool: Pool,
-    lease: Lease,
-    parameters: Parameters,
-    signal: AbortSignal,
-    letter: Letter,
-  ): Promise<Result> {
+  async #transfer(pool: Pool, lease: Lease, parameters: Parameters, ending: Ending, letter: Letter): Promise<Result> {
     let result: Result;
     try {
-      result = await lease.connection.transfer(parameters, letter, signal);
+      result = await lease.connection.transfer(parameters, letter, ending);
     } catch (error) {
       // A mistake of ours must not cost the pool a connection for good.
       lease.connection.abandon();

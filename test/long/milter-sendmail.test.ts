@@ -5,6 +5,7 @@ import { freePorts } from '../support/free-port.ts';
 import { mailWith } from '../support/live-site.ts';
 import { CountingSink } from '../support/mail-sink.ts';
 import { PointsmanProcess } from '../support/pointsman-process.ts';
+import { type Script, ScriptedMilter, stringsOf } from '../support/scripted-milter.ts';
 import { documentedFilter, Sendmail, sendmailRoot } from '../support/sendmail.ts';
 import { SmtpTalk } from '../support/smtp-talk.ts';
 
@@ -187,4 +188,84 @@ describe.runIf(root !== undefined)('the milter under Sendmail', () => {
       within: 20_000,
     });
   });
+
+  test('what it makes of a milter’s answers', async () => {
+    const [port = 0] = await freePorts(1);
+    await using milter = await ScriptedMilter.start();
+    await using other = await Sendmail.start({
+      root: root ?? '',
+      port,
+      nextHop: sinkPort,
+      lines: documentedFilter(milter.port),
+    });
+    onTestFailed(async () => console.log((await other.traffic()).slice(-4_000)));
+    let count = 0;
+    const answered = async (
+      script: Script,
+      to: readonly string[],
+    ): Promise<[reply: string, got: readonly string[]]> => {
+      count += 1;
+      const subject = `sendmail truth ${count}`;
+      milter.script = script;
+      using smtp = await SmtpTalk.open(other.port);
+      await smtp.hello();
+      await smtp.say('MAIL FROM:<a@elsewhere.test>');
+      for (const one of to) await smtp.say(`RCPT TO:${one}`);
+      await smtp.say('DATA');
+      const reply = await smtp.content(mailWith(subject, 'x@example.test'));
+      if (reply.startsWith('250'))
+        await sink.arrivals.next((one) => one.subject === subject, { what: subject, within: 20_000 }).catch(() => null);
+      return [reply, all(subject)];
+    };
+    const two = ['<Ben@Example.test>', '<cyd@example.test>'];
+    const seen: Record<string, unknown> = {};
+    seen.verbatim = (await answered([['-', '<Ben@Example.test>']], two))[1];
+    seen.otherCase = (await answered([['-', '<ben@example.TEST>']], two))[1];
+    seen.withoutBrackets = (await answered([['-', 'Ben@Example.test']], two))[1];
+    seen.addedAndThere = (await answered([['+', '<cyd@example.test>']], two))[1];
+    seen.list = (await answered([['+', 'x@example.test, y@example.test']], two))[1];
+    seen.addedThenRemoved = (
+      await answered(
+        [
+          ['+', '<x@example.test>'],
+          ['-', '<x@example.test>'],
+        ],
+        two,
+      )
+    )[1];
+    seen.doubled = (await answered([['y', '451 4.7.1 50%% off']], two))[0];
+    seen.single = (await answered([['y', '451 4.7.1 50% off']], two))[0];
+    seen.gone = (await answered([['-', '<Ben@Example.test>'], 'gone'], two))[0];
+    milter.heard.length = 0;
+    milter.script = [];
+    {
+      using smtp = await SmtpTalk.open(other.port);
+      await smtp.hello();
+      await smtp.say('MAIL FROM:<>');
+      await smtp.say('RSET');
+      await smtp.mail('a@elsewhere.test', 'cyd@example.test', mailWith('codes', 'x@example.test'));
+      await smtp.say('MAIL FROM:<a@elsewhere.test>');
+    }
+    seen.codes = milter
+      .newest()
+      .filter((code) => code !== 'L')
+      .join('');
+    seen.nullSender = stringsOf(milter.of('M')[0] ?? { payload: Buffer.alloc(0) });
+    const [ben, cyd] = ['Ben@Example.test', 'cyd@example.test'];
+    expect(seen).toEqual({
+      verbatim: [cyd],
+      otherCase: [ben, cyd],
+      withoutBrackets: [cyd],
+      addedAndThere: [ben, cyd],
+      list: [ben, cyd, 'x@example.test', 'y@example.test'],
+      addedThenRemoved: [ben, cyd],
+      doubled: '451 4.7.1 50% off',
+      // For good, and not for now.
+      single: '554 5.7.1 Command rejected',
+      gone: '451 4.3.2 Please try again later',
+      // ABORT comes for RSET, and none after the end of a message.
+      codes: 'ODCDHDMADMDRTNBDEDM',
+      nullSender: ['<>'],
+    });
+  }, 180_000);
 });

@@ -18,6 +18,7 @@ export type Said = readonly [code: string, ...strings: string[]];
 export type Script = readonly (Said | 'gone')[];
 
 export interface Heard {
+  readonly connection: number;
   readonly code: string;
   readonly payload: Buffer;
 }
@@ -35,6 +36,7 @@ export class ScriptedMilter implements AsyncDisposable {
   protocol = 0;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  #connections = 0;
 
   private constructor() {
     this.#server = createServer({ noDelay: true }, (socket) => this.#serve(socket));
@@ -55,19 +57,27 @@ export class ScriptedMilter implements AsyncDisposable {
     return this.heard.filter((each) => each.code === code);
   }
 
+  /** The codes of the newest connection: an earlier one may still be taking its leave. */
+  newest(): readonly string[] {
+    const said = this.heard.filter(({ connection }) => connection === this.#connections);
+    return said.map(({ code }) => code);
+  }
+
   #serve(socket: Socket): void {
     const reader = new PacketReader();
+    this.#connections += 1;
+    const connection = this.#connections;
     this.#sockets.add(socket);
     socket.on('error', () => undefined);
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('data', (chunk) => {
       reader.push(chunk);
-      for (let one = reader.next(); one; one = reader.next()) this.#take(socket, one);
+      for (let one = reader.next(); one; one = reader.next()) this.#take(socket, connection, one);
     });
   }
 
-  #take(socket: Socket, { code, payload }: Packet): void {
-    this.heard.push({ code: String.fromCharCode(code), payload: Buffer.from(payload) });
+  #take(socket: Socket, connection: number, { code, payload }: Packet): void {
+    this.heard.push({ connection, code: String.fromCharCode(code), payload: Buffer.from(payload) });
     switch (code) {
       case commands.negotiate: {
         const all = Object.values(actions).reduce((sum, each) => sum | each, 0) & ~actions.setSymbolList;

@@ -15,8 +15,9 @@ export const reader = { dn: `cn=pointsman,${suffix}`, password: 'reader-2' };
 export interface SlapdOptions {
   /** LDIF after the suffix, its ous and the reader. */
   readonly ldif: string;
-  /** The most entries one answer may have without paging. */
+  /** The most entries one answer may have; with paging there may be so many of them in all, or any number. */
   readonly sizeLimit?: number;
+  readonly total?: number;
   /** Keeps `memberOf` of people, as Active Directory does. */
   readonly memberOf?: boolean;
 }
@@ -48,7 +49,7 @@ export class Slapd implements AsyncDisposable {
     return join(this.#folder.path, 'ca.crt');
   }
 
-  async #configure({ ldif, sizeLimit, memberOf = false }: SlapdOptions): Promise<void> {
+  async #configure({ ldif, sizeLimit, total, memberOf = false }: SlapdOptions): Promise<void> {
     const at = (name: string) => join(this.#folder.path, name);
     await makeCertificates(this.#folder.path, 'ldap.example.org', ['localhost']);
     await mkdir(at('data'));
@@ -74,7 +75,7 @@ dbnosync
 index objectClass eq
 access to attrs=userPassword by anonymous auth by * none
 access to * by dn.exact="${reader.dn}" read by * none
-${sizeLimit === undefined ? '' : `limits dn.exact="${reader.dn}" size.soft=${sizeLimit} size.hard=${sizeLimit} size.prtotal=unlimited\n`}${memberOf ? 'overlay memberof\n' : ''}`;
+${sizeLimit === undefined ? '' : `limits dn.exact="${reader.dn}" size.soft=${sizeLimit} size.hard=${sizeLimit} size.prtotal=${total ?? 'unlimited'}\n`}${memberOf ? 'overlay memberof\n' : ''}`;
     await writeFile(at('slapd.conf'), configuration);
     const ous = ['people', 'groups', 'aliases'].map(
       (ou) => `dn: ou=${ou},${suffix}\nobjectClass: organizationalUnit\nou: ${ou}\n\n`,

@@ -10,6 +10,7 @@ import { type Operations, RefusedError } from '../../operations.ts';
 import { assetAt } from './assets.ts';
 import { type Desk, messageRoutes } from './desk.ts';
 import { eventsRoutes } from './events-routes.ts';
+import { hider } from './hidden.ts';
 import { Live, type LiveOptions } from './live.ts';
 import { nowRoutes } from './now-routes.ts';
 import { errorPage } from './pages/error.ts';
@@ -60,6 +61,7 @@ export function createConsole(options: ConsoleOptions): Console {
   const { operations, clock, wall, log, hosts, secure, play, users } = options;
   const door = users ? new Door(users, wall) : null;
   const sessions = new Sessions(wall, secure);
+  const hiding = hider(operations, wall);
   const live = new Live({ clock: wall, log, ...options.spareTime });
   const app = new Hono<Env>();
   const desk: Desk = { operations, clock, live, play, log };
@@ -70,7 +72,10 @@ export function createConsole(options: ConsoleOptions): Console {
   app.use(async (c, next) => {
     c.set(
       'view',
-      viewOf(c.req, { role: 'viewer', now: clock.now(), sandbox: play !== null, pace: play?.speed() ?? 1 }),
+      viewOf(c.req, {
+        ...{ role: 'viewer', hides: hiding('viewer'), now: clock.now() },
+        ...{ sandbox: play !== null, pace: play?.speed() ?? 1 },
+      }),
     );
     c.set('session', null);
     // RFC 9110 §15.5.20: a request that is not for us.
@@ -109,7 +114,7 @@ export function createConsole(options: ConsoleOptions): Console {
       throw new HTTPException(401, { message: c.var.view.t.sign.needed });
     }
     c.set('session', session);
-    c.set('view', { ...c.var.view, role: session.role });
+    c.set('view', { ...c.var.view, role: session.role, hides: hiding(session.role) });
     return next();
   });
 

@@ -53,8 +53,9 @@ export const mailLink = (shortId: string): Html =>
 
 /** Its subject, leading to its page, and who wrote. */
 export function mailLine(view: View, tracked: Tracked): Html {
-  return html`<a class="subject" href="/message/${tracked.queueId}">${subjectOf(view, tracked.subject)}</a>
-    <span class="sender">${view.t.message.from} ${nameOf(tracked.from)}</span>`;
+  const hidden = view.hides(tracked.plan.group);
+  return html`<a class="subject" href="/message/${tracked.queueId}">${hidden.subject ? view.t.message.hidden : subjectOf(view, tracked.subject)}</a>
+    ${hidden.sender ? '' : html`<span class="sender">${view.t.message.from} ${nameOf(tracked.from)}</span>`}`;
 }
 
 export function subjectOf(view: View, subject: string | null | undefined): string {

@@ -7,10 +7,9 @@ import type { Log } from '../../log.ts';
 import { isQueueId } from '../../mail/queue-id.ts';
 import { type Operations, RefusedError, type Story } from '../../operations.ts';
 import { isOpen } from '../../tracking/tracked.ts';
-import { subjectOf } from './bits.ts';
 import type { Live } from './live.ts';
 import { streamOf } from './now-routes.ts';
-import { type MessageData, messagePage, messageSections } from './pages/message.ts';
+import { type MessageData, messagePage, messageSections, titleOf } from './pages/message.ts';
 import type { Play } from './play.ts';
 import { mayAct, type View } from './view.ts';
 import { actor, type Env, field, frameOf, type PageContext } from './who.ts';
@@ -34,7 +33,7 @@ export function messageRoutes(desk: Desk): Hono<Env> {
     const data = await messageData(desk, id);
     if (!data) throw new HTTPException(404, { message: view.t.message.unknownText });
     const body = messagePage(messageSections(view, data));
-    const title = subjectOf(view, data.story.message.facts.subject);
+    const title = titleOf(view, data.story);
     return c.html(await frameOf(c, { page: null, title, stream: `/live/message/${data.story.message.queueId}`, body }));
   });
 

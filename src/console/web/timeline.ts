@@ -2,10 +2,10 @@
 // reason. Made of what was stored, so it tells what was known then.
 import type { Story } from '../../operations.ts';
 import { ageOf } from '../../presence/presence.ts';
-import type { Considered } from '../../routing/choose.ts';
 import type { Decision } from '../../store/store.ts';
 import type { StoryEvent } from '../../tracking/event.ts';
 import { mark, table } from './bits.ts';
+import { hiddenOfAll } from './hidden.ts';
 import { clockTime, dayOf, type Html, html, length, octets, safe, timeOfDay, type View } from './view.ts';
 
 /** What a line is about, for the eye: the track, a switch, a halt, a signal. */
@@ -57,7 +57,10 @@ export function tell(view: View, event: StoryEvent): Html {
   const e = t.events;
   switch (event.event) {
     case 'accepted':
-      return line(e.accepted(event.peer), [`${event.from} → ${event.to.join(', ')}`, octets(event.size)]);
+      return line(e.accepted(event.peer), [
+        `${hiddenOfAll(view.hides, event.to).sender ? '…' : event.from} → ${event.to.join(', ')}`,
+        octets(event.size),
+      ]);
     case 'chosen':
       return line(e.chosen(named(event.person, event.mailbox), event.group), [
         e.chosenWhy[event.why],
@@ -110,21 +113,22 @@ export function tell(view: View, event: StoryEvent): Html {
 
 function decisionDetails(view: View, decision: Decision, replayed: boolean | undefined): Html {
   const { t } = view;
-  const { plan, choice, snapshot } = decision;
+  const { plan, choice } = decision;
   const rule = plan.rule === null ? '' : `${plan.rule.file}:${plan.rule.line}`;
   return html`<details class="why"><summary>${t.message.why}</summary>
     <ul class="because">${[...plan.because, ...choice.because].map((reason) => html`<li>${safe(reason)}</li>`)}</ul>
-    ${consideredTable(view, choice.considered, snapshot.now)}
+    ${consideredTable(view, decision)}
     <p class="note">${t.message.rule} ${plan.rulesVersion}${rule === '' ? '' : ` · ${safe(rule)}`}${
       replayed === undefined ? '' : ` · ${replayed ? t.message.replayed : t.message.differs}`
     }</p></details>`;
 }
 
-export function consideredTable(view: View, considered: readonly Considered[], now: number): Html {
+function consideredTable(view: View, { id, choice: { considered }, snapshot: { now } }: Decision): Html {
   const { t } = view;
   if (considered.length === 0) return html``;
   return table(
-    t.message.candidates,
+    // Of several decisions each has a name of its own.
+    `${t.message.candidates}, ${timeOfDay(view, now)} (${id})`,
     [t.message.person, t.message.verdict, t.message.reason, t.message.presence, t.message.load, t.message.lastAssigned],
     considered.map((one) => {
       const age = ageOf(one.presence, now);

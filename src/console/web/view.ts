@@ -4,6 +4,7 @@ import { html, raw } from 'hono/html';
 import { type Duration, formatDuration, type Instant } from '../../clock.ts';
 import type { Role } from '../../config/users.ts';
 import { printable } from '../../printable.ts';
+import type { Hides } from './hidden.ts';
 import type { Language, Words } from './words.ts';
 
 export type Html = ReturnType<typeof html>;
@@ -23,6 +24,8 @@ export interface View {
   readonly now: Instant;
   /** In the sandbox people can be played with. */
   readonly sandbox: boolean;
+  /** What of a group's mail is not for this viewer. */
+  readonly hides: Hides;
   /** How fast time runs: 1 but in the sandbox. */
   readonly pace: number;
 }

@@ -14,7 +14,7 @@ export type PageContext = Context<Env>;
 /** Until the page's script has told the viewer's zone: the zone that is nobody's, and says so. */
 const noZone = 'UTC';
 
-export function viewOf(request: HonoRequest, rest: Pick<View, 'role' | 'now' | 'sandbox' | 'pace'>): View {
+export function viewOf(request: HonoRequest, rest: Pick<View, 'role' | 'hides' | 'now' | 'sandbox' | 'pace'>): View {
   const cookies = request.header('cookie');
   const chosen = cookieIn(cookies, 'language');
   const language = languages.find((one) => one === chosen) ?? languageFrom(request.header('accept-language'));

@@ -138,6 +138,8 @@ export const german: Words = {
     unknownText:
       'Vielleicht ist sie entfernt, oder die Kennung stimmt nicht: eine Queue-ID hat 13 Zeichen, eine Kurz-ID 4.',
     noSubject: '(ohne Betreff)',
+    hidden: '(nicht für Zuschauer)',
+    begins: 'Sie beginnt',
     from: 'von',
     to: 'an',
     accepted: 'angenommen',

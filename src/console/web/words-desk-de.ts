@@ -121,6 +121,7 @@ export const germanDesk: typeof englishDesk = {
     nothingKnown: 'nichts bekannt',
     mail: 'Mail',
     noJid: 'keine: gilt als unbekannt',
+    directory: 'aus dem Verzeichnis',
     groups: 'Gruppen',
     week: 'in sieben Tagen',
     given: (count) => (count === 1 ? 'eine Mail bekommen' : `${count} Mails bekommen`),

@@ -125,6 +125,7 @@ export const englishDesk = {
     nothingKnown: 'nothing known',
     mail: 'mail',
     noJid: 'none: counts as unknown',
+    directory: 'from the directory',
     groups: 'groups',
     week: 'in seven days',
     given: (count: number): string => (count === 1 ? 'one mail given' : `${count} mails given`),

@@ -131,6 +131,8 @@ export const english = {
     unknown: 'No such message',
     unknownText: 'It may have been removed, or the id is wrong: a queue id has 13 characters, a short id 4.',
     noSubject: '(no subject)',
+    hidden: '(not for viewers)',
+    begins: 'It begins',
     from: 'from',
     to: 'to',
     accepted: 'accepted',

@@ -221,7 +221,9 @@ class WorkerLink {
     this.#worker.on('error', (error) => this.#die(error));
     this.#worker.on('exit', (code) => {
       if (this.#state === 'opening') started.reject(this.#fatal ?? new Error(`the store's worker ended, code ${code}`));
-      else if (this.#state !== 'closed') this.#die(new Error(`the store's worker ended, code ${code}`));
+      // Its last answer and its end may come in one go, before whoever closes it has gone on: then nothing is left undone.
+      else if (this.#state === 'open' || this.#pending.size > 0)
+        this.#die(new Error(`the store's worker ended, code ${code}`));
       exited.resolve();
     });
   }

@@ -65,6 +65,13 @@ describe('one person', () => {
     for (const name of ['eve', '__proto__', '..%2f..', '%00']) expect((await get(`/people/${name}`)).status).toBe(404);
   });
 
+  test('says what of them is the word of the directory, whatever it is called there', async () => {
+    const directory = { id: 'uid=alice<script>,dc=example', fields: ['mail', 'skills'] };
+    const { get } = openPages({ presence: async () => [{ ...alice, directory }] });
+    const text = await (await get('/people/alice')).text();
+    expect(text).toContain('<dt>from the directory</dt><dd>mail, skills (uid=alice&lt;script&gt;,dc=example)</dd>');
+  });
+
   async function say(form: Record<string, string>, over = {}) {
     const opened = openPages(over);
     const { cookie, token } = await opened.visit();

@@ -2,6 +2,7 @@
 import type { Candidates, Story } from '../../../operations.ts';
 import { isOpen, type Tracked } from '../../../tracking/tracked.ts';
 import { mark, nameOf, subjectOf, table } from '../bits.ts';
+import { type Hidden, hiddenOfAll } from '../hidden.ts';
 import { type Section, section } from '../layout.ts';
 import { answers } from '../play.ts';
 import { timeline } from '../timeline.ts';
@@ -41,22 +42,34 @@ export function messagePage(sections: readonly Section[]): Html {
     <div class="side">${by.get('actions')}${by.get('deliveries')}${by.get('nudges')}</div></div>`;
 }
 
+const hiddenIn = (view: View, { deliveries }: Story): Hidden =>
+  hiddenOfAll(
+    view.hides,
+    deliveries.flatMap(({ plan }) => (plan?.kind === 'group' ? [plan.group] : [])),
+  );
+
+export const titleOf = (view: View, story: Story): string =>
+  hiddenIn(view, story).subject ? view.t.message.hidden : subjectOf(view, story.message.facts.subject);
+
 function heading(view: View, { story }: MessageData): Section {
   const { t } = view;
   const { message, tracked, deliveries: all } = story;
   const from = message.facts.from ?? message.envelope.reversePath;
+  const hidden = hiddenIn(view, story);
+  const { excerpt } = message.facts;
   const to = [...new Set(all.filter(({ forwardOf }) => forwardOf === null).map(({ path }) => path.mailbox))];
   return section(
     'heading',
-    html`<h1>${subjectOf(view, message.facts.subject)}</h1>
+    html`<h1>${titleOf(view, story)}</h1>
     <dl class="facts">
-      <div><dt>${t.message.from}</dt><dd title="${safe(from)}">${nameOf(from)}</dd></div>
+      ${hidden.sender ? '' : html`<div><dt>${t.message.from}</dt><dd title="${safe(from)}">${nameOf(from)}</dd></div>`}
       <div><dt>${t.message.to}</dt><dd>${safe(to.join(', '))}</dd></div>
       <div><dt>${t.message.accepted}</dt><dd>${ago(view, message.acceptedAt)}</dd></div>
       <div><dt>${t.message.size}</dt><dd>${octets(message.size)}</dd></div>
       <div><dt>${t.message.queueId}</dt><dd><code>${message.queueId}</code></dd></div>
       <div><dt></dt><dd class="note">${story.contentKept ? t.message.contentKept : t.message.contentGone}</dd></div>
     </dl>
+    ${excerpt === undefined || hidden.subject ? '' : html`<p class="excerpt"><span class="note">${t.message.begins}:</span> <q>${safe(excerpt)}</q></p>`}
     ${tracked.map((one) => standing(view, one))}`,
   );
 }
@@ -187,7 +200,7 @@ function nudges(view: View, { story }: MessageData): Section {
     'nudges',
     html`<h2>${t.message.nudges}</h2>${table(
       t.message.nudges,
-      [t.message.to, t.message.state, ''],
+      [t.message.to, t.message.state, t.audit.when],
       story.nudges.map(
         (
           one,

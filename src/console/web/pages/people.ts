@@ -155,6 +155,11 @@ export function personSections(view: View, data: PersonData): readonly Section[]
       html`<h1>${safe(person.name)}</h1><p class="person big">${mark(person.presence.state)}<span class="state">${t.states[person.presence.state]}</span>${presenceNote(view, person)}</p>
       <dl class="facts"><div><dt>${t.people.mail}</dt><dd>${safe(person.mail)}</dd></div>
       <div><dt>JID</dt><dd>${person.jid === null ? t.people.noJid : safe(person.jid)}</dd></div>
+      ${
+        person.directory
+          ? html`<div><dt>${t.people.directory}</dt><dd>${safe(person.directory.fields.join(', '))} (${safe(person.directory.id)})</dd></div>`
+          : ''
+      }
       <div><dt>${t.people.groups}</dt><dd>${person.groups.map((group) => safe(group)).join(', ')}</dd></div>
       <div><dt>${t.people.week}</dt><dd>${t.people.given(data.given)}${data.medianToTaken === null ? '' : `, ${t.people.takes(length(data.medianToTaken))}`}</dd></div></dl>`,
     ),

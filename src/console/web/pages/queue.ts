@@ -135,6 +135,11 @@ function rows(view: View, { wish, rows: all }: QueueData): Section {
   );
 }
 
+function senderOf(view: View, { plan, reversePath }: QueueRow): string {
+  if (plan?.kind === 'group' && view.hides(plan.group).sender) return view.t.message.hidden;
+  return reversePath === '' ? '<>' : safe(reversePath);
+}
+
 function line(view: View, row: QueueRow, acts: boolean): Html {
   const { t } = view;
   const to = row.chosen?.mailbox ?? row.path.mailbox;
@@ -142,7 +147,7 @@ function line(view: View, row: QueueRow, acts: boolean): Html {
   return html`<li id="d-${row.queueId}-${row.seq}" class="queued">
     ${acts && waits ? html`<input type="checkbox" name="id" value="${row.queueId}" aria-label="${t.queue.choose(row.queueId)}">` : html`<span></span>`}
     <div class="what"><a class="subject" href="/message/${row.queueId}">${safe(to)}</a>
-      <span class="sender">${t.queue.from} ${safe(row.reversePath === '' ? '<>' : row.reversePath)} · ${mailLink(row.queueId)}</span></div>
+      <span class="sender">${t.queue.from} ${senderOf(view, row)} · ${mailLink(row.queueId)}</span></div>
     <div class="why"><span class="delivery-${row.state}">${
       row.onHoldBy === null ? (t.deliveries[row.state] ?? row.state) : t.message.onHold(safe(row.onHoldBy))
     }</span>${row.lastHop === null ? '' : html` · ${safe(row.lastHop)}`}
