@@ -3,7 +3,8 @@
 import { formatDuration, type Instant } from '../clock.ts';
 import { ageOf } from '../presence/presence.ts';
 import { type Choice, type Considered, choose, type Snapshot } from './choose.ts';
-import type { Plan } from './plan.ts';
+import { describeOrigin } from './origin.ts';
+import { allCandidates, type Plan } from './plan.ts';
 import { formatPlace } from './problem.ts';
 
 /** What the store keeps of a decision, as far as it takes to explain it. */
@@ -32,7 +33,16 @@ export function explain(decision: Explainable): readonly string[] {
     ...explainMembers(choice.considered, snapshot.now),
     `  → ${describeChoice(choice)}`,
     ...choice.because.map((reason) => `    ${reason}`),
+    ...explainOrigin(decision),
   ];
+}
+
+/** Which source gave which field of whoever was chosen, where the directory knows them. */
+function explainOrigin({ plan, snapshot, choice }: Explainable): readonly string[] {
+  if (plan.kind !== 'group' || choice.kind !== 'member') return [];
+  const known = [...allCandidates(plan), ...Object.values(snapshot.standIns ?? {}).flat()];
+  const origin = known.find(({ person }) => person === choice.person)?.origin;
+  return origin ? [`    ${describeOrigin(choice.person, origin)}`] : [];
 }
 
 /** `alice <alice@example.org>`, `held until …`, `archive@example.org (fallback)`. */

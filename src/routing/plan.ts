@@ -9,6 +9,7 @@ import { type Reply, replies } from '../mail/reply.ts';
 import type { BareJid } from '../presence/jid.ts';
 import { indexOf } from './admission.ts';
 import { MailView, matches, nothingKnown, reasonsOf, type Surroundings, wroteIt } from './match.ts';
+import { type CandidateOrigin, originOf } from './origin.ts';
 import { formatPlace } from './problem.ts';
 import { routesFor } from './route-index.ts';
 import {
@@ -46,6 +47,8 @@ export interface Candidate {
   readonly excluded?: string;
   /** They are no member, but stand in for this one. */
   readonly standsInFor?: PersonName;
+  /** For people whom the directory knows: what of them is its word. */
+  readonly origin?: CandidateOrigin;
 }
 
 /** The group's own, and those of the groups that its chain and its policy's steps name: whoever may be chosen for this mail. */
@@ -344,6 +347,7 @@ function poolOf(group: Group, overrides: Partial<Selection>, rules: Rules, view:
           ...(person.absent === undefined ? {} : { absent: person.absent }),
           ...(preferred > 0 ? { preferred } : {}),
           ...(why === undefined ? {} : { excluded: why }),
+          ...originOf(person),
         },
       ];
     }),

@@ -3,6 +3,7 @@
 import type { Instant } from '../clock.ts';
 import type { Presence } from '../presence/presence.ts';
 import { isWithin } from './calendar.ts';
+import { originOf } from './origin.ts';
 import type { Candidate, Pool } from './plan.ts';
 import type { Person, PersonName } from './rules.ts';
 
@@ -47,6 +48,7 @@ function inThePlaceOf({ person: standsInFor, tier, weight, preferred }: Candidat
     ...(capacity === undefined ? {} : { capacity }),
     ...(hours === undefined ? {} : { hours }),
     ...(absent === undefined ? {} : { absent }),
+    ...originOf(person),
   };
 }
 
