@@ -39,6 +39,15 @@ export async function makeCertificates(folder: string, domain: string, names: re
   ]);
 }
 
+/** Writes NAME.key and NAME.crt beside what `makeCertificates` has made: somebody's, by the same authority. */
+export async function makeClientCertificate(folder: string, name: string): Promise<void> {
+  const at = (file: string) => join(folder, file);
+  const request = ['-subj', `/CN=${name}`, '-keyout', at(`${name}.key`), '-out', at(`${name}.csr`)];
+  await run(['openssl', 'req', ...curve, ...request]);
+  const signing = ['-CA', at('ca.crt'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '2'];
+  await run(['openssl', 'x509', '-req', '-in', at(`${name}.csr`), ...signing, '-out', at(`${name}.crt`)]);
+}
+
 /** As a front door wants it: this pair for every connection. */
 export function shows(pair: { readonly key: string; readonly cert: string }): { context(): SecureContext } {
   const context = createSecureContext(pair);

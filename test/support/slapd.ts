@@ -2,9 +2,9 @@
 // test, one suffix dc=example,dc=org. Entries are loaded offline by slapadd, changed later by ldapmodify.
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeCertificates } from './certificate.ts';
+import { makeCertificates, makeClientCertificate } from './certificate.ts';
 import { Child, run } from './child.ts';
-import { freePort, untilListening } from './free-port.ts';
+import { freePorts, untilListening } from './free-port.ts';
 import { programPath } from './peers.ts';
 import { type TempFolder, tempFolder } from './temp-folder.ts';
 
@@ -20,21 +20,26 @@ export interface SlapdOptions {
   readonly total?: number;
   /** Keeps `memberOf` of people, as Active Directory does. */
   readonly memberOf?: boolean;
+  /** Knows people by certificates of its authority, and asks everybody over TLS for one: CN=pointsman is the reader. */
+  readonly external?: boolean;
 }
 
 export class Slapd implements AsyncDisposable {
   readonly port: number;
+  /** With TLS from the first octet. */
+  readonly securePort: number;
   readonly #folder: TempFolder;
   #server: Child | undefined;
 
-  private constructor(port: number, folder: TempFolder) {
+  private constructor([port, securePort]: readonly [number, number], folder: TempFolder) {
     this.port = port;
+    this.securePort = securePort;
     this.#folder = folder;
   }
 
   static async start(options: SlapdOptions): Promise<Slapd> {
     const folder = await tempFolder('slapd');
-    const slapd = new Slapd(await freePort(), folder);
+    const slapd = new Slapd((await freePorts(2)) as [number, number], folder);
     try {
       await slapd.#configure(options);
       await slapd.start();
@@ -49,7 +54,14 @@ export class Slapd implements AsyncDisposable {
     return join(this.#folder.path, 'ca.crt');
   }
 
-  async #configure({ ldif, sizeLimit, total, memberOf = false }: SlapdOptions): Promise<void> {
+  /** A certificate by its authority, for whoever is called so. */
+  async certificateFor(name: string): Promise<{ readonly certFile: string; readonly keyFile: string }> {
+    await makeClientCertificate(this.#folder.path, name);
+    const at = (file: string) => join(this.#folder.path, file);
+    return { certFile: at(`${name}.crt`), keyFile: at(`${name}.key`) };
+  }
+
+  async #configure({ ldif, sizeLimit, total, memberOf = false, external = false }: SlapdOptions): Promise<void> {
     const at = (name: string) => join(this.#folder.path, name);
     await makeCertificates(this.#folder.path, 'ldap.example.org', ['localhost']);
     await mkdir(at('data'));
@@ -64,7 +76,7 @@ ${memberOf ? 'moduleload memberof\n' : ''}pidfile ${at('pid')}
 TLSCACertificateFile ${at('ca.crt')}
 TLSCertificateFile ${at('server.crt')}
 TLSCertificateKeyFile ${at('server.key')}
-disallow bind_anon
+${external ? `TLSVerifyClient demand\nauthz-regexp "^cn=pointsman$" "${reader.dn}"\n` : ''}disallow bind_anon
 database mdb
 suffix "${suffix}"
 rootdn "${manager.dn}"
@@ -92,7 +104,7 @@ ${sizeLimit === undefined ? '' : `limits dn.exact="${reader.dn}" size.soft=${siz
     // Debug level 0 keeps it in the foreground.
     const slapd = new Child('slapd', [
       programPath('slapd') ?? 'slapd',
-      ...['-h', `ldap://127.0.0.1:${this.port}/`, '-f', conf, '-d', '0'],
+      ...['-h', `ldap://127.0.0.1:${this.port}/ ldaps://127.0.0.1:${this.securePort}/`, '-f', conf, '-d', '0'],
     ]);
     this.#server = slapd;
     await untilListening(this.port, { within: 20_000, signal: slapd.gone });
