@@ -34,8 +34,8 @@ const load = { size: 10_240, sessions: 10, keep: false };
 /** Accepted two hours ago, forwarded to alice, whose next step is far away. */
 function tracked(now: number, index: number): Omit<VerbRequest, 'id'>[] {
   const at = now - 2 * hour + Math.floor(index / 1_000);
-  const counted = [0, 0, (index % 1_000) / 1_024, (index % 32) / 32];
-  const queueId = newQueueId(at, () => counted.shift() ?? 0);
+  // A thousand in a millisecond, each its own.
+  const queueId = newQueueId(at, () => (index % 1_000) / 0x10_0000);
   const policy = {
     ...make.groupPlan.policy,
     steps: [

@@ -311,9 +311,10 @@ export class Model {
     [this.state, this.owner, this.due, this.pledge] = [state, who, null, null];
   }
 
-  ack(who: Who, now: Instant): void {
+  /** `allowed`: whose it was when they said so may take it, though it has moved on since. */
+  ack(who: Who, now: Instant, allowed = this.mayAct(who)): void {
     const { until, ack, takers = 1 } = this.scenario;
-    if (!this.mayAct(who) || (this.state !== 'tracked' && this.state !== 'expired')) return;
+    if (!allowed || (this.state !== 'tracked' && this.state !== 'expired')) return;
     if (this.state === 'tracked' && !this.#wantsMore(who) && this.#hasSaidSo()) {
       if (this.owner !== who || until === 'answered') return;
     }
