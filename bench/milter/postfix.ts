@@ -13,6 +13,7 @@ import { People } from '../../test/support/person.ts';
 import { Postfix } from '../../test/support/postfix.ts';
 import { Prosody } from '../../test/support/prosody-server.ts';
 import { tempFolder } from '../../test/support/temp-folder.ts';
+import { processorTime } from '../relay/processes.ts';
 import { spread } from '../relay/table.ts';
 import { accounts, group, startC, startRouter } from './systems.ts';
 
@@ -100,12 +101,16 @@ const ways = [
 ];
 for (const { port } of ways) taken(port);
 const rates: number[][] = [];
+/** Milliseconds a message of Pointsman's processor time, with what it does after the answer. */
+const processor: number[] = [];
 for (let turn = 0; turn < Number(options.pairs); turn += 1) {
   const row: number[] = [];
   // Each time another one first.
   for (let each = 0; each < ways.length; each += 1) {
     const way = (each + turn) % ways.length;
+    const before = processorTime(router.pid);
     row[way] = taken(ways[way]?.port ?? 0);
+    if (way === 1) processor.push(((processorTime(router.pid) - before) * 1e3) / Number(options.messages));
   }
   rates.push(row);
 }
@@ -119,4 +124,6 @@ process.stdout.write(`Load average at the start: ${at}. ${options.pairs} turns, 
 | | taken /s | ÷ alone |
 |---|---|---|
 ${lines.join('\n')}
+
+Processor time of Pointsman a message, in its turns: ${spread(processor, 2)} ms.
 `);
