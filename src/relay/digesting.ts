@@ -15,7 +15,7 @@ import type { Forwards, Tracked } from '../tracking/tracked.ts';
 import { roomFor } from './choosing.ts';
 import { consequencesOf, standingOf } from './escalating.ts';
 import { factsOf, historyIn, languageOf, nudgeOwner } from './nudging.ts';
-import { awayNow, casTries, type Stage, tellAll } from './parts.ts';
+import { awayNow, casTries, type Stage, tellAll, wakeSteps } from './parts.ts';
 
 /** Fewer go each by itself. */
 export const digestFrom = 5;
@@ -102,6 +102,10 @@ async function together(
   stage.reach('step-advanced');
   for (const { before, next } of moved) if (next.tracked.owner !== before.owner) await roomFor(stage, before.owner);
   tellAll(stage, also.events);
+  wakeSteps(
+    stage,
+    moved.map(({ next }) => next.tracked),
+  );
   stage.wake(['attempt', 'nudge']);
   return rest;
 }
