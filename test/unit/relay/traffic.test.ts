@@ -13,7 +13,7 @@ it('is busy while mail comes fast, and a moment longer', () => {
   at(traffic, 1, 1_099);
   expect(traffic.busy(1_099)).toBe(true);
   expect(traffic.busy(1_199)).toBe(true);
-  expect(traffic.busy(1_200)).toBe(false);
+  expect(traffic.busy(1_299)).toBe(false);
 });
 
 it('is not busy after a pause, however much came before it', () => {
