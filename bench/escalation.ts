@@ -5,7 +5,7 @@
 //   node bench/escalation.ts run FOLDER [--due 10000] [--seconds 60]
 //
 // Each step forwards the mail to a mailbox. A run uses the folder up.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -25,7 +25,7 @@ import { measureLatency } from './relay/latency.ts';
 import { enoughFor, runLoad } from './relay/load.ts';
 import { residentMemory } from './relay/processes.ts';
 import { Sink } from './relay/sink.ts';
-import { startPointsman } from './relay/systems.ts';
+import { type System, startPointsman } from './relay/systems.ts';
 import { quantile } from './relay/table.ts';
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
@@ -99,12 +99,15 @@ function fill(folder: string, messages: number): void {
 /** Of all that are tracked, spread evenly; due one after the other. Returns the instants by queue id. */
 function makeDue(file: string, due: number, from: number, span: number): Map<string, number> {
   const database = new Database(file);
+  const all = database.prepare<[], { count: number }>('SELECT count(*) AS count FROM tracked').get()?.count ?? 0;
+  const apart = Math.max(1, Math.floor(all / due));
   const rows = database
-    .prepare<[number], { queue_id: string }>(
-      `SELECT queue_id FROM tracked WHERE state = 'tracked' AND step = 0 AND rowid % max(1, (SELECT count(*) FROM tracked) / ?) = 0`,
+    .prepare<[number, number], { queue_id: string }>(
+      `SELECT queue_id FROM tracked WHERE state = 'tracked' AND step = 0 AND rowid % ? = ?`,
     )
-    .all(due)
+    .all(apart, Math.floor(Math.random() * apart))
     .slice(0, due);
+  if (rows.length < due) throw new Error(`only ${rows.length} of them are left to be made due`);
   const instants = new Map<string, number>();
   const step = database.prepare('UPDATE tracked SET next_step_at = ? WHERE queue_id = ?');
   const timer = database.prepare(`UPDATE timers SET due_at = ? WHERE queue_id = ? AND kind = 'step'`);
@@ -134,7 +137,7 @@ async function run(folder: string, due: number, seconds: number): Promise<void> 
   const system = await startPointsman(where, {
     httpPort,
     profile: process.env.PROFILE !== undefined,
-    more: { limits: { waiting: 2_000_000 } },
+    more: { limits: { waiting: 2_000_000 }, ...(process.env.LOG ? { log: { level: process.env.LOG } } : {}) },
   });
   undo.defer(() => system.stop());
   let peak = 0;
@@ -144,33 +147,95 @@ async function run(folder: string, due: number, seconds: number): Promise<void> 
   undo.defer(() => clearInterval(watching));
   say(`greeting after ${system.startedIn} ms, resident ${residentMemory(system.pid).toFixed(0)} MB`);
   if (process.env.QUIET) {
-    await pause(Math.max(0, begins + seconds * second + 5_000 - Date.now()));
+    await pause(Math.max(0, begins - 200 - Date.now()));
+    const before = threadTimes(system.pid);
+    const written = writtenBy(system.pid);
+    await pause(Math.max(0, begins + seconds * second + 2_000 - Date.now()));
+    const after = threadTimes(system.pid);
+    for (const [name, time] of after)
+      say(`${name}: ${(((time - (before.get(name) ?? 0)) * 1_000) / due).toFixed(3)} ms a step`);
+    say(`${((writtenBy(system.pid) - written) / due / 1_024).toFixed(1)} kB written a step`);
     await system.stop();
     report(file, instants, due, seconds);
     return;
   }
-  const messages = await enoughFor(5_000, system, sink, load);
-  const speed = async (): Promise<number> => (await runLoad(system, sink, load, messages)).accepted;
-  const alone = [await speed(), await speed(), await speed()];
-  const quiet = await measureLatency(system, 100, 10, load.size);
+  const messages = await enoughFor(Number(process.env.SLICE ?? 5_000), system, sink, load);
+  const alone = await several(system, sink, messages);
+  const quiet = process.env.SLICE ? null : await measureLatency(system, 100, 10, load.size);
   say(`before: resident at most ${peak.toFixed(0)} MB; ${(begins - Date.now()) / 1_000} s left`);
   await pause(Math.max(0, begins - Date.now() + 2_000));
   peak = 0;
-  const beside = [await speed(), await speed(), await speed()];
-  const busy = await measureLatency(system, 100, 10, load.size);
-  await pause(Math.max(0, begins + seconds * second + 5_000 - Date.now()));
+  const beside = await several(system, sink, messages);
+  const busy = process.env.SLICE ? null : await measureLatency(system, 100, 10, load.size);
+  await pause(Math.max(0, begins + seconds * second + 2_000 - Date.now()));
   const resident = peak;
+  // Programs run better the longer they run: compared with before and after.
+  const after = await several(system, sink, messages);
   await system.stop();
   report(file, instants, due, seconds);
-  const median = (all: readonly number[]): number => quantile(all, 0.5);
   say(
-    `accepted a second, 10 sessions: ${median(alone).toFixed(0)} alone, ${median(beside).toFixed(0)} beside the steps (${(median(beside) / median(alone)).toFixed(2)})`,
+    `accepted a second, 10 sessions: ${alone.rate.toFixed(0)} before, ${beside.rate.toFixed(0)} beside the steps, ${after.rate.toFixed(0)} after (${((2 * beside.rate) / (alone.rate + after.rate)).toFixed(3)})`,
   );
+  const steps = (beside.lasted * due) / seconds;
+  for (const [name, time] of beside.times) {
+    const each = (after.times.get(name) ?? 0) / after.mails;
+    if (time > 0.02)
+      say(
+        `processor time, ${name}: ${(each * 1_000).toFixed(3)} ms a mail after, ${((time * 1_000) / beside.mails).toFixed(3)} beside the steps: ${(((time - each * beside.mails) * 1_000) / steps).toFixed(3)} ms a step`,
+      );
+  }
+  const written = after.written / after.mails;
   say(
-    `final dot to 250 at 100 a second: p99 ${quiet.p99.toFixed(1)} ms alone, ${busy.p99.toFixed(1)} ms beside the steps`,
+    `written: ${(written / 1_024).toFixed(1)} kB a mail alone, ${((beside.written - written * beside.mails) / steps / 1_024).toFixed(1)} kB a step`,
   );
+  if (quiet && busy)
+    say(
+      `final dot to 250 at 100 a second: p99 ${quiet.p99.toFixed(1)} ms alone, ${busy.p99.toFixed(1)} ms beside the steps`,
+    );
   say(`resident at most ${resident.toFixed(0)} MB meanwhile`);
 }
+
+interface Slices {
+  /** Accepted a second; the median. */
+  readonly rate: number;
+  readonly mails: number;
+  /** Seconds. */
+  readonly lasted: number;
+  /** Seconds of processor time by thread. */
+  readonly times: ReadonlyMap<string, number>;
+  /** Octets. */
+  readonly written: number;
+}
+
+async function several(system: System, sink: Sink, messages: number): Promise<Slices> {
+  const before = { times: threadTimes(system.pid), written: writtenBy(system.pid), at: Date.now() };
+  const rates: number[] = [];
+  while (rates.length < 3) rates.push((await runLoad(system, sink, load, messages)).accepted);
+  const times = threadTimes(system.pid);
+  for (const [name, time] of times) times.set(name, time - (before.times.get(name) ?? 0));
+  return {
+    rate: quantile(rates, 0.5),
+    mails: rates.length * messages,
+    lasted: (Date.now() - before.at) / 1_000,
+    times,
+    written: writtenBy(system.pid) - before.written,
+  };
+}
+
+/** Seconds of processor time by thread. */
+function threadTimes(pid: number): Map<string, number> {
+  const all = new Map<string, number>();
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    const line = readFileSync(`/proc/${pid}/task/${task}/stat`, 'latin1');
+    const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
+    const name = task === String(pid) ? 'main' : line.slice(line.indexOf('(') + 1, line.lastIndexOf(')'));
+    all.set(name, (all.get(name) ?? 0) + (Number(fields[11]) + Number(fields[12])) / 100);
+  }
+  return all;
+}
+
+const writtenBy = (pid: number): number =>
+  Number(/^wchar: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1'))?.[1] ?? 0);
 
 function report(file: string, instants: ReadonlyMap<string, number>, due: number, seconds: number): void {
   const database = new Database(file, { readonly: true });

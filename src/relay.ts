@@ -56,8 +56,9 @@ import { createSending } from './relay/sending.ts';
 import { hastenAtStart, hastenPutOff } from './relay/set-back.ts';
 import { namesFor } from './relay/standing-in.ts';
 import { takeStep } from './relay/steering.ts';
+import { Traffic } from './relay/traffic.ts';
 import type { Choice } from './routing/choose.ts';
-import type { DeliveryRef, Due, DueKind, Intervened } from './store/store.ts';
+import type { DeliveryRef, Due, Intervened } from './store/store.ts';
 import { standing } from './tracking/acknowledge.ts';
 import type { Trigger } from './tracking/event.ts';
 import { type Grade, grades } from './tracking/evidence.ts';
@@ -98,13 +99,15 @@ export interface Relay extends Intake {
 const nobodyTold = { room: null, people: [], group: null, mailbox: null };
 /** Longer than any transaction with a next hop may last. */
 const attemptLease = 31 * minute;
+/** Steps have a second: while much mail comes they are taken together, and share what each costs. */
+const company: Duration = 50;
 
 type DueOf<Kind extends Due['kind']> = Extract<Due, { kind: Kind }>;
 
 export async function createRelay(parts: Parts): Promise<Relay> {
   const loops: DueLoop[] = [];
-  const wake = (kinds?: readonly DueKind[]) => {
-    for (const loop of loops) if (!kinds || loop.kinds.some((kind) => kinds.includes(kind))) loop.wake();
+  const wake: Stage['wake'] = (kinds, at) => {
+    for (const loop of loops) if (!kinds || loop.kinds.some((kind) => kinds.includes(kind))) loop.wake(at);
   };
   const absences = new Absences(parts.store, parts.watcher);
   await absences.load(parts.rules.current().people.keys());
@@ -119,6 +122,9 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     hops: new Hops(parts.random, attemptsAtOnce),
     startedAt: parts.clock.now(),
     wake,
+    leaseOnward: (now) =>
+      loops.length > 0 && !stopping.signal.aborted && attempts.roomOnward() ? now + attemptLease : null,
+    sendOnward: (handed, standing) => attempts.sendOnward(handed, standing),
     tell(event) {
       parts.tell(event);
       sources.observe(event);
@@ -138,9 +144,11 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const answering = createAnswering(stage, desk);
   const stopping = new AbortController();
   const attempts = createAttempts(stage, cutOff.signal);
+  const traffic = new Traffic();
 
   // 1 Accept, 2 Plan. A peer that is not named gets nothing; a recipient must be one of ours, whoever asks.
   async function accept(client: Client, envelope: Envelope, content: Content): Promise<QueueId> {
+    traffic.came(stage.clock.now());
     try {
       checkContent(content);
       const tooFast = rates.message(client.address, stage.clock.now());
@@ -324,6 +332,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
         startDueLoop({
           ...loop,
           kinds: ['step', 'retire'],
+          says: true,
+          gathers: () => (traffic.busy(stage.clock.now()) ? company : 0),
           atOnce: 50,
           leaseFor: 5 * minute,
           handle: (due) => [

@@ -38,7 +38,7 @@ const layers: readonly Layer[] = [
   {
     name: 'ports',
     files:
-      /^src\/(intake|transport|mailboxes|operations|oversight|fault-point|store\/(store|fault|look-back|set-back|recorded|queue-filter|short-id-taken)|presence\/watcher|notify\/notifier|directory\/source)\.ts$/,
+      /^src\/(intake|transport|mailboxes|operations|oversight|fault-point|store\/(store|fault|look-back|onward|set-back|recorded|queue-filter|short-id-taken)|presence\/watcher|notify\/notifier|directory\/source)\.ts$/,
     imports: pure,
   },
   // Parsing the configuration is pure; reading it from the disk is an edge.

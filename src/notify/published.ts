@@ -2,6 +2,7 @@
 // docs/reference/pubsub.md is the schema; fields are added, never changed. No subject, no address, no text of a mail.
 import type { Instant } from '../clock.ts';
 import type { StoryEvent } from '../tracking/event.ts';
+import { grades } from '../tracking/evidence.ts';
 
 export const publishedKinds = ['routing', 'claims', 'faults'] as const;
 export type PublishedKind = (typeof publishedKinds)[number];
@@ -13,9 +14,6 @@ export interface Published {
   readonly at: Instant;
   readonly data: Readonly<Record<string, string | number | null>>;
 }
-
-/** From a promise on somebody has it in hand; below that it was only seen. */
-const inHand = 6;
 
 /** Null: nobody but us is told. */
 export function publishedOf(event: StoryEvent): Published | null {
@@ -39,7 +37,8 @@ export function publishedOf(event: StoryEvent): Published | null {
     case 'picked':
       return claims({ person: event.person, by: event.by });
     case 'evidence':
-      return event.trusted && event.grade >= inHand
+      // From a promise on somebody has it in hand; below that it was only seen.
+      return event.trusted && event.grade >= grades.promise
         ? claims({ person: event.person ?? null, grade: event.grade, source: event.source })
         : null;
     case 'closed':

@@ -22,6 +22,8 @@ export interface Work {
   readonly delivery: Delivery;
   /** Just accepted, and stored with a final dot that has yet to be written. */
   readonly dotStored?: boolean;
+  /** Of what an escalation forwards: how the mail it belongs to stood when this was added or last looked at. */
+  readonly standing?: Tracked;
 }
 
 export interface Target {

@@ -4,8 +4,7 @@
 import { formatDuration, type Instant } from '../clock.ts';
 import { isFile } from '../mail/content.ts';
 import { composeDigest, type Digested } from '../mail/digest.ts';
-import { readFacts } from '../mail/header.ts';
-import { type Mailbox, nullReversePath } from '../mail/path.ts';
+import type { Mailbox } from '../mail/path.ts';
 import { headline } from '../notify/nudge.ts';
 import { templatesIn } from '../notify/templates.ts';
 import type { Acceptance } from '../store/store.ts';
@@ -15,7 +14,8 @@ import type { Forwards, Tracked } from '../tracking/tracked.ts';
 import { roomFor } from './choosing.ts';
 import { consequencesOf, standingOf } from './escalating.ts';
 import { factsOf, historyIn, languageOf, nudgeOwner } from './nudging.ts';
-import { awayNow, casTries, type Stage, tellAll } from './parts.ts';
+import { ownMail } from './own-mail.ts';
+import { awayNow, casTries, type Stage, tellAll, wakeSteps } from './parts.ts';
 
 /** Fewer go each by itself. */
 export const digestFrom = 5;
@@ -102,6 +102,10 @@ async function together(
   stage.reach('step-advanced');
   for (const { before, next } of moved) if (next.tracked.owner !== before.owner) await roomFor(stage, before.owner);
   tellAll(stage, also.events);
+  wakeSteps(
+    stage,
+    moved.map(({ next }) => next.tracked),
+  );
   stage.wake(['attempt', 'nudge']);
   return rest;
 }
@@ -135,43 +139,9 @@ async function mailOf(stage: Stage, to: Mailbox, moved: readonly Moved[], now: I
     },
     mails,
   );
-  const envelope = { reversePath: nullReversePath, body: '8BITMIME', smtputf8: false } as const;
-  const path = { mailbox: to, notify: ['never'] as const };
-  const client = { address: '127.0.0.1', port: 0, helo: hostname, tls: false, carriesMembers: false };
   const { version: rulesVersion } = stage.rules.current();
-  const because = [`a digest of ${moved.length} escalated mails`];
-  return {
-    message: {
-      queueId,
-      acceptedAt: now,
-      envelope,
-      facts: readFacts({
-        queueId,
-        receivedAt: now,
-        envelope: { ...envelope, forwardPaths: [path] },
-        content: bytes,
-        client,
-      }),
-      size: bytes.length,
-      trace: '',
-      kind: 'report',
-    },
-    content: bytes,
-    deliveries: [
-      {
-        seq: 0,
-        path,
-        plan: { kind: 'pass', address: to, rule: null, rulesVersion, because },
-        forwardOf: null,
-        chosen: null,
-        firstAttemptAt: now,
-      },
-    ],
-    tracked: [],
-    events: [
-      { event: 'accepted', at: now, queueId, from: nullReversePath, to: [to], size: bytes.length, peer: 'pointsman' },
-    ],
-  };
+  const because = `a digest of ${moved.length} escalated mails`;
+  return ownMail(stage, { queueId, to, content: bytes, body: '8BITMIME', smtputf8: false, rulesVersion, because }, now);
 }
 
 /** Null: too large, or with a header that only a next hop with SMTPUTF8 may get (RFC 6532 §3.7). */

@@ -1,13 +1,14 @@
 // The pump of the durable timer queue: sleeps until the next thing is due or somebody calls wake(), leases it, hands
 // it on, and never has more than `atOnce` things in hand. No polling: the store says when the next moment is.
-import type { Clock, Duration } from '../clock.ts';
+import type { Clock, Duration, Instant } from '../clock.ts';
 import { minute, second } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Due, DueKind, Store } from '../store/store.ts';
 
 export interface DueLoop {
   readonly kinds: readonly DueKind[];
-  wake(): void;
+  /** @param at nothing becomes due before: it is not looked for before */
+  wake(at?: Instant): void;
   /** Takes nothing new; resolves when what is in hand is done. */
   stop(): Promise<void>;
 }
@@ -24,31 +25,42 @@ export interface DueLoopOptions {
   readonly setBack?: () => Promise<void>;
   /** Gets what was claimed together; must not reject (it is logged, and the lease brings the work back). */
   readonly handle: (due: readonly Due[]) => readonly Promise<void>[];
+  /** How long what becomes due may wait for company. */
+  readonly gathers?: () => Duration;
+  /** Whoever handles something says itself when the next thing is due that follows from it (wake): it is not asked for. */
+  readonly says?: boolean;
 }
 
 export function startDueLoop(options: DueLoopOptions): DueLoop {
   const { store, clock, log, kinds, atOnce, leaseFor, handle } = options;
   const inHand = new Set<Promise<void>>();
+  /** Aborted with this, a sleep makes no error of its own, which costs as much as a look. */
+  const woken = new Error('woken');
+  const ending = new AbortController();
   let stopped = false;
   let calls = 0;
   /** Something is due, or may be: it is claimed at once. Otherwise the next moment is asked for first. */
   let claims = true;
   let sleeping: AbortController | null = null;
+  /** While sleeping: there is nothing to be looked for before. */
+  let until: Instant = Number.NEGATIVE_INFINITY;
 
   function lookAgain(): void {
     calls += 1;
-    sleeping?.abort();
+    sleeping?.abort(woken);
   }
 
-  function wake(): void {
-    claims = true;
+  function wake(at?: Instant): void {
+    if (at === undefined || at <= clock.now()) claims = true;
+    else if (sleeping && until <= at) return;
     lookAgain();
   }
 
-  async function sleep(until: number, callsSeen: number): Promise<void> {
+  async function sleep(longest: number, callsSeen: number): Promise<void> {
     if (stopped || calls !== callsSeen) return;
     sleeping = new AbortController();
-    await clock.sleepUntil(until, sleeping.signal);
+    until = longest;
+    await clock.sleepUntil(longest, sleeping.signal);
     sleeping = null;
   }
 
@@ -56,9 +68,10 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
     const done: Promise<void> = work
       .catch((error: unknown) => log.error({ err: error }, 'work on a due item failed; its lease will bring it back'))
       .finally(() => {
+        const full = inHand.size >= atOnce;
         inHand.delete(done);
         // Room for more, and what was claimed may have made something due.
-        lookAgain();
+        if (full || !options.says) lookAgain();
       });
     inHand.add(done);
   }
@@ -74,6 +87,7 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
 
   async function run(): Promise<void> {
     let lookedAt = Number.NEGATIVE_INFINITY;
+    let claimedAt = Number.NEGATIVE_INFINITY;
     const wasSetBack = () => clock.now() < lookedAt - second;
     while (!stopped) {
       const callsSeen = calls;
@@ -83,11 +97,18 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
           await options.setBack?.();
         }
         lookedAt = clock.now();
+        const patience = claims ? claimedAt + (options.gathers?.() ?? 0) - lookedAt : 0;
+        // Never for long, whatever the clock does.
+        if (patience > 0 && patience <= second) await clock.sleepUntil(lookedAt + patience, ending.signal);
+        if (claims) claimedAt = clock.now();
         const room = atOnce - inHand.size;
-        if (claims && room > 0 && (await claim(room))) continue;
+        // What comes next is asked for along with what is due: one round trip.
+        const [more, soonest] =
+          room > 0 ? await Promise.all([claims && claim(room), store.nextDueAt(kinds)]) : [false, null];
+        if (more) continue;
         // Without room: until something in hand ends. Nor for very long: what is far off (retiring content) is put into
         // the queue without a call.
-        const next = atOnce <= inHand.size ? null : await store.nextDueAt(kinds);
+        const next = atOnce <= inHand.size ? null : soonest;
         if (wasSetBack()) continue;
         lookedAt = clock.now();
         await sleep(Math.min(next ?? Number.POSITIVE_INFINITY, clock.now() + 10 * minute), callsSeen);
@@ -106,6 +127,7 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
     wake,
     async stop() {
       stopped = true;
+      ending.abort();
       lookAgain();
       await running;
       await Promise.all(inHand);

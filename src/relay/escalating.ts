@@ -5,7 +5,7 @@ import { movedOnText, takenText } from '../notify/nudge.ts';
 import { reasonIn } from '../notify/reasons.ts';
 import type { BareJid } from '../presence/jid.ts';
 import type { PersonName } from '../routing/rules.ts';
-import type { Consequences, DeliveryRef, DueKind, NewNudge } from '../store/store.ts';
+import type { Consequences, DeliveryRef, NewNudge } from '../store/store.ts';
 import { type Acknowledged, acknowledge } from '../tracking/acknowledge.ts';
 import { type Advance, advance, clockFor } from '../tracking/advance.ts';
 import type { StoryEvent, Trigger } from '../tracking/event.ts';
@@ -15,8 +15,8 @@ import { type Forwards, isOpen, type Tracked } from '../tracking/tracked.ts';
 import { chosenEvent, decided, roomFor } from './choosing.ts';
 import { askWhetherThere, doubtful, noDoubts } from './doubting.ts';
 import { factsOf, languageOf, notice, noticeToRoom, nudgeAll, nudgeRoom, remindOwner } from './nudging.ts';
-import { forward } from './onward.ts';
-import { awayNow, casTries, type Stage, tellAll } from './parts.ts';
+import { advanceOnward, forward } from './onward.ts';
+import { awayNow, casTries, type Stage, tellAll, wakeSteps } from './parts.ts';
 import { isProposal } from './proposing.ts';
 
 /**
@@ -52,6 +52,7 @@ export async function escalate(
       // After a crash or a long stop: nobody can have read what was never sent. Their clock starts anew.
       const waiting = { ...before, revision: before.revision + 1, nextStepAt: clockFor(before, now) };
       if ((await stage.store.advance(waiting, {})) === 'stale') continue;
+      wakeSteps(stage, [waiting]);
       return waiting;
     }
     const snapshot = stage.ledger.snapshot(before.plan, stage.watcher, {
@@ -67,14 +68,18 @@ export async function escalate(
     }
     const moved = consequencesOf(stage, before, next, next.trigger, now);
     const also = steer ? { ...moved, events: [steered(stage, before, steer), ...(moved.events ?? [])] } : moved;
-    if ((await stage.store.advance(next.tracked, also)) === 'stale') continue;
+    const handed = await advanceOnward(stage, next.tracked, also, now);
+    if (handed === 'stale') continue;
     stage.ledger.moved(before, next.tracked);
-    if (next.tracked.owner !== before.owner) await roomFor(stage, before.owner);
     const { move } = next;
     if (move.kind === 'reassign') stage.ledger.assign(ref, move.person, before.plan.group, now, null);
     stage.reach('step-advanced');
     tellAll(stage, also.events);
-    stage.wake(dueBy(also, cause.trigger === 'time' ? [] : ['step']));
+    stage.sendOnward(handed, next.tracked);
+    const waits = (also.forwards?.length ?? 0) > handed.length;
+    wakeSteps(stage, [next.tracked]);
+    stage.wake([...(waits ? (['attempt'] as const) : []), ...(also.nudges?.length ? (['nudge'] as const) : [])]);
+    if (next.tracked.owner !== before.owner) await roomFor(stage, before.owner);
     return next.tracked;
   }
   throw new Error(`escalating ${ref.queueId} was overtaken ${casTries} times`);
@@ -88,13 +93,6 @@ export async function standingOf(
   const [tracked, forwards] = await Promise.all([store.tracked(ref), store.forwardsOf(ref)]);
   return { tracked, forwards };
 }
-
-/** What was added is due now. Whoever takes the steps looks again by itself after each. */
-const dueBy = ({ forwards = [], nudges = [] }: Consequences, more: readonly DueKind[]): DueKind[] => [
-  ...more,
-  ...(forwards.length > 0 ? (['attempt'] as const) : []),
-  ...(nudges.length > 0 ? (['nudge'] as const) : []),
-];
 
 function steered(stage: Stage, { queueId, seq, plan }: Tracked, steer: { position: number; by: string }): StoryEvent {
   const step = stepAt(plan.policy, steer.position)?.name ?? 'the end';

@@ -24,13 +24,24 @@ export interface Following extends Pick<Required<Consequences>, 'events' | 'trac
 
 const nothing: Following = { events: [], tracked: [], nudges: [], evidence: [], afterwards: async () => undefined };
 
-/** The next hop has it: from now on it is watched. */
-export async function followForward(stage: Stage, work: Work, target: Target, now: Instant): Promise<Following> {
+/**
+ * The next hop has it: from now on it is watched.
+ * @param overtaken what was known of it before is out of date
+ */
+export async function followForward(
+  stage: Stage,
+  work: Work,
+  target: Target,
+  now: Instant,
+  overtaken: boolean,
+): Promise<Following> {
   const { delivery } = work;
   if (delivery.plan.kind !== 'group') return nothing;
   if (delivery.plan.policy === null) return { ...nothing, nudges: tellOfUntracked(stage, work, target, now) };
   const ref = trackedRef(work);
-  const before = await stage.store.tracked(ref);
+  // Should that be out of date by now, the change that follows finds out.
+  const known = !overtaken && work.standing?.state === 'tracked' && work.standing.owner === target.person;
+  const before = known && work.standing ? work.standing : await stage.store.tracked(ref);
   if (!before) return nothing;
   const evidence = [
     {

@@ -10,13 +10,14 @@ import { replies } from '../mail/reply.ts';
 import type { Consequences, DeliveryRef, DueKind, Settlement } from '../store/store.ts';
 import { wasAskedTogether } from '../tracking/advance.ts';
 import type { StoryEvent } from '../tracking/event.ts';
+import type { Tracked } from '../tracking/tracked.ts';
 import type { NextHop, Outcome, Shipment } from '../transport.ts';
 import { type Asked, askFor } from './asking.ts';
 import { chooseFor, type Target, type Work } from './choosing.ts';
 import { type Following, followFailure, followForward, followRefusal, followUndeliverable } from './following.ts';
 import { sessionFailure } from './hops.ts';
 import { judge } from './judging.ts';
-import { casTries, type Stage, tellAll } from './parts.ts';
+import { casTries, type Stage, tellAll, wakeSteps } from './parts.ts';
 import { catchUp, putBack } from './putting-back.ts';
 import { lookAgain, mayBeReplanned, replanned } from './replanning.ts';
 import { type Notice, notifyOnward, reportsFor } from './reporting.ts';
@@ -37,6 +38,8 @@ export interface Around {
   readonly left: () => void;
   /** Somebody else may have it from now on. */
   readonly letGo: (work: Work) => void;
+  /** It has stood in line. */
+  readonly waited: boolean;
 }
 
 /** All claimed deliveries of one message. `fresh`: its content, when it was leased at acceptance, a moment ago. */
@@ -51,7 +54,8 @@ export async function dispatch(stage: Stage, claimed: readonly Work[], around: A
   const loads: Load[] = [];
   for (const [index, work] of works.entries()) {
     if (work.delivery.plan.kind === 'reject') continue;
-    if (work.delivery.forwardOf !== null && (await overtaken(stage, work))) continue;
+    const standing = await standingFor(stage, work, around.waited);
+    if (work.delivery.forwardOf !== null && !standing) continue;
     const target = await chooseFor(stage, work);
     if (!target) {
       // It is held, and may be woken while others of its message are still on their way.
@@ -63,7 +67,7 @@ export async function dispatch(stage: Stage, claimed: readonly Work[], around: A
       continue;
     }
     if (work.delivery.plan.kind === 'group' && (await inCircle(stage, work, target))) continue;
-    loads.push(loadOf(stage, work, target));
+    loads.push(loadOf(stage, standing ? { ...work, standing } : work, target));
   }
   // What was held just now under rules that were changed meanwhile was not there to be woken.
   if (stage.rules.current().version !== version) await lookAgain(stage);
@@ -106,14 +110,17 @@ async function settleRefusal(stage: Stage, work: Work, target: Target, reply: Re
 }
 
 /** A forward that an escalation asked for, while somebody has answered or the mail has moved on: not sent any more. */
-async function overtaken(stage: Stage, { delivery }: Work): Promise<boolean> {
-  if (delivery.forwardOf === null) return false;
+async function standingFor(stage: Stage, work: Work, waited: boolean): Promise<Tracked | null> {
+  const { delivery } = work;
+  if (delivery.forwardOf === null) return null;
+  // Stored a moment ago.
+  if (work.standing && !waited) return work.standing;
   const tracked = await stage.store.tracked({ queueId: delivery.queueId, seq: delivery.forwardOf });
   // Expired is no end for a forward that is still on its way to the last one who was asked.
   const current = tracked?.state === 'tracked' || tracked?.state === 'expired';
   const person = delivery.chosen?.person ?? null;
   const wanted = current && (person === null || tracked.owner === person || wasAskedTogether(tracked, person));
-  if (wanted) return false;
+  if (wanted) return tracked;
   const { queueId, seq } = delivery;
   const now = stage.clock.now();
   const event: StoryEvent = {
@@ -128,7 +135,7 @@ async function overtaken(stage: Stage, { delivery }: Work): Promise<boolean> {
     events: [event],
   });
   tellAll(stage, [event]);
-  return true;
+  return null;
 }
 
 function loadOf(stage: Stage, work: Work, target: Target): Load {
@@ -312,7 +319,7 @@ async function settle(
       notices.push(...judged.notices);
       if (judged.settlement.to === 'queued' && judged.settlement.waitsFor !== undefined && hop)
         stage.hops.deferred(hop.name, now);
-      if (judged.delivered) following.push(await followForward(stage, work, target, now));
+      if (judged.delivered) following.push(await followForward(stage, work, target, now, attempt > 1));
       else if (judged.settlement.to === 'failed' && work.delivery.forwardOf !== null)
         following.push(followUndeliverable(stage, work, target, outcome));
       else if (judged.settlement.to === 'failed' || judged.settlement.to === 'dead')
@@ -340,9 +347,9 @@ async function settle(
     // A plain delivery makes nothing due but, much later, the retirement of its content.
     const kinds: DueKind[] = [];
     if (also.reports?.length || settlements.some(({ to }) => to !== 'delivered')) kinds.push('attempt');
-    if (also.tracked?.length) kinds.push('step');
     if (also.nudges?.length) kinds.push('nudge');
     if (kinds.length > 0) stage.wake(kinds);
+    wakeSteps(stage, also.tracked ?? []);
     await Promise.all(afterwards);
     return;
   }

@@ -3,8 +3,10 @@
 import type { Instant } from '../clock.ts';
 import type { Mailbox } from '../mail/path.ts';
 import type { PersonName } from '../routing/rules.ts';
+import type { HandedOn } from '../store/onward.ts';
 import type { Consequences } from '../store/store.ts';
 import type { Tracked } from '../tracking/tracked.ts';
+import type { Stage } from './parts.ts';
 
 export const escalatedHeader = 'X-Pointsman-Escalated';
 
@@ -28,6 +30,23 @@ export function forward(
     chosen: { mailbox: to.mailbox, person: to.person },
     firstAttemptAt: now,
   };
+}
+
+/**
+ * The change and what follows from it. What it forwards is leased with it, and answered: it is to be sent on at once, and
+ * counts as sent from now on, as fresh mail that passes through does: a crash leaves it marked as a possible duplicate.
+ */
+export async function advanceOnward(
+  stage: Stage,
+  tracked: Tracked,
+  also: Consequences,
+  now: Instant,
+): Promise<'stale' | readonly HandedOn[]> {
+  const { forwards = [] } = also;
+  const leasedUntil = forwards.length === 0 ? null : stage.leaseOnward(now);
+  if (leasedUntil === null) return (await stage.store.advance(tracked, also)) === 'stale' ? 'stale' : [];
+  const leased = forwards.map((each) => ({ ...each, leasedUntil, finalDotAt: now }));
+  return stage.store.advanceOnward(tracked, { ...also, forwards: leased });
 }
 
 /** RFC 5322 §2.2: printable US-ASCII on one line, well within its 998 octets. */

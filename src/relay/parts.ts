@@ -13,8 +13,10 @@ import type { FaultId } from '../notify/faults.ts';
 import type { Notifier } from '../notify/notifier.ts';
 import type { Watcher } from '../presence/watcher.ts';
 import type { PersonName, RuleSource } from '../routing/rules.ts';
+import type { HandedOn } from '../store/onward.ts';
 import type { DueKind, Store } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
+import type { Tracked } from '../tracking/tracked.ts';
 import type { Transport } from '../transport.ts';
 import type { Absences } from './absences.ts';
 import type { FaultReport, OperatorTargets } from './faults/announcing.ts';
@@ -81,12 +83,25 @@ export interface Stage extends Parts {
   readonly guard: CircleGuard;
   readonly hops: Hops;
   readonly startedAt: Instant;
-  /** Something of these kinds became due, or may have: those who take it look again. All of them when none is said. */
-  readonly wake: (kinds?: readonly DueKind[]) => void;
+  /**
+   * Something of these kinds became due, or may have: those who take it look again. All of them when none is said.
+   * @param at when, if it is known, and is yet to come
+   */
+  readonly wake: (kinds?: readonly DueKind[], at?: Instant) => void;
+  /** Until when what an escalation forwards is leased, to be attempted from memory; null: it waits in the store. */
+  readonly leaseOnward: (now: Instant) => Instant | null;
+  /** What was leased so is attempted. */
+  readonly sendOnward: (handed: readonly HandedOn[], standing: Tracked) => void;
 }
 
 export function tellAll(stage: Pick<Stage, 'tell'>, events: readonly StoryEvent[] | undefined): void {
   for (const event of events ?? []) stage.tell(event);
+}
+
+/** The clocks of these run. */
+export function wakeSteps(stage: Pick<Stage, 'wake'>, tracked: readonly Tracked[]): void {
+  const moments = tracked.flatMap(({ nextStepAt }) => (nextStepAt === null ? [] : [nextStepAt]));
+  if (moments.length > 0) stage.wake(['step'], Math.min(...moments));
 }
 
 /** Who has said that they are away, in words for the decision. */

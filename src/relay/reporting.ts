@@ -2,13 +2,13 @@
 import type { Instant } from '../clock.ts';
 import { headOf } from '../mail/content.ts';
 import { type Action, needsSmtputf8, type ReportData } from '../mail/dsn.ts';
-import type { Envelope, Notify } from '../mail/envelope.ts';
-import { readFacts } from '../mail/header.ts';
+import type { Notify } from '../mail/envelope.ts';
 import { type Mailbox, nullReversePath } from '../mail/path.ts';
 import type { Reply } from '../mail/reply.ts';
 import { languagesFor } from '../mail/report-text.ts';
 import type { Acceptance, Delivery, Message } from '../store/store.ts';
 import type { StoryEvent } from '../tracking/event.ts';
+import { ownMail } from './own-mail.ts';
 import type { Stage } from './parts.ts';
 
 /** Something the sender is to be told of one delivery. All that are handed in together are of one message. */
@@ -79,52 +79,20 @@ async function reportOn(
   const queueId = stage.newQueueId(now);
   const data = reportData(stage, notices, sender, headOf(await stage.store.content(message.queueId)), queueId, now);
   const content = await stage.composeReport(data);
-  const envelope: Envelope = {
-    reversePath: nullReversePath,
-    forwardPaths: [{ mailbox: sender, notify: ['never'] }],
-    // The report cites what the next hop said, and may return 8-bit content.
-    body: content.some((octet) => octet > 127) ? '8BITMIME' : '7BIT',
-    smtputf8: needsSmtputf8(data),
-  };
-  const client = { address: '127.0.0.1', port: 0, helo: stage.config.hostname, tls: false, carriesMembers: false };
-  const facts = readFacts({ queueId, receivedAt: now, envelope, content, size: content.length, client });
-  const because = [`report on ${message.queueId}`];
-  const acceptance: Acceptance = {
-    message: {
+  const acceptance = ownMail(
+    stage,
+    {
       queueId,
-      acceptedAt: now,
-      envelope: { reversePath: nullReversePath, body: envelope.body, smtputf8: envelope.smtputf8 },
-      facts,
-      size: content.length,
-      trace: '',
-      kind: 'report',
+      to: sender,
+      content,
+      // The report cites what the next hop said, and may return 8-bit content.
+      body: content.some((octet) => octet > 127) ? '8BITMIME' : '7BIT',
+      smtputf8: needsSmtputf8(data),
+      rulesVersion: first.delivery.plan.rulesVersion,
+      because: `report on ${message.queueId}`,
     },
-    content,
-    deliveries: [
-      {
-        seq: 0,
-        path: { mailbox: sender, notify: ['never'] },
-        plan: { kind: 'pass', address: sender, rule: null, rulesVersion: first.delivery.plan.rulesVersion, because },
-        forwardOf: null,
-        chosen: null,
-        firstAttemptAt: now,
-      },
-    ],
-    tracked: [],
-    events: [
-      {
-        event: 'accepted',
-        at: now,
-        queueId,
-        from: nullReversePath,
-        to: [sender],
-        size: content.length,
-        peer: 'pointsman',
-        ...(facts.subject === undefined ? {} : { subject: facts.subject }),
-        ...(facts.messageId === undefined ? {} : { messageId: facts.messageId }),
-      },
-    ],
-  };
+    now,
+  );
   const reported = notices.map(
     ({ delivery, action }): StoryEvent => ({
       event: 'reported',

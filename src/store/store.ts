@@ -18,6 +18,7 @@ import type { Evidence } from '../tracking/evidence.ts';
 import type { Forwards, Tracked, TrackState } from '../tracking/tracked.ts';
 import type { Fault, NewFault } from './fault.ts';
 import type { LookBack } from './look-back.ts';
+import type { Onward } from './onward.ts';
 import type { QueueFilter, QueueRow } from './queue-filter.ts';
 import type { Recorded } from './recorded.ts';
 import type { SetBack } from './set-back.ts';
@@ -213,7 +214,7 @@ export interface History {
   })[];
 }
 
-export interface Store extends LookBack, SetBack {
+export interface Store extends LookBack, Onward, SetBack {
   // Accept
   /** @throws ShortIdTaken */
   accept(acceptance: Acceptance): Promise<void>;
@@ -259,7 +260,7 @@ export interface Store extends LookBack, SetBack {
   ): Promise<Written>;
 
   // Watch, escalate, close
-  /** Compare-and-set on `tracked` (revision) with all that follows from it. The step timer is set from nextStepAt. */
+  /** Compare-and-set on `tracked` (revision) with all that follows. The step timer is set from nextStepAt. */
   advance(tracked: Tracked, also: Consequences): Promise<Written>;
   /** Evidence and events that change no state. */
   record(also: Consequences): Promise<Written>;
@@ -306,11 +307,10 @@ export interface Store extends LookBack, SetBack {
    * Forgets, by queue id and a portion at a time, what was accepted and has ended before `before`, with all that was
    * noted of it; not what still has content, and no dead letters. `next`: where to go on, null at the end.
    */
-  prune(request: {
-    before: Instant;
-    after: QueueId | null;
-    limit: number;
-  }): Promise<{ readonly pruned: number; readonly next: QueueId | null }>;
+  prune(request: { before: Instant; after: QueueId | null; limit: number }): Promise<{
+    readonly pruned: number;
+    readonly next: QueueId | null;
+  }>;
 
   // Operate
   /** queued or held → due now; null when there is no such delivery or it is final. */

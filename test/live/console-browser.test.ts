@@ -232,10 +232,16 @@ describe.skipIf(!requirePeer('chromium'))('the console in a browser', () => {
     const fault = () => ({ ...sampleFault, owner, ownedSince: owner === null ? null : now });
     const users = ['ann', 'bob'].map((name) => ({ name, role: 'operator' as const }));
     const find = (name: string) => users.find((one) => one.name === name);
+    // Both have pressed before either is answered: what the first changes would take the button from under the other.
+    let pressed = 0;
+    const bothPressed = Promise.withResolvers<void>();
     const { url } = await serve(
       {
         faults: async () => [fault()],
         async actOnFault(_number, _action, by) {
+          pressed += 1;
+          if (pressed === 2) bothPressed.resolve();
+          await bothPressed.promise;
           if (owner !== null) throw new RefusedError(`f3: ${owner} has it`);
           owner = by;
           return fault();

@@ -684,6 +684,38 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
         expect(due).toMatchObject([{ kind: 'attempt', delivery: { queueId: a, seq: 1 } }]);
       });
 
+      it('hands forwards over with the change, leased, with the content, and not as sent yet', async () => {
+        await store.accept(make.groupAcceptance(a));
+        await store.settle([{ ...ref, ...delivered }], {});
+        const { seq: _, ...one } = make.delivery(9, { forwardOf: 0, leasedUntil: t0 + minute, finalDotAt: t0 });
+        const forwards = [
+          { ...one, queueId: a },
+          { ...one, queueId: a },
+        ];
+        const tracked = make.trackedOf(a, { revision: 1, state: 'tracked' });
+        const { message } = make.groupAcceptance(a);
+        const content = await store.content(a);
+        expect(await store.advanceOnward(tracked, { forwards })).toEqual([
+          {
+            message,
+            content,
+            delivery: expect.objectContaining({ queueId: a, seq: 1, forwardOf: 0, finalDotAt: null }),
+          },
+          {
+            message,
+            content,
+            delivery: expect.objectContaining({ queueId: a, seq: 2, forwardOf: 0, finalDotAt: null }),
+          },
+        ]);
+        expect(await attempts(t0 + 1)).toEqual([]);
+        // Should they never be heard of again, they may have been sent.
+        const stored = (await store.message(a))?.deliveries.slice(1);
+        expect(stored?.map(({ finalDotAt }) => finalDotAt)).toEqual([t0, t0]);
+        expect(await attempts(t0 + minute)).toEqual([a, a]);
+        expect(await store.advanceOnward(tracked, { forwards })).toBe('stale');
+        expect((await store.message(a))?.deliveries).toHaveLength(3);
+      });
+
       it('records evidence', async () => {
         await store.accept(make.groupAcceptance(a));
         const evidence = [make.evidenceOf(a), make.evidenceOf(a, { trusted: false, person: null, reference: null })];

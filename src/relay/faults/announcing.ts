@@ -1,17 +1,17 @@
 // Telling the operators: a room, people, the best of a group; a mailbox where none of these can be reached; a webhook
 // beside them. One message for each change of state, in the language of whoever is told.
 import { formatDuration, type Instant } from '../../clock.ts';
-import type { Envelope } from '../../mail/envelope.ts';
 import { describeError } from '../../mail/error.ts';
-import { readFacts } from '../../mail/header.ts';
-import { type Mailbox, nullReversePath } from '../../mail/path.ts';
+import type { Mailbox } from '../../mail/path.ts';
 import { faultWords, isFaultId, thresholds } from '../../notify/faults.ts';
 import type { NotifyTarget } from '../../notify/notifier.ts';
 import { clockTime, phrasesIn } from '../../notify/phrases.ts';
+import type { FaultChange } from '../../notify/published.ts';
 import type { BareJid } from '../../presence/jid.ts';
 import type { GroupName, Language, Person, PersonName } from '../../routing/rules.ts';
 import type { Fault } from '../../store/store.ts';
 import { languageOfTarget } from '../languages.ts';
+import { ownMail } from '../own-mail.ts';
 import type { Stage } from '../parts.ts';
 
 /** Where faults are told. All that are set are told; the mailbox only when no instant message goes. */
@@ -35,18 +35,8 @@ export interface Announcer {
 }
 
 /** What is sent to programs; fields are added, never changed. */
-export interface FaultReport {
+export interface FaultReport extends FaultChange {
   readonly event: 'fault';
-  readonly number: number;
-  readonly fault: string;
-  readonly subject: string;
-  readonly severity: string;
-  readonly state: 'open' | 'owned' | 'cleared';
-  readonly text: string;
-  readonly owner: string | null;
-  readonly openedAt: string;
-  readonly clearedAt: string | null;
-  readonly count: number;
 }
 
 export function createAnnouncer(stage: Stage, targets: OperatorTargets): Announcer {
@@ -208,38 +198,10 @@ async function mail(stage: Stage, to: Mailbox, fault: Fault, text: string): Prom
     '',
   ].join('\r\n');
   const bytes = new TextEncoder().encode(content);
-  const envelope = {
-    reversePath: nullReversePath,
-    forwardPaths: [{ mailbox: to, notify: ['never'] }],
-    body: '8BITMIME',
-    smtputf8: false,
-  } satisfies Envelope;
-  const client = { address: '127.0.0.1', port: 0, helo: hostname, tls: false, carriesMembers: false };
   const { version: rulesVersion } = stage.rules.current();
-  const because = [`fault ${fault.kind}`];
-  await stage.store.accept({
-    message: {
-      queueId,
-      acceptedAt: now,
-      envelope: { reversePath: nullReversePath, body: envelope.body, smtputf8: false },
-      facts: readFacts({ queueId, receivedAt: now, envelope, content: bytes, client }),
-      size: bytes.length,
-      trace: '',
-      kind: 'report',
-    },
-    content: bytes,
-    deliveries: [
-      {
-        seq: 0,
-        path: { mailbox: to, notify: ['never'] },
-        plan: { kind: 'pass', address: to, rule: null, rulesVersion, because },
-        forwardOf: null,
-        chosen: null,
-        firstAttemptAt: now,
-      },
-    ],
-    tracked: [],
-    events: [],
-  });
+  const because = `fault ${fault.kind}`;
+  await stage.store.accept(
+    ownMail(stage, { queueId, to, content: bytes, body: '8BITMIME', smtputf8: false, rulesVersion, because }, now),
+  );
   stage.wake();
 }

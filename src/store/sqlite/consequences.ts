@@ -1,34 +1,34 @@
 // What goes along with a change, in its transaction. Compare-and-set comes first: a stale verb does no work.
 import { type Duration, day } from '../../clock.ts';
-import type { Consequences, NewDecision } from '../store.ts';
+import type { Consequences, DeliveryRef, NewDecision } from '../store.ts';
 import { insertDelivery, nextSeq } from './deliveries.ts';
 import { appendEvent, appendEvidence } from './look.ts';
 import { accept, reopen } from './messages.ts';
 import { addNudge, withdrawNudges } from './nudges.ts';
-import { setTimer } from './timers.ts';
 import { changeTracked } from './tracked.ts';
 import type { Work } from './work.ts';
 
 /** Longer than any mail may be due. */
 const ahead: Duration = 60 * day;
 
-export function applyConsequences(work: Work, also: Consequences): void {
+/** Answers what it has added to be forwarded. */
+export function applyConsequences(work: Work, also: Consequences): readonly DeliveryRef[] {
   const now = also.events?.reduce<number | undefined>((last, event) => Math.max(last ?? event.at, event.at), undefined);
   for (const tracked of also.tracked ?? []) changeTracked(work, tracked, now);
   for (const ref of also.withdrawNudgesOf ?? []) withdrawNudges(work, ref);
-  for (const forward of also.forwards ?? []) {
-    const { queueId, ...delivery } = forward;
+  const forwarded = (also.forwards ?? []).map(({ queueId, ...delivery }): DeliveryRef => {
     reopen(work, queueId);
     const seq = nextSeq(work, queueId);
-    insertDelivery(work, queueId, { ...delivery, seq });
     // Somebody has waited for this one already: it goes before all mail that is due, however much of it there is.
-    setTimer(work, 'attempt', { queueId, seq }, delivery.firstAttemptAt - ahead);
-  }
+    insertDelivery(work, queueId, { ...delivery, seq }, delivery.firstAttemptAt - ahead);
+    return { queueId, seq };
+  });
   for (const report of also.reports ?? []) accept(work, report);
   for (const decision of also.decisions ?? []) appendDecision(work, decision);
   for (const nudge of also.nudges ?? []) addNudge(work, nudge);
   for (const evidence of also.evidence ?? []) appendEvidence(work, evidence);
   for (const event of also.events ?? []) appendEvent(work, event);
+  return forwarded;
 }
 
 function appendDecision(work: Work, decision: NewDecision): void {

@@ -8,7 +8,13 @@ import { appendEvent } from './look.ts';
 import { dropTimer, hastenAttempt, setTimer } from './timers.ts';
 import { count, ended, never, Stale, type Work, whole } from './work.ts';
 
-export function insertDelivery(work: Work, queueId: QueueId, delivery: NewDelivery): void {
+/** @param dueAt what is due first is claimed first: what an escalation asks for, as if it were due since ever */
+export function insertDelivery(
+  work: Work,
+  queueId: QueueId,
+  delivery: NewDelivery,
+  dueAt: Instant = delivery.forwardOf === null ? delivery.firstAttemptAt : 0,
+): void {
   work.sql.run(
     `INSERT INTO deliveries (queue_id, seq, state, group_name, path, plan, attempts, forward_of, chosen_mailbox,
        chosen_person, final_dot_at, next_attempt_at)
@@ -25,8 +31,7 @@ export function insertDelivery(work: Work, queueId: QueueId, delivery: NewDelive
     whole(delivery.firstAttemptAt),
   );
   const timer = { queueId, seq: delivery.seq, leasedUntil: delivery.leasedUntil ?? null };
-  // What an escalation asks for is claimed before all that is due: as if it were due since ever.
-  setTimer(work, 'attempt', timer, delivery.forwardOf === null ? delivery.firstAttemptAt : 0);
+  setTimer(work, 'attempt', timer, dueAt);
   count(work, 'delivery queued', 1);
   if (delivery.taken === undefined) return;
   const { assignment, reply, nextHop } = delivery.taken;

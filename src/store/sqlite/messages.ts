@@ -45,11 +45,14 @@ export function accept(work: Work, acceptance: Acceptance): void {
 
 /** Octets, or the name of the file they are in. */
 export function content(work: Work, queueId: QueueId): Uint8Array | { file: string; length: number } {
-  const row = work.sql.get<{ content: Uint8Array; file: string | null; size: number }>(
-    'SELECT content, file, size FROM message_content JOIN messages USING (queue_id) WHERE queue_id = ?',
+  const row = work.sql.get<{ content: Uint8Array; file: string | null }>(
+    'SELECT content, file FROM message_content WHERE queue_id = ?',
     queueId,
   );
-  if (row && row.file !== null) return { file: row.file, length: row.size };
+  if (row && row.file !== null) {
+    const message = work.sql.get<{ size: number }>('SELECT size FROM messages WHERE queue_id = ?', queueId);
+    if (message) return { file: row.file, length: message.size };
+  }
   if (!row) throw new PointsmanError(replies.localError, `the content of ${queueId} is not kept`);
   return row.content;
 }

@@ -96,6 +96,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     wakeHeld: verb('wakeHeld'),
     replan: verb('replan'),
     advance: withReports('advance'),
+    advanceOnward: verb('advanceOnward'),
     record: withReports('record'),
     hastenNudges: verb('hastenNudges'),
     settleNudge: withReports('settleNudge'),

@@ -10,6 +10,7 @@ import * as look from './look.ts';
 import * as lookBack from './look-back.ts';
 import { accept, content, retireContent } from './messages.ts';
 import { hastenNudges, settleNudge } from './nudges.ts';
+import { handOn } from './onward.ts';
 import { acceptPassing, type Delivered, type Parcel, settleDelivered, type Told } from './passing.ts';
 import { prune } from './pruning.ts';
 import { replan } from './replan.ts';
@@ -81,6 +82,8 @@ export const verbs: Verbs = {
     return done(work, also);
   },
   advance: (work, tracked, also) => done(work, { ...also, tracked: [tracked, ...(also.tracked ?? [])] }),
+  advanceOnward: (work, tracked, also) =>
+    handOn(work, applyConsequences(work, { ...also, tracked: [tracked, ...(also.tracked ?? [])] })),
   record: done,
   hastenNudges,
   settleNudge(work, id, outcome, also) {
