@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import tls from 'node:tls';
 import type { Duration } from '../clock.ts';
 import { describeError } from '../mail/error.ts';
+import { Attention } from './attention.ts';
 import { ContentParser } from './content-parser.ts';
 
 /** After our last word the peer has this long to close its side. */
@@ -14,6 +15,12 @@ const lingering: Duration = 10_000;
 // Session ids: one draw a process, then counted.
 const thisProcess = `${randomUUID().slice(0, 8)}-`;
 let count = 0;
+
+/** There is one event loop, so there is one attention. */
+const attention = new Attention(
+  () => performance.now(),
+  (work) => void setImmediate(work),
+);
 
 const toFlush: Connection[] = [];
 
@@ -99,6 +106,7 @@ export class Connection {
     this.wait();
     // Replies are ASCII but for what an Intake says of an address.
     this.#socket.write(said, /[^\x00-\x7f]/.test(said) ? 'utf8' : 'latin1');
+    attention.answered();
   }
 
   /** When the peer reads its replies: one that pipelines and never reads must not fill our memory. */
@@ -183,7 +191,9 @@ export class Connection {
     };
     socket.on('data', (chunk: Buffer) => {
       if (this.#ending) return;
-      this.#activeAt = performance.now();
+      const now = performance.now();
+      attention.heard(now - this.#activeAt);
+      this.#activeAt = now;
       waiting = true;
       parser.write(chunk, done);
       if (waiting) socket.pause();
