@@ -1,7 +1,8 @@
-// Postfix alone, and the same Postfix with Pointsman as its milter, on a unix socket or over TCP: mail for a group, taken
-// and thrown away. Prints markdown.
+// Postfix alone, and the same Postfix with Pointsman as its milter, on a unix socket or over TCP, and with libmilter in the
+// modes of null.c: `same` has the same edits made. Mail for a group, taken and thrown away. Prints markdown.
 //
-//   node bench/milter/postfix.ts [--pairs 7] [--messages 600] [--sessions 10] [--over unix|tcp]
+//   node bench/milter/postfix.ts [--pairs 7] [--messages 600] [--sessions 10] [--over unix|tcp] [--profile FOLDER]
+//                                [--beside same,silent,rewrites]
 import { spawnSync } from 'node:child_process';
 import { chmod } from 'node:fs/promises';
 import { loadavg } from 'node:os';
@@ -12,8 +13,9 @@ import { People } from '../../test/support/person.ts';
 import { Postfix } from '../../test/support/postfix.ts';
 import { Prosody } from '../../test/support/prosody-server.ts';
 import { tempFolder } from '../../test/support/temp-folder.ts';
+import { processorTime } from '../relay/processes.ts';
 import { spread } from '../relay/table.ts';
-import { accounts, group, startRouter } from './systems.ts';
+import { accounts, group, startC, startRouter } from './systems.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -21,8 +23,12 @@ const { values: options } = parseArgs({
     messages: { type: 'string', default: '600' },
     sessions: { type: 'string', default: '10' },
     over: { type: 'string', default: 'unix' },
+    profile: { type: 'string' },
+    beside: { type: 'string', default: 'same' },
   },
 });
+
+type Mode = Parameters<typeof startC>[1];
 
 /** Messages taken a second. @throws when one was not */
 function taken(port: number): number {
@@ -48,11 +54,28 @@ const [smtp = 0, http = 0, next = 0, lookup = 0, plain = 0, routed = 0, tcp = 0]
 const byTcp = options.over === 'tcp';
 const folder = join(scratch.path, 'pointsman');
 const ports = { smtp, http, next, lookup };
-const router = await startRouter({ folder, prosody, present, content: 'no body', ports, ...(byTcp ? { tcp } : {}) });
+const router = await startRouter({
+  folder,
+  prosody,
+  present,
+  content: 'no body',
+  ports,
+  ...(byTcp ? { tcp } : {}),
+  ...(options.profile ? { profile: options.profile } : {}),
+});
 undo.defer(() => router.stop());
 // Postfix's own user must come to the socket; state and rules stay closed.
 await chmod(folder, 0o755);
 const service = 'inet n - n - 60 smtpd';
+const others: { name: string; port: number; address: string }[] = [];
+for (const mode of options.beside.split(',').filter((each) => each !== '')) {
+  const [own = 0, tcpPort = 0] = await freePorts(2);
+  const other = await startC(scratch.path, mode as Mode, byTcp ? tcpPort : undefined);
+  undo.defer(() => other.stop());
+  if (!byTcp) await chmod(other.address.replace('unix:', ''), 0o666);
+  others.push({ name: `with ${other.name}`, port: own, address: other.address });
+}
+const inPostfix = (address: string): string => (byTcp ? `inet:${address}` : address);
 undo.use(
   await Postfix.start({
     name: 'bench',
@@ -64,25 +87,43 @@ default_process_limit = 100
 milter_default_action = tempfail
 `,
     master: `127.0.0.1:${plain} ${service}
-127.0.0.1:${routed} ${service} -o smtpd_milters=${byTcp ? `inet:${router.address}` : router.address}
-discard unix - - n - - discard
+127.0.0.1:${routed} ${service} -o smtpd_milters=${inPostfix(router.address)}
+${others.map(({ port, address }) => `127.0.0.1:${port} ${service} -o smtpd_milters=${inPostfix(address)}\n`).join('')}discard unix - - n - - discard
 `,
     mailboxes: [],
   }),
 );
 const at = loadavg()[0]?.toFixed(1);
-const rates: { alone: number[]; routed: number[] } = { alone: [], routed: [] };
-for (const port of [plain, routed]) taken(port);
-for (let pair = 0; pair < Number(options.pairs); pair += 1) {
-  // Each time the other one first.
-  for (const port of pair % 2 === 0 ? [plain, routed] : [routed, plain])
-    rates[port === plain ? 'alone' : 'routed'].push(taken(port));
+const ways = [
+  { name: 'Postfix alone', port: plain },
+  { name: `with Pointsman, ${byTcp ? 'TCP' : 'unix socket'}`, port: routed },
+  ...others,
+];
+for (const { port } of ways) taken(port);
+const rates: number[][] = [];
+/** Milliseconds a message of Pointsman's processor time, with what it does after the answer. */
+const processor: number[] = [];
+for (let turn = 0; turn < Number(options.pairs); turn += 1) {
+  const row: number[] = [];
+  // Each time another one first.
+  for (let each = 0; each < ways.length; each += 1) {
+    const way = (each + turn) % ways.length;
+    const before = processorTime(router.pid);
+    row[way] = taken(ways[way]?.port ?? 0);
+    if (way === 1) processor.push(((processorTime(router.pid) - before) * 1e3) / Number(options.messages));
+  }
+  rates.push(row);
 }
-const ratios = rates.routed.map((rate, pair) => rate / (rates.alone[pair] ?? 1));
-process.stdout.write(`Load average at the start: ${at}. ${options.pairs} pairs, ${options.messages} messages of 10 kB each, ${options.sessions} sessions.
+const lines = ways.map(({ name }, way) => {
+  const own = rates.map((row) => row[way] ?? 0);
+  const ratios = rates.map((row) => (row[way] ?? 0) / (row[0] ?? 1));
+  return `| ${name} | ${spread(own, 0)} | ${way === 0 ? '' : spread(ratios, 2)} |`;
+});
+process.stdout.write(`Load average at the start: ${at}. ${options.pairs} turns, ${options.messages} messages of 10 kB each, ${options.sessions} sessions.
 
-| | taken /s | with ÷ alone |
+| | taken /s | ÷ alone |
 |---|---|---|
-| Postfix alone | ${spread(rates.alone, 0)} | |
-| with Pointsman, ${byTcp ? 'TCP' : 'unix socket'} | ${spread(rates.routed, 0)} | ${spread(ratios, 2)} |
+${lines.join('\n')}
+
+Processor time of Pointsman a message, in its turns: ${spread(processor, 2)} ms.
 `);

@@ -116,7 +116,9 @@ export async function startRouter(options: RouterOptions): Promise<System & { re
   const rules = rulesFor(prosody.domain, content);
   await writeFile(join(folder, 'rules', '10-all.yaml'), rules);
   await chmod(join(folder, 'rules', '10-all.yaml'), 0o600);
-  const profiling = options.profile ? ['--cpu-prof', `--cpu-prof-dir=${options.profile}`] : [];
+  const profiling = options.profile
+    ? ['--max-semi-space-size=8', '--cpu-prof', `--cpu-prof-dir=${options.profile}`]
+    : [];
   const program = [
     ...profiling,
     join(root, 'bin', 'pointsman.js'),
@@ -144,7 +146,7 @@ export async function startRouter(options: RouterOptions): Promise<System & { re
 const members = ['ann', 'ben', 'cyd', 'dan', 'eve'];
 export const accounts = Object.fromEntries(['pointsman', ...members].map((name) => [name, 'p']));
 
-function rulesFor(domain: string, content: RouterOptions['content']): string {
+export function rulesFor(domain: string, content: RouterOptions['content']): string {
   const people = members.map((name) => `  ${name}: { mail: ${name}@sink.test, jid: ${name}@${domain} }`).join('\n');
   const watched = content === 'watched' ? 'soon' : 'none';
   return `people:

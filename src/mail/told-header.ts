@@ -24,14 +24,14 @@ const start = 0x811c9dc5 | 0;
 const step = (hash: number, octet: number): number =>
   Math.imul(hash ^ (octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet), 0x01000193);
 
+/** Numbers. */
+const perField = 5;
+
 export class ToldHeader {
-  /** The fields' octets, name NUL value NUL, in the chunks in which they arrived. */
+  /** The fields' octets, name NUL value NUL, in the chunks in which they arrived: mostly all in one. */
   readonly #chunks: Buffer[] = [];
-  /** Where each begins, where its name ends, and where its value ends. */
-  readonly #from: number[] = [];
-  readonly #name: number[] = [];
-  readonly #to: number[] = [];
-  readonly #hashes: number[] = [];
+  /** Of each field, one after the other: its chunk, where it begins, where its name and its value end, its name's hash. */
+  readonly #places: number[] = [];
   #octets = 0;
   /** How many come before one whose name is none, or that is beyond the limits. */
   #sound = 0;
@@ -56,11 +56,8 @@ export class ToldHeader {
       hash = step(hash, octet);
     }
     if (at >= to - 1 || chunk[to - 1] !== 0) return false;
-    this.#chunks.push(chunk);
-    this.#from.push(from);
-    this.#name.push(at);
-    this.#to.push(to - 1);
-    this.#hashes.push(hash);
+    if (this.#chunks[this.#chunks.length - 1] !== chunk) this.#chunks.push(chunk);
+    this.#places.push(this.#chunks.length - 1, from, at, to - 1, hash);
     this.#octets += to - from + (this.leadingSpace && chunk[at + 1] === 0x20 ? 1 : 2);
     this.#broken ||= !isName || at === from || at - from > 200 || this.#octets > maxHeader || this.#sound >= maxFields;
     if (!this.#broken) this.#sound += 1;
@@ -68,7 +65,7 @@ export class ToldHeader {
   }
 
   get fields(): number {
-    return this.#from.length;
+    return this.#places.length / perField;
   }
 
   /** Octets of all fields, with colon, space and line end. */
@@ -78,22 +75,26 @@ export class ToldHeader {
 
   /** Name and value as they came, one character an octet. */
   raw(index: number): RawField {
-    const chunk = this.#chunks[index];
-    const name = this.#name[index];
+    const at = index * perField;
+    const chunk = this.#chunks[this.#places[at] ?? -1];
+    const name = this.#places[at + 2];
     if (chunk === undefined || name === undefined) throw new RangeError(`no field ${index}`);
-    return [chunk.toString('latin1', this.#from[index], name), chunk.toString('latin1', name + 1, this.#to[index])];
+    return [
+      chunk.toString('latin1', this.#places[at + 1], name),
+      chunk.toString('latin1', name + 1, this.#places[at + 3]),
+    ];
   }
 
   /** All of them, as a message has them: without the space after the colon. */
   all(): RawField[] {
-    return this.#from.map((_, index) => this.#bare(index));
+    return Array.from({ length: this.fields }, (_, index) => this.#bare(index));
   }
 
   /** Those of these names alone; of a header that breaks off, those before. */
   pick(wanted: NameSet): RawField[] {
     const picked: RawField[] = [];
     for (let index = 0; index < this.#sound; index += 1) {
-      if (!wanted.hashes.has(this.#hashes[index] ?? 0)) continue;
+      if (!wanted.hashes.has(this.#places[index * perField + 4] ?? 0)) continue;
       const field = this.#bare(index);
       if (wanted.names.has(field[0].toLowerCase())) picked.push(field);
     }

@@ -4,9 +4,11 @@ import type { Instant } from '../clock.ts';
 import type { Planned } from '../intake.ts';
 import { describeError, PointsmanError } from '../mail/error.ts';
 import type { MailFacts } from '../mail/facts.ts';
-import { decodeText, fieldsOf } from '../mail/header.ts';
+import { decodeText, factsOf, fieldsOf } from '../mail/header.ts';
+import type { QueueId } from '../mail/queue-id.ts';
 import { receivedField } from '../mail/received.ts';
 import { replies } from '../mail/reply.ts';
+import type { ToldHeader } from '../mail/told-header.ts';
 import { type Choice, choose } from '../routing/choose.ts';
 import { describeChoice } from '../routing/explain.ts';
 import type { GroupPlan } from '../routing/plan.ts';
@@ -42,11 +44,71 @@ export function wholeFacts({ facts, header }: Pick<Planned, 'facts' | 'header'>)
   };
 }
 
-/** Unwatched mail, after the answer. Never rejects. */
-export function writeDown(stage: Stage, planned: Planned, made: readonly Chosen[], now: Instant): Promise<unknown> {
-  return store(stage, planned, made, null, now).catch((error: unknown) =>
-    stage.log.error({ err: error, queueId: planned.facts.queueId }, 'a decision could not be written down'),
-  );
+/**
+ * What is kept of unwatched mail until it is written down. In a flood thousands wait, and the garbage collector moves all
+ * that each of them holds on to: so what can be worked out anew (what the header says, and why this one was chosen) is
+ * not among it.
+ */
+export interface Unwritten {
+  readonly client: Planned['client'];
+  readonly envelope: Planned['envelope'];
+  readonly plans: Planned['plans'];
+  readonly queueId: QueueId;
+  readonly receivedAt: Instant;
+  readonly header: ToldHeader | undefined;
+  /** Where there is no header to read them from. */
+  readonly facts: MailFacts | null;
+  readonly choices: readonly Pick<NewDecision, 'id' | 'seq' | 'snapshot'>[];
+  readonly chosenOf: readonly GroupPlan[];
+  readonly now: Instant;
+}
+
+export function toBeWritten(planned: Planned, made: readonly Chosen[], now: Instant): Unwritten {
+  const { client, envelope, plans, header, facts } = planned;
+  const { queueId, receivedAt } = facts;
+  return {
+    client,
+    envelope,
+    plans,
+    queueId,
+    receivedAt,
+    header,
+    facts: header === undefined ? facts : null,
+    choices: made.map(({ decision: { id, seq, snapshot } }) => ({ id, seq, snapshot })),
+    chosenOf: made.map(({ plan }) => plan),
+    now,
+  };
+}
+
+/** After the answer. Never rejects. */
+export async function writeDown(stage: Stage, unwritten: Unwritten): Promise<void> {
+  const { queueId, now } = unwritten;
+  try {
+    const planned = plannedAgain(unwritten);
+    const made = unwritten.choices.map(({ id, seq, snapshot }, index): Chosen => {
+      const plan = unwritten.chosenOf[index] as GroupPlan;
+      const choice = choose(plan, snapshot);
+      return {
+        plan,
+        choice,
+        decision: { queueId, seq, id, at: snapshot.now, why: 'dispatch', plan, snapshot, choice },
+      };
+    });
+    await store(stage, planned, made, null, now);
+  } catch (error) {
+    stage.log.error({ err: error, queueId }, 'a decision could not be written down');
+  }
+}
+
+function plannedAgain(unwritten: Unwritten): Planned {
+  const { client, envelope, plans, queueId, receivedAt, header, facts } = unwritten;
+  const common = { client, envelope, plans, needsContent: false, unsure: 'nothing' } as const;
+  if (header === undefined) {
+    if (facts === null) throw new RangeError(`nothing is known of ${queueId}`);
+    return { ...common, facts };
+  }
+  const fields = fieldsOf(header.all());
+  return { ...common, facts: factsOf({ queueId, receivedAt, envelope, client, fields, size: header.size }) };
 }
 
 /**
@@ -57,7 +119,9 @@ export function writeDown(stage: Stage, planned: Planned, made: readonly Chosen[
 export async function storeOnce(...[stage, planned, ...rest]: Parameters<typeof store>): Promise<readonly Tracked[]> {
   const { messageId, reversePath } = planned.facts;
   const known = messageId === undefined ? [] : await stage.store.trackedByMessageId([messageId]);
-  const tracked = await store(stage, planned, ...rest);
+  const [made, ...more] = rest;
+  const facts = wholeFacts(planned);
+  const tracked = await store(stage, { ...planned, facts }, made.map(explained), ...more);
   const twins = known.filter(
     (each) =>
       each.state === 'tracked' &&
@@ -75,17 +139,16 @@ function explained({ plan, decision }: Chosen): Chosen {
   return { plan, choice, decision: { ...decision, choice } };
 }
 
-/** One transaction. */
+/** One transaction. @param given with whole facts @param made with everybody who was considered */
 async function store(
   stage: Stage,
   given: Planned,
-  chosen: readonly Chosen[],
+  made: readonly Chosen[],
   content: Uint8Array | null,
   now: Instant,
 ): Promise<readonly Tracked[]> {
-  const made = chosen.map(explained);
   const { header: _, ...known } = given;
-  const planned = { ...known, facts: keptOf(wholeFacts(given), given.plans, stage.rules.current(), content) };
+  const planned = { ...known, facts: keptOf(given.facts, given.plans, stage.rules.current(), content) };
   const message = messageOf(stage, planned, content, now);
   for (let attempt = 1; ; attempt += 1) {
     const records = made.map((one) => recordOf(stage, message, planned, one, now));

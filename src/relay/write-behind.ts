@@ -13,10 +13,13 @@ const mostWaiting = 20_000;
 const mostOctets = 64 * 1_048_576;
 const complainEvery: Duration = 10 * second;
 
-export class WriteBehind {
+/** @template T what is kept of one until it is written: as little as can be */
+export class WriteBehind<T> {
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #waiting: { readonly write: () => Promise<unknown>; readonly octets: number }[] = [];
+  readonly #write: (one: T) => Promise<unknown>;
+  readonly #waiting: T[] = [];
+  readonly #sizes: number[] = [];
   #octets = 0;
   readonly #draining = new AbortController();
   #at = 0;
@@ -24,19 +27,22 @@ export class WriteBehind {
   #passedOver = 0;
   #complainedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(clock: Clock, log: Log) {
+  /** @param write must not reject */
+  constructor(clock: Clock, log: Log, write: (one: T) => Promise<unknown>) {
     this.#clock = clock;
     this.#log = log;
+    this.#write = write;
   }
 
-  /** @param write must not reject  @param octets it keeps  @returns false: there is no room, and it is never written */
-  add(write: () => Promise<unknown>, octets: number): boolean {
+  /** @param octets of mail it keeps  @returns false: there is no room, and it is never written */
+  add(one: T, octets: number): boolean {
     if (this.#waiting.length - this.#at >= mostWaiting || this.#octets + octets > mostOctets) {
       this.#passedOver += 1;
       this.#complain();
       return false;
     }
-    this.#waiting.push({ write, octets });
+    this.#waiting.push(one);
+    this.#sizes.push(octets);
     this.#octets += octets;
     this.#running ??= this.#run();
     return true;
@@ -53,20 +59,23 @@ export class WriteBehind {
     await new Promise<void>((resolve) => setImmediate(resolve));
     while (this.#at < this.#waiting.length) {
       const some = this.#waiting.slice(this.#at, this.#at + atOnce);
+      const sizes = this.#sizes.slice(this.#at, this.#at + atOnce);
       this.#at += some.length;
       // What is done must not be kept for what is not; nor is the rest to be moved each time.
       if (this.#at >= 1_000) {
         this.#waiting.splice(0, this.#at);
+        this.#sizes.splice(0, this.#at);
         this.#at = 0;
       }
       const from = this.#clock.now();
-      await Promise.all(some.map(({ write }) => write()));
-      for (const { octets } of some) this.#octets -= octets;
+      await Promise.all(some.map((one) => this.#write(one)));
+      for (const octets of sizes) this.#octets -= octets;
       const now = this.#clock.now();
       if (this.#at < this.#waiting.length && !this.#draining.signal.aborted)
         await this.#clock.sleepUntil(now + Math.max(pause, patience * (now - from)), this.#draining.signal);
     }
     this.#waiting.length = 0;
+    this.#sizes.length = 0;
     this.#at = 0;
     this.#running = null;
   }

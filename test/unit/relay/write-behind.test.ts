@@ -10,9 +10,9 @@ const turns = async (): Promise<void> => {
 describe('writing behind', () => {
   test('in order, a few at once and then a pause; a single one at once', async () => {
     const clock = new TestClock();
-    const behind = new WriteBehind(clock, silentLog);
     const written: number[] = [];
-    const add = (number: number) => behind.add(async () => written.push(number), 0);
+    const behind = new WriteBehind(clock, silentLog, async (number: number) => written.push(number));
+    const add = (number: number) => behind.add(number, 0);
     for (let number = 0; number < 60; number += 1) add(number);
     expect(written).toEqual([]);
     await turns();
@@ -30,13 +30,12 @@ describe('writing behind', () => {
 
   test('what takes long waits longer: the time is for answering', async () => {
     const clock = new TestClock();
-    const behind = new WriteBehind(clock, silentLog);
     let written = 0;
-    const slow = async () => {
+    const behind = new WriteBehind(clock, silentLog, async () => {
       await clock.sleepUntil(testStart + 50);
       written += 1;
-    };
-    for (let number = 0; number < 50; number += 1) behind.add(slow, 0);
+    });
+    for (let number = 0; number < 50; number += 1) behind.add(number, 0);
     await turns();
     await clock.advance(50);
     await turns();
@@ -53,25 +52,23 @@ describe('writing behind', () => {
   test('a burst waits; beyond all measure it is passed over and told of; draining waits for no pause', async () => {
     const told: unknown[] = [];
     const log = { ...silentLog, warn: (fields: unknown) => told.push(fields) };
-    const behind = new WriteBehind(new TestClock(), log);
     let written = 0;
-    const added = Array.from({ length: 20_002 }, () =>
-      behind.add(async () => {
-        written += 1;
-      }, 0),
-    );
+    const behind = new WriteBehind(new TestClock(), log, async () => {
+      written += 1;
+    });
+    const added = Array.from({ length: 20_002 }, () => behind.add(null, 0));
     expect(added.filter((taken) => taken)).toHaveLength(20_000);
     expect(told).toEqual([{ decisions: 1 }]);
     await behind.drain();
     expect(written).toBe(20_000);
-    expect(behind.add(async () => undefined, 0)).toBe(true);
+    expect(behind.add(null, 0)).toBe(true);
     await behind.drain();
   });
 
   test('nor does it keep more than so many octets of mail', async () => {
-    const behind = new WriteBehind(new TestClock(), silentLog);
+    const behind = new WriteBehind(new TestClock(), silentLog, async () => undefined);
     const megabyte = 1_048_576;
-    const add = () => behind.add(async () => undefined, 10 * megabyte);
+    const add = () => behind.add(null, 10 * megabyte);
     expect(Array.from({ length: 7 }, add)).toEqual([true, true, true, true, true, true, false]);
     await behind.drain();
     expect(add()).toBe(true);
