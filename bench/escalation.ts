@@ -2,9 +2,11 @@
 // steps are taken, what the mail that comes meanwhile notices, and what memory it takes.
 //
 //   node bench/escalation.ts make FOLDER [--messages 1000000]
-//   node bench/escalation.ts run FOLDER [--due 10000] [--seconds 60]
+//   node bench/escalation.ts run FOLDER [--due 10000] [--seconds 60] [--mix]
 //
-// Each step forwards the mail to a mailbox. A run uses the folder up.
+// Each step forwards the mail to a mailbox; with --mix they are those of the sample rules (rules/20-groups.yaml), each as
+// often as any other: next, room, supervisor of one policy, remind, next, next, supervisor of the other: 5 of 7 forward.
+// A run uses up what it makes due. SLICE (ms): shorter slices of mail; QUIET: no mail, what a step alone costs.
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -13,6 +15,7 @@ import Database from 'better-sqlite3';
 import { day, hour, second } from '../src/clock.ts';
 import { expectMailbox } from '../src/mail/path.ts';
 import { newQueueId } from '../src/mail/queue-id.ts';
+import { expectBareJid } from '../src/presence/jid.ts';
 import { sqliteMigrations } from '../src/store/migrations/sqlite.ts';
 import { BatchRunner, type VerbRequest } from '../src/store/sqlite/batch.ts';
 import { fileName, openDatabase } from '../src/store/sqlite/database.ts';
@@ -96,11 +99,46 @@ function fill(folder: string, messages: number): void {
   close();
 }
 
+type Steps = typeof make.groupPlan.policy.steps;
+const after = day;
+const supervisor = { kind: 'person', person: 'carol', mailbox: expectMailbox('carol@sink.test') } as const;
+const quick: Steps = [
+  { name: 'next', after, to: { kind: 'next' }, times: 1 },
+  { name: 'room', after, to: { kind: 'room', room: expectBareJid('duty@rooms.sink.test') }, times: 1 },
+  { name: 'supervisor', after, to: supervisor, times: 1 },
+];
+const careful: Steps = [
+  { name: 'remind', after, to: { kind: 'owner' }, times: 1 },
+  { name: 'next', after, to: { kind: 'next' }, times: 2 },
+  { name: 'supervisor', after, to: supervisor, times: 1 },
+];
+/** With where one stands before each. */
+const sampleSteps: readonly (readonly [steps: Steps, position: number, taken: number])[] = [
+  [quick, 0, 0],
+  [quick, 1, 0],
+  [quick, 2, 0],
+  [careful, 0, 0],
+  [careful, 1, 0],
+  [careful, 1, 1],
+  [careful, 2, 0],
+];
+
+/** Nobody is seen here, so those of whom nothing is known may be chosen. */
+function samplePlan(steps: Steps): typeof make.groupPlan {
+  const candidates = ['alice', 'bob', 'dave'].map((person) => ({
+    person,
+    mailbox: expectMailbox(`${person}@sink.test`),
+    jid: expectBareJid(`${person}@sink.test`),
+  }));
+  const policy = { ...make.groupPlan.policy, steps };
+  return { ...make.groupPlan, candidates, eligible: ['chat', 'available', 'unknown'], policy };
+}
+
 /** Of all that are tracked, spread evenly; due one after the other. Returns the instants by queue id. */
-function makeDue(file: string, due: number, from: number, span: number): Map<string, number> {
+function makeDue(file: string, due: number, from: number, span: number, mix: boolean): Map<string, number> {
   const database = new Database(file);
   const all = database.prepare<[], { count: number }>('SELECT count(*) AS count FROM tracked').get()?.count ?? 0;
-  const apart = Math.max(1, Math.floor(all / due));
+  const apart = Math.max(1, Math.floor((0.9 * all) / due));
   const rows = database
     .prepare<[number, number], { queue_id: string }>(
       `SELECT queue_id FROM tracked WHERE state = 'tracked' AND step = 0 AND rowid % ? = ?`,
@@ -110,11 +148,14 @@ function makeDue(file: string, due: number, from: number, span: number): Map<str
   if (rows.length < due) throw new Error(`only ${rows.length} of them are left to be made due`);
   const instants = new Map<string, number>();
   const step = database.prepare('UPDATE tracked SET next_step_at = ? WHERE queue_id = ?');
+  const put = database.prepare('UPDATE tracked SET plan = ?, step = ?, step_taken = ? WHERE queue_id = ?');
   const timer = database.prepare(`UPDATE timers SET due_at = ? WHERE queue_id = ? AND kind = 'step'`);
   database.transaction(() => {
     for (const [index, { queue_id: queueId }] of rows.entries()) {
       const at = Math.round(from + (index * span) / rows.length);
       step.run(at, queueId);
+      const [steps, position, taken] = sampleSteps[index % sampleSteps.length] as (typeof sampleSteps)[number];
+      if (mix) put.run(JSON.stringify(samplePlan(steps)), position, taken, queueId);
       timer.run(at, queueId);
       instants.set(queueId, at);
     }
@@ -123,7 +164,7 @@ function makeDue(file: string, due: number, from: number, span: number): Map<str
   return instants;
 }
 
-async function run(folder: string, due: number, seconds: number): Promise<void> {
+async function run(folder: string, due: number, seconds: number, mix: boolean): Promise<void> {
   await using undo = new AsyncDisposableStack();
   const scratch = undo.use(await tempFolder('escalation', { open: true }));
   const [sinkPort, port, httpPort] = (await freePorts(3)) as [number, number, number];
@@ -132,8 +173,8 @@ async function run(folder: string, due: number, seconds: number): Promise<void> 
   const where = { folder: join(folder, 'pointsman'), port, sinkPort };
   const file = join(where.folder, 'state', fileName);
   // Enough for the start, and for what is measured without any step.
-  const begins = Date.now() + 1_000 * Number(process.env.BEGINS ?? 75);
-  const instants = makeDue(file, due, begins, seconds * second);
+  const begins = Date.now() + 1_000 * Number(process.env.BEGINS ?? 50);
+  const instants = makeDue(file, due, begins, seconds * second, mix);
   const system = await startPointsman(where, {
     httpPort,
     profile: process.env.PROFILE !== undefined,
@@ -160,6 +201,8 @@ async function run(folder: string, due: number, seconds: number): Promise<void> 
     return;
   }
   const messages = await enoughFor(Number(process.env.SLICE ?? 5_000), system, sink, load);
+  // Programs run better the longer they run.
+  await several(system, sink, messages);
   const alone = await several(system, sink, messages);
   const quiet = process.env.SLICE ? null : await measureLatency(system, 100, 10, load.size);
   say(`before: resident at most ${peak.toFixed(0)} MB; ${(begins - Date.now()) / 1_000} s left`);
@@ -169,7 +212,6 @@ async function run(folder: string, due: number, seconds: number): Promise<void> 
   const busy = process.env.SLICE ? null : await measureLatency(system, 100, 10, load.size);
   await pause(Math.max(0, begins + seconds * second + 2_000 - Date.now()));
   const resident = peak;
-  // Programs run better the longer they run: compared with before and after.
   const after = await several(system, sink, messages);
   await system.stop();
   report(file, instants, due, seconds);
@@ -249,8 +291,14 @@ function report(file: string, instants: ReadonlyMap<string, number>, due: number
     const at = instants.get(queueId);
     if (at !== undefined) late.push((JSON.parse(event) as { at: number }).at - at);
   }
-  database.close();
   say(`${late.length} of ${due} steps taken, ${(due / seconds).toFixed(0)} due a second`);
+  const forwards = database
+    .prepare<[number], { count: number }>(
+      'SELECT count(*) AS count FROM deliveries WHERE forward_of IS NOT NULL AND ended_at >= ?',
+    )
+    .get(Math.min(...instants.values()))?.count;
+  database.close();
+  say(`${forwards} mails forwarded by them`);
   say(`late by: p50 ${quantile(late, 0.5)} ms, p99 ${quantile(late, 0.99)} ms, at most ${Math.max(...late)} ms`);
 }
 
@@ -260,10 +308,11 @@ const { values, positionals } = parseArgs({
     messages: { type: 'string', default: '1000000' },
     due: { type: 'string', default: '10000' },
     seconds: { type: 'string', default: '60' },
+    mix: { type: 'boolean', default: false },
   },
 });
 const [what, folder] = positionals;
 if ((what !== 'make' && what !== 'run') || folder === undefined)
   throw new Error('node bench/escalation.ts make|run FOLDER [--messages 1000000] [--due 10000] [--seconds 60]');
 if (what === 'make') fill(folder, Number(values.messages));
-else await run(folder, Number(values.due), Number(values.seconds));
+else await run(folder, Number(values.due), Number(values.seconds), values.mix);

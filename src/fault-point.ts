@@ -10,7 +10,7 @@ export const windows = [
   'nudge-claimed', // about to send the nudge
   'nudge-sent', // sent, not yet recorded
   'step-claimed', // escalation due, nothing advanced
-  'step-advanced', // advanced, forward not yet claimed
+  'step-advanced', // advanced, its forward leased and not yet attempted
   'return-recorded', // a report of the next hop is stored, nothing followed from it yet
   'return-moved-on', // the next one has it, the sender is not told yet
 ] as const;

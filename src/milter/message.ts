@@ -53,11 +53,14 @@ const stageOf: readonly number[] = Array.from({ length: 256 }, (_, octet) =>
 export const macrosPassedOver = (code: number, first: number | undefined): boolean =>
   code === commands.macro && first !== undefined && (stageOf[first] ?? -1) < 0;
 
+const wantedMacro = remembering((name: string) => {
+  const wanted = macroName(name);
+  return { wanted, octets: Buffer.from(wanted, 'latin1') };
+}, 100);
+
 /** Macros by stage; read when asked for. */
 export class Macros {
   readonly #byStage: (Packet | undefined)[] = [];
-  /** The same as text, for those stages that were asked about. */
-  readonly #texts: (string | undefined)[] = [];
 
   add(packet: Packet): void {
     if (packet.first === undefined) throw new WireError('a MACRO without the command it belongs to');
@@ -69,13 +72,11 @@ export class Macros {
 
   /** The newest stage's value; `{name}` and `name` are the same. @throws WireError when the MTA's list is broken */
   get(name: string): string | undefined {
-    const wanted = macroName(name);
+    const { wanted, octets } = wantedMacro(name);
     for (let stage = this.#byStage.length - 1; stage >= 0; stage -= 1) {
       const packet = this.#byStage[stage];
-      if (packet === undefined) continue;
-      this.#texts[stage] ??= packet.latin1();
       // Looked for before anything is read: most that are asked for are not there.
-      if (!this.#texts[stage]?.includes(wanted)) continue;
+      if (packet === undefined || !packet.includes(octets)) continue;
       const found = readMacros(packet.payload).values.find(([each]) => each === wanted);
       if (found) return found[1];
     }
@@ -93,7 +94,6 @@ export class Macros {
 
   #cut(stage: number): void {
     if (this.#byStage.length > stage) this.#byStage.length = stage;
-    if (this.#texts.length > stage) this.#texts.length = stage;
   }
 }
 

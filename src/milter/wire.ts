@@ -142,6 +142,19 @@ export class Packet {
     return this.#chunk.toString('latin1', this.#from, this.#to);
   }
 
+  /** Whether these octets are in the payload. Not Buffer.includes: that needs a view of it first, and these are short. */
+  includes(octets: Uint8Array): boolean {
+    const first = octets[0];
+    const last = this.#to - octets.length;
+    for (let at = this.#from; at <= last; at += 1) {
+      if (this.#chunk[at] !== first) continue;
+      let same = 1;
+      while (same < octets.length && this.#chunk[at + same] === octets[same]) same += 1;
+      if (same >= octets.length) return true;
+    }
+    return false;
+  }
+
   /** False when it is no field of a header. */
   addTo(header: ToldHeader): boolean {
     return header.add(this.#chunk, this.#from, this.#to);

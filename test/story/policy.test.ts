@@ -2,6 +2,7 @@
 // and an operator who does not wait for the step's time.
 import { afterEach, describe, expect, it } from 'vitest';
 import { minute } from '../../src/clock.ts';
+import { noFaults } from '../../src/fault-point.ts';
 import { Story } from '../support/story.ts';
 
 const people = `
@@ -113,6 +114,27 @@ describe('a step for everyone', () => {
     await story.says('dave', 'ack');
     expect(await story.event('closed')).toMatchObject({ by: 'dave' });
     await story.hears('alice', /dave/);
+  });
+
+  it('goes to all of them also when the process ends before it has sent anything', async () => {
+    await begin(text);
+    const died = new Promise<void>((resolve) => {
+      story.reach = (reached) => {
+        if (reached !== 'step-advanced') return;
+        resolve();
+        throw new Error('ends here');
+      };
+    });
+    await story.clock.advance(10 * minute);
+    await died;
+    await story.quiet();
+    story.expectErrors(/work on a due item failed/);
+    expect(story.shipped.flatMap(({ to }) => to)).not.toContain('dave@example.org');
+    story.reach = noFaults;
+    await story.crash();
+    await story.ships('dave@example.org');
+    await story.ships('bob@example.org');
+    expect(await only()).toMatchObject({ owner: 'alice' });
   });
 
   it('is passed over when nobody else is there', async () => {

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { replyText } from '../../../src/milter/reply.ts';
 import {
@@ -25,6 +26,20 @@ describe('packets', () => {
     const got = reader.next();
     expect({ code: got?.code, payload: got?.payload }).toEqual({ code, payload: hex(payload) });
     expect(reader.next()).toBeUndefined();
+  });
+
+  test('what is looked for in a payload is found there and nowhere else', () => {
+    const few = fc.uint8Array({ max: 2, maxLength: 12 });
+    const any = fc.tuple(few, few, few, fc.uint8Array({ max: 2, minLength: 1, maxLength: 3 }));
+    fc.assert(
+      fc.property(any, ([before, payload, after, octets]) => {
+        const reader = new PacketReader();
+        // In the middle of what arrived: octets of its neighbours are not its own.
+        reader.push(Buffer.concat([before, payload, after].map((each) => packet(0x44, each))));
+        reader.next();
+        expect(reader.next()?.includes(octets)).toBe(Buffer.from(payload).includes(Buffer.from(octets)));
+      }),
+    );
   });
 
   test.each([
