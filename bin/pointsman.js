@@ -3,7 +3,7 @@
 // why it will not do: better-sqlite3 crashes there without a word. In a checkout it runs the sources as they are; in
 // the packed package, where Node refuses to strip types, the compiled ones.
 const needed = 24;
-const young = '--max-semi-space-size=8';
+const young = '--max-semi-space-size=4';
 const major = Number(process.versions.node.split('.')[0]);
 
 if (major < needed) {

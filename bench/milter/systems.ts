@@ -117,7 +117,7 @@ export async function startRouter(options: RouterOptions): Promise<System & { re
   await writeFile(join(folder, 'rules', '10-all.yaml'), rules);
   await chmod(join(folder, 'rules', '10-all.yaml'), 0o600);
   const profiling = options.profile
-    ? ['--max-semi-space-size=8', '--cpu-prof', `--cpu-prof-dir=${options.profile}`]
+    ? ['--max-semi-space-size=4', '--cpu-prof', `--cpu-prof-dir=${options.profile}`]
     : [];
   const program = [
     ...profiling,
