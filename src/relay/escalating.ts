@@ -74,8 +74,12 @@ export async function escalate(
     const { move } = next;
     if (move.kind === 'reassign') stage.ledger.assign(ref, move.person, before.plan.group, now, null);
     stage.reach('step-advanced');
-    tellAll(stage, also.events);
-    stage.sendOnward(handed, next.tracked);
+    // It is leased to us: whoever is told of the step and fails at that must not keep it from going.
+    try {
+      tellAll(stage, also.events);
+    } finally {
+      stage.sendOnward(handed, next.tracked);
+    }
     const waits = (also.forwards?.length ?? 0) > handed.length;
     wakeSteps(stage, [next.tracked]);
     stage.wake([...(waits ? (['attempt'] as const) : []), ...(also.nudges?.length ? (['nudge'] as const) : [])]);

@@ -69,6 +69,18 @@ describe('silence', () => {
     expect(await story.store.faults('all')).toHaveLength(1);
   });
 
+  it('moves it on also when whoever is told of the step fails at that', async () => {
+    await story.mail('support@example.org');
+    await nudged('alice');
+    story.told = ({ event }) => {
+      if (event === 'escalated') throw new Error('the console has failed');
+    };
+    await story.clock.advance(10 * minute);
+    await story.ships('bob@example.org');
+    await nudged('bob');
+    story.expectErrors(/work on a due item failed/);
+  });
+
   it('chooses by presence at the step’s instant', async () => {
     await story.mail('support@example.org');
     await nudged('alice');

@@ -99,6 +99,8 @@ export class Story {
   readonly #waiting: { fits: () => unknown; done: (value: unknown) => void }[] = [];
   /** Called in the windows between two durable steps; one that throws there ends what is being done, as a crash does. */
   reach: FaultPoint = noFaults;
+  /** Whoever else is told of what happens; may fail at that. */
+  told: (event: StoryEvent) => void = () => undefined;
   /** Transactions so far; at which of them the process ends, before it or with its answer unheard. */
   writes = 0;
   dieAt: { readonly write: number; readonly when: 'before' | 'after' } | null = null;
@@ -180,6 +182,7 @@ export class Story {
       tell: (event) => {
         this.events.push(event);
         this.#look();
+        this.told(event);
       },
       reach: (window) => this.reach(window),
       ...(this.#markKey === undefined ? {} : { markKey: this.#markKey }),
