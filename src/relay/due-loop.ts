@@ -100,6 +100,7 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
         const patience = claims ? claimedAt + (options.gathers?.() ?? 0) - lookedAt : 0;
         // Never for long, whatever the clock does.
         if (patience > 0 && patience <= second) await clock.sleepUntil(lookedAt + patience, ending.signal);
+        if (stopped) return;
         if (claims) claimedAt = clock.now();
         const room = atOnce - inHand.size;
         // What comes next is asked for along with what is due: one round trip.
