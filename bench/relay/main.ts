@@ -152,7 +152,7 @@ async function pacedLatencies(systems: readonly System[], rounds: readonly Round
       0.5,
     ) / 2;
   const all: Latency[] = [];
-  for (let turn = 0; turn < 3; turn += 1)
+  for (let turn = 0; turn < pairs; turn += 1)
     for (const system of systems) all.push(await measureLatency(system, rate, 2 * seconds, 10_240));
   return all;
 }
