@@ -10,6 +10,11 @@ const enough = 4;
 /** … but of so many replies one asks again. */
 const seldom = 64;
 
+export interface Peer {
+  /** When it was answered last; null once it has spoken since: what follows that says nothing of how quick it is. */
+  answeredAt: number | null;
+}
+
 export class Attention {
   readonly #now: () => number;
   readonly #soon: (work: () => void) => void;
@@ -25,22 +30,26 @@ export class Attention {
     this.#soon = soon;
   }
 
-  /** A peer was answered, and may speak next. */
-  answered(): void {
+  /** It may speak next. */
+  answered(peer: Peer): void {
+    const now = this.#now();
+    peer.answeredAt = now;
     if (this.#inVain >= enough) {
       this.#passed += 1;
       if (this.#passed % seldom !== 0) return;
     }
-    this.#until = this.#now() + moment;
+    this.#until = now + moment;
     if (this.#awake) return;
     this.#awake = true;
     this.#rewarded = false;
     this.#soon(this.#look);
   }
 
-  /** A peer has spoken, so many milliseconds after it was answered. */
-  heard(after: number): void {
-    if (after > moment) return;
+  /** It has spoken. */
+  heard(peer: Peer): void {
+    const { answeredAt } = peer;
+    peer.answeredAt = null;
+    if (answeredAt === null || this.#now() - answeredAt > moment) return;
     this.#inVain = 0;
     this.#rewarded = true;
     // There is something to do; its reply begins anew.

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import tls from 'node:tls';
 import type { Duration } from '../clock.ts';
 import { describeError } from '../mail/error.ts';
-import { Attention } from './attention.ts';
+import { Attention, type Peer } from './attention.ts';
 import { ContentParser } from './content-parser.ts';
 
 /** After our last word the peer has this long to close its side. */
@@ -47,7 +47,7 @@ export interface Speaker {
   onClose(): void;
 }
 
-export class Connection {
+export class Connection implements Peer {
   readonly id = `${thisProcess}${(++count).toString(36)}`;
   /** As the socket says, never what the peer says. */
   readonly address: string;
@@ -63,6 +63,7 @@ export class Connection {
   #ending = false;
   #closed = false;
   #lingers: NodeJS.Timeout | undefined;
+  answeredAt: number | null = null;
   /** Something was heard or said last. */
   #activeAt = 0;
   #watch: NodeJS.Timeout | undefined;
@@ -110,7 +111,7 @@ export class Connection {
     this.wait();
     // Replies are ASCII but for what an Intake says of an address.
     this.#socket.write(said, /[^\x00-\x7f]/.test(said) ? 'utf8' : 'latin1');
-    if (connected <= few) attention.answered();
+    if (connected <= few) attention.answered(this);
   }
 
   /** When the peer reads its replies: one that pipelines and never reads must not fill our memory. */
@@ -195,9 +196,8 @@ export class Connection {
     };
     socket.on('data', (chunk: Buffer) => {
       if (this.#ending) return;
-      const now = performance.now();
-      attention.heard(now - this.#activeAt);
-      this.#activeAt = now;
+      attention.heard(this);
+      this.#activeAt = performance.now();
       waiting = true;
       parser.write(chunk, done);
       if (waiting) socket.pause();

@@ -1,6 +1,6 @@
 // Looking again instead of sleeping: only for peers that are quick.
 import { describe, expect, test } from 'vitest';
-import { Attention } from '../../../src/smtp/attention.ts';
+import { Attention, type Peer } from '../../../src/smtp/attention.ts';
 
 /** Time passes by 10 µs each time the event loop looks. */
 function scene() {
@@ -13,8 +13,14 @@ function scene() {
       work = next;
     },
   );
+  const peer: Peer = { answeredAt: null };
   return {
-    attention,
+    answered: () => attention.answered(peer),
+    /** So long after it was answered, or after it has spoken last. */
+    heard(after: number): void {
+      time += after;
+      attention.heard(peer);
+    },
     /** How often it looks before it sleeps. */
     looks(most = 1_000): number {
       let looks = 0;
@@ -32,9 +38,9 @@ function scene() {
 
 describe('attention', () => {
   test('for a moment after a reply it looks again, then it sleeps', () => {
-    const { attention, looks } = scene();
+    const { answered, looks } = scene();
     expect(looks()).toBe(0);
-    attention.answered();
+    answered();
     const once = looks();
     expect(once).toBeGreaterThan(4);
     expect(once).toBeLessThan(12);
@@ -42,38 +48,38 @@ describe('attention', () => {
   });
 
   test('of several replies it looks once', () => {
-    const { attention, looks } = scene();
-    attention.answered();
+    const { answered, looks } = scene();
+    answered();
     const alone = looks();
-    attention.answered();
-    attention.answered();
+    answered();
+    answered();
     expect(looks()).toBe(alone);
   });
 
   test('peers that are slow are soon not waited for, and asked again seldom', () => {
-    const { attention, looks } = scene();
+    const { answered, heard, looks } = scene();
     let attentive = 0;
     for (let reply = 0; reply < 1_000; reply += 1) {
-      attention.answered();
+      answered();
       if (looks() > 0) attentive += 1;
-      attention.heard(20);
+      heard(20);
     }
     expect(attentive).toBeGreaterThan(10);
     expect(attentive).toBeLessThan(30);
   });
 
   test('a peer that is quick is waited for each time, and again after slow ones', () => {
-    const { attention, looks } = scene();
+    const { answered, heard, looks } = scene();
     for (let reply = 0; reply < 100; reply += 1) {
-      attention.answered();
+      answered();
       looks();
     }
     let attentive = 0;
     for (let reply = 0; reply < 1_000; reply += 1) {
-      attention.answered();
+      answered();
       if (looks(3) > 0) {
         attentive += 1;
-        attention.heard(0.03);
+        heard(0.005);
       }
       looks();
     }
@@ -81,10 +87,22 @@ describe('attention', () => {
   });
 
   test('when the peer has spoken it looks no more', () => {
-    const { attention, looks } = scene();
-    attention.answered();
+    const { answered, heard, looks } = scene();
+    answered();
     expect(looks(2)).toBe(2);
-    attention.heard(0.02);
+    heard(0.001);
     expect(looks()).toBe(1);
+  });
+
+  test('a peer that is slow to speak, and then sends much at once, is no quick one', () => {
+    const { answered, heard, looks } = scene();
+    let attentive = 0;
+    for (let reply = 0; reply < 1_000; reply += 1) {
+      answered();
+      if (looks() > 0) attentive += 1;
+      heard(20);
+      for (let chunk = 0; chunk < 10; chunk += 1) heard(0.01);
+    }
+    expect(attentive).toBeLessThan(30);
   });
 });
