@@ -11,7 +11,7 @@ import type { QueueId } from '../../../src/mail/queue-id.ts';
 import { createFrontDoor } from '../../../src/smtp/server.ts';
 import { createTransport } from '../../../src/smtp/transport.ts';
 import type { NextHop, Outcome } from '../../../src/transport.ts';
-import { shows } from '../../support/certificate.ts';
+import { makeCertificates, shows } from '../../support/certificate.ts';
 import { ScriptedHop } from './scripted-hop.ts';
 
 let folder: string;
@@ -117,6 +117,31 @@ describe('a next hop', () => {
     // An authority of one's own counts, for the name it vouches for.
     expect(kinds(await ship({ ...hop, host: 'localhost', ca: pem }))).toEqual(['accepted 250']);
     expect(kinds(await ship({ ...hop, host: 'localhost' }))).toEqual(['temporary -']);
+    const [byNumber] = await ship({ ...hop, host: '127.0.0.1', ca: pem });
+    expect(byNumber).toMatchObject({ kind: 'temporary', cause: expect.stringMatching(/altnames/) });
+    await door.close();
+  });
+
+  test('whose certificate is for another name is not believed, whoever vouches for it', async () => {
+    await makeCertificates(folder, 'other.test');
+    const text = (name: string): string => readFileSync(join(folder, name), 'utf8');
+    const door = createFrontDoor({
+      listen: [{ host: '127.0.0.1', port: 0, carriesMembers: false }],
+      hostname: 'hop.example',
+      size: 100_000,
+      peers: [],
+      tls: shows({ key: text('server.key'), cert: text('server.crt') }),
+      intake: {
+        admitClient: () => undefined,
+        admitRecipient: () => undefined,
+        accept: async () => '0123456789ABC' as QueueId,
+      },
+    });
+    const [bound] = await door.start();
+    const hop = { host: 'localhost', port: bound?.port ?? 0, ca: text('ca.crt') } as const;
+    const [outcome] = await ship({ ...hop, tls: 'verify' });
+    expect(outcome).toMatchObject({ kind: 'temporary', cause: expect.stringMatching(/altnames: .*other\.test/) });
+    expect(kinds(await ship({ ...hop, tls: 'encrypt' }))).toEqual(['accepted 250']);
     await door.close();
   });
 });
