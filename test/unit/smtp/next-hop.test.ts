@@ -178,6 +178,26 @@ describe('LMTP', () => {
     await none.hop.close();
   });
 
+  test('that is cut off between its replies has delivered to those who had theirs, and to no others', async () => {
+    const to = ['a@example.com', 'refused@example.com', 'b@example.com', 'c@example.com'];
+    const { hop, port } = await lmtp(['250 2.0.0 a', '552 5.2.2 full', '421 4.3.2 good bye']);
+    expect(await ship({ port, protocol: 'lmtp' }, to)).toMatchObject([
+      { kind: 'accepted', reply: { text: 'a' } },
+      { kind: 'permanent' },
+      { kind: 'permanent' },
+      { kind: 'temporary' },
+    ]);
+    await hop.close();
+    const cut = await lmtp(['250 2.0.0 a', 'not a reply']);
+    expect(await ship({ port: cut.port, protocol: 'lmtp' }, to)).toMatchObject([
+      { kind: 'accepted', reply: { text: 'a' } },
+      { kind: 'permanent' },
+      { kind: 'temporary', cause: expect.stringContaining('possible duplicate') },
+      { kind: 'temporary', cause: expect.stringContaining('possible duplicate') },
+    ]);
+    await cut.hop.close();
+  });
+
   test('is not spoken to one that does not know it', async () => {
     const hop = new ScriptedHop({ answer: (line) => (line.startsWith('LHLO') ? '500 5.5.1 what?' : undefined) });
     expect(kinds(await ship({ port: await hop.listen(), protocol: 'lmtp' }))).toEqual(['temporary 500']);
