@@ -9,6 +9,7 @@
 // A member is chosen at the moment of dispatch, from a snapshot of presence, load and history that is stored with the
 // decision. When the next hop has taken the mail the clock of the policy starts and the owner is told. Evidence, time,
 // and people coming and going move the message on until somebody has taken it, or every step was taken.
+
 import { type Duration, minute } from './clock.ts';
 import type { Advisor, Client, Intake } from './intake.ts';
 import { type Content, headOf, isFile } from './mail/content.ts';
@@ -26,6 +27,7 @@ import { createAdvisor } from './relay/advising.ts';
 import { createAnswering } from './relay/answering.ts';
 import { attemptsAtOnce, claimedAtOnce, createAttempts } from './relay/attempts.ts';
 import { hearPresence, wakeFor } from './relay/coming.ts';
+import { Company } from './relay/company.ts';
 import { digest, digestFrom, wantsDigest } from './relay/digesting.ts';
 import { type DueLoop, startDueLoop } from './relay/due-loop.ts';
 import { escalate, weigh } from './relay/escalating.ts';
@@ -100,7 +102,9 @@ const nobodyTold = { room: null, people: [], group: null, mailbox: null };
 /** Longer than any transaction with a next hop may last. */
 const attemptLease = 31 * minute;
 /** Steps have a second: while much mail comes they are taken together, and share what each costs. */
-const company: Duration = 50;
+const company: Duration = 200;
+/** What has become of what they forward is stored together, too. Until then a crash would send that again. */
+const companyAfter: Duration = 50;
 
 type DueOf<Kind extends Due['kind']> = Extract<Due, { kind: Kind }>;
 
@@ -125,6 +129,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     leaseOnward: (now) =>
       loops.length > 0 && !stopping.signal.aborted && attempts.roomOnward() ? now + attemptLease : null,
     sendOnward: (handed, standing) => attempts.sendOnward(handed, standing),
+    company: () => forwarded.wait(),
     tell(event) {
       parts.tell(event);
       sources.observe(event);
@@ -145,6 +150,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
   const stopping = new AbortController();
   const attempts = createAttempts(stage, cutOff.signal);
   const traffic = new Traffic();
+  const forwarded = new Company(stage.clock, traffic, companyAfter, stopping.signal);
 
   // 1 Accept, 2 Plan. A peer that is not named gets nothing; a recipient must be one of ours, whoever asks.
   async function accept(client: Client, envelope: Envelope, content: Content): Promise<QueueId> {

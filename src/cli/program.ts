@@ -14,7 +14,7 @@ import { explain } from './explain.ts';
 import { init } from './init.ts';
 import { momentExamples } from './moment.ts';
 import { presence, presenceClear, presenceSet } from './presence.ts';
-import { queueCounts, queueIntervene, queueList, queueRequeue, queueRetry, queueShow } from './queue.ts';
+import { queueCounts, queueIntervene, queueList, queueRequeue, queueRetry, queueShow, waitingStates } from './queue.ts';
 import { reload } from './reload.ts';
 import { type ReplayOptions, replay } from './replay.ts';
 import { type SourceOf, stateFolderOf } from './setup.ts';
@@ -187,7 +187,7 @@ export function buildProgram(deps: ProgramDeps, ended: (exitCode: number) => voi
     });
   const queue = program.command('queue').description('deliveries, on their way and done');
   speaking(queue, 'list', 'list deliveries')
-    .option('--state <states>', 'only these: queued held delivered failed dropped dead', 'queued,held,dead')
+    .option('--state <states>', 'only these: queued held delivered failed dropped dead', waitingStates)
     .option('--dead', 'only dead letters: undeliverable, and no report was allowed')
     .option('--on-hold', 'only what an operator keeps on hold')
     .option('--to <text>', 'only with this in the recipient')

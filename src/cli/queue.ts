@@ -8,6 +8,9 @@ import { CommandError, exitCodes } from './exit.ts';
 import { type Column, dateAndTime, fields, relative, span, table } from './terminal.ts';
 import { timeline } from './timeline.ts';
 
+/** What is listed when no states are named: what has not ended well. */
+export const waitingStates = 'queued,held,dead';
+
 export interface QueueListOptions extends Target {
   readonly json?: boolean;
   readonly state?: string;
@@ -34,11 +37,19 @@ export async function queueList(context: Context, options: QueueListOptions): Pr
     return exitCodes.fine;
   }
   const { terminal, clock } = context;
-  if (rows.length === 0) terminal.write('The queue is empty.\n');
+  if (rows.length === 0)
+    terminal.write(isNarrowed(options) ? 'Nothing in the queue is like that.\n' : 'The queue is empty.\n');
   else terminal.write(table(listColumns(clock.now()), rows, terminal.columns));
   if (rows.length === options.limit) terminal.write(`(the first ${options.limit}; more with --limit)\n`);
   return exitCodes.fine;
 }
+
+/** Then that nothing is found does not say that nothing waits. */
+const isNarrowed = ({ state, dead, to, from, hop, group, older, onHold }: QueueListOptions): boolean =>
+  dead === true ||
+  onHold === true ||
+  state !== waitingStates ||
+  [to, from, hop, group, older].some((each) => each !== undefined);
 
 function conditions(options: QueueListOptions, now: number): QueueConditions {
   const { to, from, hop, group, older, onHold } = options;
@@ -116,10 +127,16 @@ export async function queueRetry(
   id: string,
   options: Target & { readonly json?: boolean },
 ): Promise<number> {
-  const { due } = await (await clientFor(context, options)).retry(id, context.by);
+  const client = await clientFor(context, options);
+  const { due } = await client.retry(id, context.by);
   if (options.json) writeJson(context, { due });
-  else if (due === 0) context.terminal.complain(`nothing to retry: every delivery of ${id} has ended\n`);
-  else context.terminal.write(`${due} ${due === 1 ? 'delivery is' : 'deliveries are'} due now\n`);
+  else if (due === 0) {
+    const { deliveries } = await client.queued(id);
+    const why = deliveries.some(({ onHoldBy }) => onHoldBy !== null)
+      ? `what waits of ${id} is on hold; "pointsman queue release ${id}" lets it go on`
+      : `every delivery of ${id} has ended`;
+    context.terminal.complain(`nothing to retry: ${why}\n`);
+  } else context.terminal.write(`${due} ${due === 1 ? 'delivery is' : 'deliveries are'} due now\n`);
   return due === 0 ? exitCodes.problem : exitCodes.fine;
 }
 

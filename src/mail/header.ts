@@ -4,6 +4,7 @@
 import { isUtf8 } from 'node:buffer';
 import libmime from 'libmime';
 import type { Instant } from '../clock.ts';
+import { apart } from './apart.ts';
 import type { Envelope } from './envelope.ts';
 import type { MailFacts } from './facts.ts';
 import { mailboxKey, parseMailbox } from './path.ts';
@@ -80,7 +81,7 @@ function lowerName(name: string): string | undefined {
   if (known !== undefined) return known;
   if (!isName.test(name)) return undefined;
   const lower = name.toLowerCase();
-  if (lowerNames.size < 1_000 && name.length < 50) lowerNames.set(name, lower);
+  if (lowerNames.size < 1_000 && name.length < 50) lowerNames.set(apart(name), lower);
   return lower;
 }
 const lowerNames = new Map<string, string>();

@@ -270,12 +270,16 @@ export function offerPacket(offer: Offer, symbols: readonly (readonly [stage: nu
   return packet(replyCodes.negotiate, Buffer.concat([words, ...lists]));
 }
 
+/** A command line of 2,048 octets has no more parameters, no MTA has more macros; each string costs a hundred octets more. */
+export const mostStrings = 2_000;
+
 /** Strings, each ending in NUL; octets after the last NUL are a string that was cut off. @throws WireError then */
 export function readStrings(payload: Buffer, from = 0): Buffer[] {
   const strings: Buffer[] = [];
   for (let at = from; at < payload.length; ) {
     const end = payload.indexOf(0, at);
     if (end < 0) throw new WireError('a string that does not end in NUL');
+    if (strings.length === mostStrings) throw new WireError(`a packet of more than ${mostStrings} strings`);
     strings.push(payload.subarray(at, end));
     at = end + 1;
   }

@@ -1,5 +1,5 @@
 // What follows for the watch when a forward was taken or refused by a next hop: the clock starts, the owner is told.
-import type { Instant } from '../clock.ts';
+import { type Instant, second } from '../clock.ts';
 import { formatReply } from '../mail/reply.ts';
 import type { Consequences, DeliveryRef, Settlement } from '../store/store.ts';
 import { clockFor } from '../tracking/advance.ts';
@@ -19,6 +19,7 @@ import { mayHave } from './standing-in.ts';
 
 /** To be stored with the settlement, and done after it. */
 export interface Following extends Pick<Required<Consequences>, 'events' | 'tracked' | 'nudges' | 'evidence'> {
+  readonly standing?: Consequences['standing'];
   readonly afterwards: () => Promise<void>;
 }
 
@@ -56,17 +57,18 @@ export async function followForward(
   ];
   if (delivery.forwardOf !== null) {
     if (before.state !== 'tracked' || before.owner !== target.person) return { ...nothing, evidence };
-    // Their time begins now that they have the mail, not when it was given to them.
-    const tracked: Tracked = {
-      ...before,
-      revision: before.revision + 1,
-      nextStepAt: before.pledge ? before.nextStepAt : clockFor(before, now),
-    };
+    // Their time begins now that they have the mail, not when it was given to them; unless that was a moment ago.
+    const nextStepAt = before.pledge ? before.nextStepAt : clockFor(before, now);
+    const asItStands = isAbout(before.nextStepAt, nextStepAt);
+    const tracked: Tracked = asItStands ? before : { ...before, revision: before.revision + 1, nextStepAt };
+    const nudges = nudgeOwner(stage, tracked, target.because, now, work.message.facts.excerpt);
     return {
       ...nothing,
       evidence,
-      tracked: [tracked],
-      nudges: nudgeOwner(stage, tracked, target.because, now, work.message.facts.excerpt),
+      tracked: asItStands ? [] : [tracked],
+      // Nobody is asked about what was taken meanwhile.
+      standing: asItStands && nudges.length > 0 ? [{ ...ref, revision: before.revision }] : [],
+      nudges,
       afterwards: () => followEarlyReturn(stage, work, target),
     };
   }
@@ -95,6 +97,9 @@ export async function followForward(
     },
   };
 }
+
+const isAbout = (one: Instant | null, other: Instant | null): boolean =>
+  one === other || (one !== null && other !== null && Math.abs(other - one) < second);
 
 async function escalateIfGone(stage: Stage, tracked: Tracked): Promise<void> {
   const { owner } = tracked;

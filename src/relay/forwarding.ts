@@ -225,7 +225,12 @@ async function ship(stage: Stage, loads: readonly Load[], { signal, left }: Arou
     catchUp(stage, hop.name, stage.hops.left(hop.name, outcomes, stage.clock.now()).hasten);
     left();
   }
-  if (outcomes) await settle(stage, loads, outcomes, hop);
+  if (outcomes === null) return;
+  const company = loads.every(({ work }) => work.dotStored && work.delivery.forwardOf !== null)
+    ? stage.company()
+    : null;
+  if (company) await company;
+  await settle(stage, loads, outcomes, hop);
 }
 
 /** Lost after the final dot it may have arrived: another next hop would make a duplicate of it. */
@@ -337,6 +342,7 @@ async function settle(
       tracked: following.flatMap((each) => each.tracked),
       nudges: following.flatMap((each) => each.nudges),
       evidence: following.flatMap((each) => each.evidence),
+      standing: following.flatMap((each) => each.standing ?? []),
     };
     if ((await stage.store.settle(settlements, also)) === 'stale') continue;
     stage.reach('settled');

@@ -1,6 +1,7 @@
 // The last guard against circles: a mail that lost every mark on its way round still has its Message-ID. No member gets
 // one Message-ID more often than this in an hour; senders that use one Message-ID for many mails stay below it.
 import { type Duration, hour, type Instant } from '../clock.ts';
+import { apart } from '../mail/apart.ts';
 import type { Mailbox } from '../mail/path.ts';
 
 export const mostInAnHour = 20;
@@ -22,7 +23,7 @@ export class CircleGuard {
   /** Counts this one. False when it is one too many. */
   admit(messageId: string | undefined, mailbox: Mailbox, now: Instant): boolean {
     if (messageId === undefined) return true;
-    const key = `${mailbox} ${messageId}`;
+    const key = apart(`${mailbox} ${messageId}`);
     let seen = this.#young.get(key);
     if (seen === undefined) {
       seen = this.#old.get(key) ?? { count: 0, since: now };

@@ -92,6 +92,8 @@ export interface Stage extends Parts {
   readonly leaseOnward: (now: Instant) => Instant | null;
   /** What was leased so is attempted. */
   readonly sendOnward: (handed: readonly HandedOn[], standing: Tracked) => void;
+  /** While mail comes fast: when what has become of such a forward is to be stored, with others. Null: at once. */
+  readonly company: () => Promise<void> | null;
 }
 
 export function tellAll(stage: Pick<Stage, 'tell'>, events: readonly StoryEvent[] | undefined): void {

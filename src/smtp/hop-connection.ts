@@ -152,13 +152,13 @@ export class HopConnection {
     ending.onAbort = () => this.#lose({ cause: 'transaction took too long, or was stopped' });
     if (ending.aborted) ending.onAbort();
     this.#asking = true;
-    const refused: (Reply | undefined)[] = parameters.to.map(() => undefined);
+    const own: (Reply | undefined)[] = parameters.to.map(() => undefined);
     const progress = { answered: 0 };
     try {
-      return await this.#exchange(parameters, letter, refused, progress);
+      return await this.#exchange(parameters, letter, own, progress);
     } catch (error) {
       if (!isFailure(error)) throw error;
-      return { kind: 'failed', failure: error, refused, begun: progress.answered > 0, reusable: false };
+      return { kind: 'failed', failure: error, own, begun: progress.answered > 0, reusable: false };
     } finally {
       this.#rest();
       ending.onAbort = undefined;
@@ -168,7 +168,7 @@ export class HopConnection {
   async #exchange(
     parameters: Parameters,
     letter: Letter,
-    refused: (Reply | undefined)[],
+    own: (Reply | undefined)[],
     progress: { answered: number },
   ): Promise<Result> {
     const lines = [mailLine(parameters, this.#extensions), ...rcptLines(parameters, this.#extensions)];
@@ -180,7 +180,7 @@ export class HopConnection {
     const fail = (cause: string, reply: Reply | undefined): Result => {
       const failure = { cause, ...(reply ? { reply } : {}) };
       const reusable = !this.destroyed && reply?.code !== 421;
-      return { kind: 'failed', failure, refused, begun: progress.answered > 0, reusable };
+      return { kind: 'failed', failure, own, begun: progress.answered > 0, reusable };
     };
     if (together) this.#say(`${lines.join('')}DATA\r\n`, encoding);
 
@@ -188,16 +188,16 @@ export class HopConnection {
     const mail = this.#ready() ?? (await this.#reply());
     const sender = isAccepted(mail);
     if (!sender && !together) return fail('sender refused', mail);
-    for (const index of refused.keys()) {
+    for (const index of own.keys()) {
       say(lines[index + 1] ?? '');
       const reply = this.#ready() ?? (await this.#reply());
       // Without a sender the rest is refused for want of one: it says nothing about the recipients.
       if (!sender) continue;
       progress.answered++;
-      if (!isAccepted(reply)) refused[index] = reply;
+      if (!isAccepted(reply)) own[index] = reply;
       if (reply.code === 421) throw refusal('recipient refused', reply);
     }
-    const taken = sender && refused.includes(undefined);
+    const taken = sender && own.includes(undefined);
     if (!taken && !together) return fail('every recipient refused', undefined);
     say('DATA\r\n');
     const data = this.#ready() ?? (await this.#reply());
@@ -210,21 +210,17 @@ export class HopConnection {
     }
     const sent = this.#send(letter);
     if (sent) await sent;
-    if (this.#hop.protocol === 'lmtp') return { kind: 'done', reply: await this.#eachReply(refused), refused };
+    if (this.#hop.protocol === 'lmtp') {
+      await this.#eachReply(own);
+      return { kind: 'done', reply: data, own };
+    }
     const reply = await this.#reply();
-    return isAccepted(reply) ? { kind: 'done', reply, refused } : fail('message refused', reply);
+    return isAccepted(reply) ? { kind: 'done', reply, own } : fail('message refused', reply);
   }
 
-  /** RFC 2033 §4.2: one reply for each recipient that was accepted, in their order. */
-  async #eachReply(refused: (Reply | undefined)[]): Promise<Reply> {
-    let last: Reply = { code: 250, text: 'ok' };
-    for (const [index, before] of refused.entries()) {
-      if (before !== undefined) continue;
-      const reply = await this.#reply();
-      if (isAccepted(reply)) last = reply;
-      else refused[index] = reply;
-    }
-    return last;
+  /** RFC 2033 §4.2: one reply for each recipient that was accepted, in their order; each holds whatever comes of the rest. */
+  async #eachReply(own: (Reply | undefined)[]): Promise<void> {
+    for (const [index, before] of own.entries()) if (before === undefined) own[index] = await this.#reply();
   }
 
   /** Nothing to wait for: it is on its way. */

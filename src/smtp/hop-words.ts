@@ -60,12 +60,15 @@ export interface Failure {
 }
 
 export type Result =
-  /** In the order of `to`; a recipient that was refused has a reply, one that was not has none. */
-  | { readonly kind: 'done'; readonly reply: Reply; readonly refused: readonly (Reply | undefined)[] }
+  /**
+   * In the order of `to`: the reply that a recipient has for itself, which holds whatever comes of the rest. Who was refused
+   * has one, and over LMTP also who has been given the message.
+   */
+  | { readonly kind: 'done'; readonly reply: Reply; readonly own: readonly (Reply | undefined)[] }
   | {
       readonly kind: 'failed';
       readonly failure: Failure;
-      readonly refused: readonly (Reply | undefined)[];
+      readonly own: readonly (Reply | undefined)[];
       /** The next hop had said yes or no to something of this message. */
       readonly begun: boolean;
       /** The failure is the next hop's answer and the connection is fit for the next message. */

@@ -341,8 +341,9 @@ function isStale(result: Result, dotWritten: boolean): boolean {
 }
 
 function judge(result: Result, dot: { written: boolean; error: unknown }, dsn: boolean): Outcome[] {
-  const several = result.refused.length > 1;
-  return result.refused.map((reply): Outcome => {
+  const several = result.own.length > 1;
+  return result.own.map((reply): Outcome => {
+    if (reply && isPositive(reply)) return { kind: 'accepted', reply, dsn };
     if (reply) return answered(reply, 'recipient refused', several && reply.code === 552);
     if (result.kind === 'done') {
       return isPositive(result.reply)

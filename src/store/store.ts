@@ -18,7 +18,7 @@ import type { Evidence } from '../tracking/evidence.ts';
 import type { Forwards, Tracked, TrackState } from '../tracking/tracked.ts';
 import type { Fault, NewFault } from './fault.ts';
 import type { LookBack } from './look-back.ts';
-import type { Onward } from './onward.ts';
+import type { Expected, Onward } from './onward.ts';
 import type { QueueFilter, QueueRow } from './queue-filter.ts';
 import type { Recorded } from './recorded.ts';
 import type { SetBack } from './set-back.ts';
@@ -131,7 +131,7 @@ export interface Nudge extends NewNudge {
 }
 
 /** What goes along, in the same transaction, with the change that caused it. */
-export interface Consequences {
+export interface Consequences extends Expected {
   readonly events?: readonly StoryEvent[];
   readonly nudges?: readonly NewNudge[];
   readonly evidence?: readonly Evidence[];

@@ -5,6 +5,7 @@
 import type { Clock, Duration, Instant } from '../clock.ts';
 import { minute, second } from '../clock.ts';
 import type { Log } from '../log.ts';
+import { apart } from '../mail/apart.ts';
 import type { IncomingMessage, MoreOfMessage, NotifyTarget, NudgeFactsForPrograms } from '../notify/notifier.ts';
 import type { BareJid } from '../presence/jid.ts';
 import { parseJid } from '../presence/jid.ts';
@@ -94,7 +95,7 @@ export class Messages {
     }
     const { id } = stanza.attrs;
     const reacted = references.reactions?.join(' ') ?? '';
-    if (id !== undefined && this.#isRepeated(`${stanza.attrs.from}\n${id}\n${body}\n${reacted}`)) return;
+    if (id !== undefined && this.#isRepeated(apart(`${stanza.attrs.from}\n${id}\n${body}\n${reacted}`))) return;
     const now = this.#clock.now();
     const stamp = delayStamp(stanza, now);
     // A private message of an occupant is a word to us alone: it is treated as from the real person, if known.

@@ -716,6 +716,22 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
         expect((await store.message(a))?.deliveries).toHaveLength(3);
       });
 
+      it('stores nothing when what must stand has moved on', async () => {
+        await store.accept(make.groupAcceptance(a));
+        const evidence = [make.evidenceOf(a)];
+        expect(await store.settle([{ ...ref, ...delivered }], { evidence, standing: [{ ...ref, revision: 7 }] })).toBe(
+          'stale',
+        );
+        expect((await store.message(a))?.deliveries[0]?.state).toBe('queued');
+        expect(await store.evidence(a)).toEqual([]);
+        const revision = (await store.tracked(ref))?.revision ?? -1;
+        expect(await store.settle([{ ...ref, ...delivered }], { evidence, standing: [{ ...ref, revision }] })).toBe(
+          'done',
+        );
+        expect(await store.evidence(a)).toEqual(evidence);
+        expect((await store.tracked(ref))?.revision).toBe(revision);
+      });
+
       it('records evidence', async () => {
         await store.accept(make.groupAcceptance(a));
         const evidence = [make.evidenceOf(a), make.evidenceOf(a, { trusted: false, person: null, reference: null })];

@@ -92,7 +92,14 @@ describe('mail for no group', () => {
     const queueId = await story.mail(['eve@example.org', 'Bob@example.net']);
     const { to, text } = await story.ships('eve@example.org');
     expect(to).toEqual(['eve@example.org', 'Bob@example.net']);
-    expect(text).not.toMatch(/Delivered-To/);
+    // Above what came stands one field and no other: no Return-Path, no Delivered-To.
+    expect(text).toMatch(/^Received: [^\r\n]+\r\n(?:[ \t][^\r\n]+\r\n)*From: Ann <ann@example\.net>\r\nTo: /);
+    expect(
+      text
+        .slice(text.indexOf('\r\nTo: '))
+        .split('\r\n')
+        .map((line) => line.split(':')[0]),
+    ).toEqual(['', 'To', 'Subject', 'Message-ID', '', 'Please come.', '']);
     await story.event('forwarded');
     expect((await story.store.message(queueId))?.tracked).toEqual([]);
     await story.quiet();

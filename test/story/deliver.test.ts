@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { day, minute } from '../../src/clock.ts';
 import { PointsmanError } from '../../src/mail/error.ts';
 import { expectMailbox, nullReversePath } from '../../src/mail/path.ts';
+import type { QueueId } from '../../src/mail/queue-id.ts';
 import { Story } from '../support/story.ts';
 import { rules } from './rules.ts';
 
@@ -187,6 +188,25 @@ describe('a crash', () => {
     await story.event('forwarded');
     await story.quiet();
     expect(story.shipped.filter(({ to }) => to[0] === 'alice@example.org')).toHaveLength(2);
+  });
+
+  it.each([
+    ['support@example.org', 'alice@example.org'],
+    ['eve@example.org', 'eve@example.org'],
+  ])('finds the final dot on record, whoever had it: %s', async (to, mailbox) => {
+    story.presence('alice', 'available');
+    // The first attempt of what passes through is stored with its final dot.
+    story.outcomes.set(mailbox, [busy, { kind: 'accepted', reply: { code: 250, text: 'taken' } }]);
+    const onRecord: (number | null | undefined)[] = [];
+    story.onFinalDot = async ({ queueId }) => {
+      const stored = await story.store.message(queueId as QueueId);
+      onRecord.push(stored?.deliveries[0]?.finalDotAt);
+    };
+    await story.mail(to);
+    const { nextAttemptAt } = await story.event('deferred');
+    await story.clock.advanceTo(nextAttemptAt);
+    await story.event('forwarded');
+    expect(onRecord).toEqual([nextAttemptAt]);
   });
 
   it('or a day of downtime fires each due step once, the current one', async () => {

@@ -27,12 +27,24 @@ groups:
     strategy: in-order
     fallback: unchanged
     policy: silent
+  traced:
+    address: traced@example.org
+    members: [alice]
+    fallback: unchanged
+    policy: delivery
+  opened:
+    address: opened@example.org
+    members: [alice]
+    fallback: unchanged
+    policy: receipt
 policies:
   asks:
     until: read
     ask: [dsn, mdn]
     steps:
       - { name: next, after: 10m, to: next }
+  delivery: { until: read, ask: [dsn], steps: [{ name: lead, after: 10m, to: { person: carol } }] }
+  receipt: { until: read, ask: [mdn], steps: [{ name: lead, after: 10m, to: { person: carol } }] }
   silent:
     until: taken
     steps:
@@ -86,6 +98,17 @@ describe('what is asked for', () => {
     const { from, text } = await story.ships('alice@example.org');
     expect(from).toBe('ann@example.net');
     expect(text).not.toContain('Disposition-Notification-To');
+  });
+
+  it.each([
+    ['dsn', 'traced@example.org', true, false],
+    ['mdn', 'opened@example.org', false, true],
+  ])('is %s alone where the policy asks for that alone', async (_ask, group, reports, receipt) => {
+    const queueId = await story.mail(group);
+    const { from, text, shipment } = await story.ships('alice@example.org');
+    expect(from).toBe(reports ? reportsOn(queueId) : 'ann@example.net');
+    expect(shipment.recipients[0]?.notify !== undefined).toBe(reports);
+    expect(text.includes('Disposition-Notification-To')).toBe(receipt);
   });
 
   it('is no receipt where the sender has asked for one, and nothing of mail without a sender', async () => {

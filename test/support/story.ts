@@ -75,6 +75,8 @@ export class Story {
   markKeys: readonly MarkKey[] = [{ id: 'k1', secret: Buffer.from('a secret of the test') }];
   /** Transactions with a next hop of this name end only when the promise does. */
   readonly hanging = new Map<string, Promise<void>>();
+  /** What happens between the final dot and the next hop's reply to it. */
+  onFinalDot: ((shipment: Shipment) => Promise<void>) | null = null;
   /** Next hops that take their time: so many connections, so long for each transaction. */
   readonly paced = new Map<string, { readonly connections: number; readonly takes: number }>();
   readonly #lines = new Map<string, { free: number; readonly waiting: (() => void)[] }>();
@@ -467,7 +469,10 @@ export class Story {
           const script = this.outcomes.get(mailbox) ?? [];
           return (script.length > 1 ? script.shift() : script[0]) ?? accepted;
         });
-        if (outcomes.some(({ kind }) => kind === 'accepted')) await onFinalDot();
+        if (outcomes.some(({ kind }) => kind === 'accepted')) {
+          await onFinalDot();
+          await this.onFinalDot?.(shipment);
+        }
         this.shipped.push({
           hop: hop.name,
           from: shipment.envelope.reversePath,

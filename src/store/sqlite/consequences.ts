@@ -5,7 +5,7 @@ import { insertDelivery, nextSeq } from './deliveries.ts';
 import { appendEvent, appendEvidence } from './look.ts';
 import { accept, reopen } from './messages.ts';
 import { addNudge, withdrawNudges } from './nudges.ts';
-import { changeTracked } from './tracked.ts';
+import { changeTracked, expectStanding } from './tracked.ts';
 import type { Work } from './work.ts';
 
 /** Longer than any mail may be due. */
@@ -15,6 +15,7 @@ const ahead: Duration = 60 * day;
 export function applyConsequences(work: Work, also: Consequences): readonly DeliveryRef[] {
   const now = also.events?.reduce<number | undefined>((last, event) => Math.max(last ?? event.at, event.at), undefined);
   for (const tracked of also.tracked ?? []) changeTracked(work, tracked, now);
+  for (const standing of also.standing ?? []) expectStanding(work, standing);
   for (const ref of also.withdrawNudgesOf ?? []) withdrawNudges(work, ref);
   const forwarded = (also.forwards ?? []).map(({ queueId, ...delivery }): DeliveryRef => {
     reopen(work, queueId);

@@ -32,10 +32,12 @@ export function insertTracked(work: Work, tracked: Tracked): void {
     throw new ShortIdTaken(tracked.shortId);
   }
   work.sql.run(
-    `INSERT INTO tracked (state, revision, owner, owned_since, step, step_taken, next_step_at, tried, closed_at,
+    `INSERT INTO tracked (state, owner, revision, owned_since, step, step_taken, next_step_at, tried, closed_at,
        closed_by, pledge, taken_by, queue_id, seq, short_id, group_name, plan, accepted_at, message_id, subject, sender, reverse_path,
        address)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    tracked.state,
+    tracked.owner,
     ...changing(tracked),
     tracked.queueId,
     tracked.seq,
@@ -58,8 +60,8 @@ export function insertTracked(work: Work, tracked: Tracked): void {
  * @throws Stale when somebody else has changed it since
  */
 export function changeTracked(work: Work, tracked: Tracked, at: Instant | undefined): void {
-  const stored = work.sql.get<Pick<TrackedRow, 'state' | 'revision' | 'next_step_at' | 'accepted_at'>>(
-    'SELECT state, revision, next_step_at, accepted_at FROM tracked WHERE queue_id = ? AND seq = ?',
+  const stored = work.sql.get<Pick<TrackedRow, 'state' | 'owner' | 'revision' | 'next_step_at' | 'accepted_at'>>(
+    'SELECT state, owner, revision, next_step_at, accepted_at FROM tracked WHERE queue_id = ? AND seq = ?',
     tracked.queueId,
     tracked.seq,
   );
@@ -70,10 +72,16 @@ export function changeTracked(work: Work, tracked: Tracked, at: Instant | undefi
       `${tracked.queueId}/${tracked.seq} cannot go from ${stored.state} to ${tracked.state}`,
     );
   }
-  // What is the same for its whole life (plan, ids, texts) is not written again.
+  // What is the same for its whole life (plan, ids, texts) is not written again; nor what indexes depend on, unless it
+  // changes: SQLite would take it out of each and put it back, four pages far apart.
+  const state = stored.state === tracked.state ? [] : [tracked.state];
+  const owner = stored.owner === tracked.owner ? [] : [tracked.owner];
   work.sql.run(
-    `UPDATE tracked SET state = ?, revision = ?, owner = ?, owned_since = ?, step = ?, step_taken = ?, next_step_at = ?,
+    `UPDATE tracked SET ${state.length > 0 ? 'state = ?, ' : ''}${owner.length > 0 ? 'owner = ?, ' : ''}
+       revision = ?, owned_since = ?, step = ?, step_taken = ?, next_step_at = ?,
        tried = ?, closed_at = ?, closed_by = ?, pledge = ?, taken_by = ? WHERE queue_id = ? AND seq = ?`,
+    ...state,
+    ...owner,
     ...changing(tracked),
     tracked.queueId,
     tracked.seq,
@@ -84,6 +92,16 @@ export function changeTracked(work: Work, tracked: Tracked, at: Instant | undefi
   if (!isOpen(tracked.state)) {
     ended(work, tracked.queueId, tracked.closedAt ?? at ?? stored.next_step_at ?? stored.accepted_at);
   }
+}
+
+/** @throws Stale when it has moved on */
+export function expectStanding(work: Work, { queueId, seq, revision }: DeliveryRef & Pick<Tracked, 'revision'>): void {
+  const stored = work.sql.get<Pick<TrackedRow, 'revision'>>(
+    'SELECT revision FROM tracked WHERE queue_id = ? AND seq = ?',
+    queueId,
+    seq,
+  );
+  if (stored?.revision !== revision) throw new Stale();
 }
 
 /** The one change of what else stays the same for its whole life: nobody has had it yet. */
@@ -98,11 +116,10 @@ export function replanTracked(work: Work, before: Tracked, plan: Tracked['plan']
   );
 }
 
+/** Besides state and owner. */
 function changing(tracked: Tracked) {
   return [
-    tracked.state,
     tracked.revision,
-    tracked.owner,
     tracked.ownedSince,
     tracked.step,
     tracked.stepTaken,

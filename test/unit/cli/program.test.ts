@@ -8,6 +8,7 @@ import { createApi } from '../../../src/console/api.ts';
 import { controlSocketIn, type Listening, serveControl } from '../../../src/console/server.ts';
 import { silentLog } from '../../../src/log.ts';
 import { type Operations, RefusedError } from '../../../src/operations.ts';
+import type { Delivery } from '../../../src/store/store.ts';
 import { TestClock } from '../../support/clock.ts';
 import {
   type FakeOperations,
@@ -246,8 +247,31 @@ describe('verbs', () => {
   });
 
   test('nothing left to retry is a problem', async () => {
-    await running({ retry: async () => 0 });
-    expect(await ask('queue', 'retry', sampleId)).toMatchObject({ exitCode: 1, out: '' });
+    const sample = await fakeOperations().story(sampleId);
+    const standing = (over: Partial<Delivery>): Partial<Operations> => ({
+      retry: async () => 0,
+      story: async () => sample && { ...sample, deliveries: sample.deliveries.map((one) => ({ ...one, ...over })) },
+    });
+    await running(standing({ state: 'delivered' }));
+    expect(await ask('queue', 'retry', sampleId)).toMatchObject({
+      exitCode: 1,
+      out: '',
+      err: `nothing to retry: every delivery of ${sampleId} has ended\n`,
+    });
+    await server?.close();
+    await running(standing({ state: 'queued', onHoldBy: 'cli:eve' }));
+    expect(await ask('queue', 'retry', sampleId)).toMatchObject({
+      exitCode: 1,
+      err: `nothing to retry: what waits of ${sampleId} is on hold; "pointsman queue release ${sampleId}" lets it go on\n`,
+    });
+  });
+
+  test('a list that is narrowed does not call the queue empty', async () => {
+    await running({ listQueue: async () => [] });
+    expect(await ask('queue', 'list')).toMatchObject({ exitCode: 0, out: 'The queue is empty.\n' });
+    for (const narrowed of [['--older', '4h'], ['--to', 'eve'], ['--dead'], ['--on-hold'], ['--state', 'held']]) {
+      expect(await ask('queue', 'list', ...narrowed)).toMatchObject({ out: 'Nothing in the queue is like that.\n' });
+    }
   });
 
   test('a late ack says who was quicker', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { replyText } from '../../../src/milter/reply.ts';
 import {
   largestPacket,
+  mostStrings,
   nulEnded,
   PacketReader,
   packet,
@@ -97,6 +98,9 @@ describe('payloads', () => {
     expect(readStrings(Buffer.from('a\0\0b\0')).map(String)).toEqual(['a', '', 'b']);
     expect(readStrings(Buffer.from(''))).toEqual([]);
     expect(() => readStrings(Buffer.from('a\0b'))).toThrow(WireError);
+    // A packet of a million of them would take hundreds of megabytes.
+    expect(readStrings(Buffer.alloc(mostStrings))).toHaveLength(mostStrings);
+    expect(() => readStrings(Buffer.alloc(mostStrings + 1))).toThrow(WireError);
     expect(() => nulEnded('a\0b')).toThrow(RangeError);
   });
 

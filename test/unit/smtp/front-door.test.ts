@@ -1,5 +1,6 @@
 // The front door where a dialogue cannot show it: time, load, shutdown, TLS, several connections.
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -349,13 +350,16 @@ test('STARTTLS is offered with a certificate of our own, and forgets what was sa
   socket.write('MAIL FROM:<a@example.org>\r\n');
   await plain();
   // RFC 3207 §6: a command in the same segment must not run inside the TLS session.
+  const inTheClear = once(socket, 'data');
   socket.write('STARTTLS\r\nRCPT TO:<x@example.com>\r\n');
-  expect(await plain()).toBe('220 2.0.0 Ready to start TLS');
+  expect(String((await inTheClear)[0])).toBe('220 2.0.0 Ready to start TLS\r\n');
   socket.removeAllListeners('data');
   const secure = tls.connect({ socket, rejectUnauthorized: false });
   const read = reader(secure);
-  secure.write('RCPT TO:<x@example.com>\r\n');
-  expect(await read()).toMatch(/^503 /);
+  for (const begun of ['RCPT TO:<x@example.com>', 'MAIL FROM:<a@example.org>']) {
+    secure.write(`${begun}\r\n`);
+    expect(await read(), begun).toMatch(/^503 /);
+  }
   secure.write('EHLO after\r\nMAIL FROM:<>\r\nRCPT TO:<x@example.com>\r\nDATA\r\n');
   for (let count = 0; count < 4; count++) await read();
   secure.write('x\r\n.\r\n');

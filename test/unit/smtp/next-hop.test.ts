@@ -11,7 +11,7 @@ import type { QueueId } from '../../../src/mail/queue-id.ts';
 import { createFrontDoor } from '../../../src/smtp/server.ts';
 import { createTransport } from '../../../src/smtp/transport.ts';
 import type { NextHop, Outcome } from '../../../src/transport.ts';
-import { shows } from '../../support/certificate.ts';
+import { makeCertificates, shows } from '../../support/certificate.ts';
 import { ScriptedHop } from './scripted-hop.ts';
 
 let folder: string;
@@ -117,6 +117,31 @@ describe('a next hop', () => {
     // An authority of one's own counts, for the name it vouches for.
     expect(kinds(await ship({ ...hop, host: 'localhost', ca: pem }))).toEqual(['accepted 250']);
     expect(kinds(await ship({ ...hop, host: 'localhost' }))).toEqual(['temporary -']);
+    const [byNumber] = await ship({ ...hop, host: '127.0.0.1', ca: pem });
+    expect(byNumber).toMatchObject({ kind: 'temporary', cause: expect.stringMatching(/altnames/) });
+    await door.close();
+  });
+
+  test('whose certificate is for another name is not believed, whoever vouches for it', async () => {
+    await makeCertificates(folder, 'other.test');
+    const text = (name: string): string => readFileSync(join(folder, name), 'utf8');
+    const door = createFrontDoor({
+      listen: [{ host: '127.0.0.1', port: 0, carriesMembers: false }],
+      hostname: 'hop.example',
+      size: 100_000,
+      peers: [],
+      tls: shows({ key: text('server.key'), cert: text('server.crt') }),
+      intake: {
+        admitClient: () => undefined,
+        admitRecipient: () => undefined,
+        accept: async () => '0123456789ABC' as QueueId,
+      },
+    });
+    const [bound] = await door.start();
+    const hop = { host: 'localhost', port: bound?.port ?? 0, ca: text('ca.crt') } as const;
+    const [outcome] = await ship({ ...hop, tls: 'verify' });
+    expect(outcome).toMatchObject({ kind: 'temporary', cause: expect.stringMatching(/altnames: .*other\.test/) });
+    expect(kinds(await ship({ ...hop, tls: 'encrypt' }))).toEqual(['accepted 250']);
     await door.close();
   });
 });
@@ -151,6 +176,26 @@ describe('LMTP', () => {
       'temporary 452',
     ]);
     await none.hop.close();
+  });
+
+  test('that is cut off between its replies has delivered to those who had theirs, and to no others', async () => {
+    const to = ['a@example.com', 'refused@example.com', 'b@example.com', 'c@example.com'];
+    const { hop, port } = await lmtp(['250 2.0.0 a', '552 5.2.2 full', '421 4.3.2 good bye']);
+    expect(await ship({ port, protocol: 'lmtp' }, to)).toMatchObject([
+      { kind: 'accepted', reply: { text: 'a' } },
+      { kind: 'permanent' },
+      { kind: 'permanent' },
+      { kind: 'temporary' },
+    ]);
+    await hop.close();
+    const cut = await lmtp(['250 2.0.0 a', 'not a reply']);
+    expect(await ship({ port: cut.port, protocol: 'lmtp' }, to)).toMatchObject([
+      { kind: 'accepted', reply: { text: 'a' } },
+      { kind: 'permanent' },
+      { kind: 'temporary', cause: expect.stringContaining('possible duplicate') },
+      { kind: 'temporary', cause: expect.stringContaining('possible duplicate') },
+    ]);
+    await cut.hop.close();
   });
 
   test('is not spoken to one that does not know it', async () => {

@@ -12,6 +12,7 @@ import { Rooms } from '../../../src/xmpp/rooms.ts';
 import type { Element } from '../../../src/xmpp/stanza.ts';
 import { xml } from '../../../src/xmpp/stanza.ts';
 import { settle, TestClock } from '../../support/clock.ts';
+import { heapNow } from '../../support/heap.ts';
 
 const own = { bare: 'bot@example.test', full: 'bot@example.test/pm', domain: 'example.test' };
 const ownBare = expectBareJid(own.bare);
@@ -234,5 +235,19 @@ describe('questions', () => {
     const cut = iq.request('get', null, xml('ping', {}));
     iq.fail();
     await expect(cut).rejects.toMatchObject({ condition: 'link-down' });
+  });
+
+  it('remembers what it has heard, and nothing of what came with it', () => {
+    const { messages, told } = makeMessages();
+    const before = heapNow();
+    for (let number = 0; number < 40; number += 1) {
+      messages.handle(
+        read(
+          `<message from='${alice}/of-a-long-name' type='chat' id='an-id-of-its-own-${number}'><body>ack</body><x>${'x'.repeat(1_000_000)}</x></message>`,
+        ),
+      );
+      told.length = 0;
+    }
+    expect((heapNow() - before) / 1e6).toBeLessThan(10);
   });
 });
