@@ -17,7 +17,10 @@ class FailingSql extends Sql {
   /** Codes with which the next commits fail, in turn; `ok` lets one pass. */
   script: string[] = [];
 
+  begun = 0;
+
   override run(text: string, ...values: Value[]): number {
+    if (text === 'BEGIN IMMEDIATE') this.begun += 1;
     if (text === 'COMMIT') {
       const code = this.script.shift() ?? 'ok';
       this.commits.push(code);
@@ -82,6 +85,36 @@ describe('a batch', () => {
     expect(kinds(result)).toEqual(['ok', 'local', 'local']);
     expect(result.fatal).toMatchObject({ code: 'SQLITE_IOERR_WRITE' });
     expect(sql.commits).toHaveLength(3);
+  });
+
+  describe('with something that comes too late', () => {
+    const a = id('A');
+    const ref = { queueId: a, seq: 0 };
+    const late = make.trackedOf(a, { revision: 7, state: 'tracked' });
+    const answers = (result: BatchResult) =>
+      result.answers.map((answer) => (answer.ok ? answer.value : answer.failure));
+    beforeEach(() => {
+      expect(kinds(runner.run([{ id: 1, verb: 'accept', args: [make.groupAcceptance(a)] }]))).toEqual(['ok']);
+      sql.commits.length = 0;
+      sql.begun = 0;
+    });
+
+    it('is committed all the same when that has written nothing yet', () => {
+      const advance: VerbRequest = { id: 2, verb: 'advanceOnward', args: [late, { evidence: [make.evidenceOf(a)] }] };
+      expect(answers(runner.run([advance, accept('B')]))).toEqual(['stale', undefined]);
+      expect(sql.begun).toBe(1);
+      expect(sql.all('SELECT 1 FROM evidence')).toEqual([]);
+      expect(queued()).toBe(2);
+    });
+
+    it('is repeated one by one when that has: nothing of it is kept', () => {
+      const settled = { ...ref, to: 'delivered', at: 1, reply: '250 Ok', nextHop: 'default' };
+      const settle: VerbRequest = { id: 2, verb: 'settle', args: [[settled], { tracked: [late] }] };
+      expect(answers(runner.run([accept('B'), settle, accept('C')]))).toEqual([undefined, 'stale', undefined]);
+      expect(sql.commits).toEqual(['ok', 'ok']);
+      expect(sql.get('SELECT state FROM deliveries WHERE queue_id = ?', a)).toEqual({ state: 'queued' });
+      expect(queued()).toBe(3);
+    });
   });
 
   it('goes on after a failure with counters that are right', () => {

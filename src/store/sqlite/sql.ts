@@ -6,18 +6,26 @@ export type Value = string | number | Uint8Array | null;
 export class Sql {
   readonly #database: Database;
   readonly #statements = new Map<string, Statement<Value[]>>();
+  #writes = 0;
 
   constructor(database: Database) {
     this.#database = database;
   }
 
+  /** How many statements were run that may have changed something. */
+  get writes(): number {
+    return this.#writes;
+  }
+
   /** Answers how many rows were changed. */
   run(text: string, ...values: Value[]): number {
+    this.#writes += 1;
     return this.#prepared(text).run(...values).changes;
   }
 
   /** Answers the new row's id. */
   insert(text: string, ...values: Value[]): number {
+    this.#writes += 1;
     return Number(this.#prepared(text).run(...values).lastInsertRowid);
   }
 
