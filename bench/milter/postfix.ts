@@ -2,12 +2,17 @@
 // modes of null.c: `same` has the same edits made. Mail for a group, taken and thrown away. Prints markdown.
 //
 //   node bench/milter/postfix.ts [--pairs 7] [--messages 600] [--sessions 10] [--over unix|tcp] [--profile FOLDER]
-//                                [--beside same,silent,rewrites]
+//                                [--beside same,silent,rewrites] [--warm 20000]
+//
+// `--warm`: so many messages are first handed to the milters by load.c, as after some minutes in service: a program that
+// is compiled while it runs is slow at first.
 import { spawnSync } from 'node:child_process';
 import { chmod } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { run } from '../../test/support/child.ts';
 import { freePorts } from '../../test/support/free-port.ts';
 import { People } from '../../test/support/person.ts';
 import { Postfix } from '../../test/support/postfix.ts';
@@ -15,7 +20,7 @@ import { Prosody } from '../../test/support/prosody-server.ts';
 import { tempFolder } from '../../test/support/temp-folder.ts';
 import { processorTime } from '../relay/processes.ts';
 import { spread } from '../relay/table.ts';
-import { accounts, group, startC, startRouter } from './systems.ts';
+import { accounts, compile, group, startC, startRouter } from './systems.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -25,6 +30,7 @@ const { values: options } = parseArgs({
     over: { type: 'string', default: 'unix' },
     profile: { type: 'string' },
     beside: { type: 'string', default: 'same' },
+    warm: { type: 'string', default: '0' },
   },
 });
 
@@ -37,6 +43,15 @@ function taken(port: number): number {
   const { status, stderr } = spawnSync('smtp-source', [...words, `inet:127.0.0.1:${port}`], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`smtp-source: ${stderr.slice(-500)}`);
   return Number(options.messages) / ((performance.now() - from) / 1_000);
+}
+
+/** When it has written down what waited: it has nothing to do for a second. */
+async function settled(pid: number): Promise<void> {
+  for (let busy = true; busy; ) {
+    const before = processorTime(pid);
+    await pause(1_000);
+    busy = processorTime(pid) - before > 0.03;
+  }
 }
 
 await using undo = new AsyncDisposableStack();
@@ -99,6 +114,13 @@ const ways = [
   { name: `with Pointsman, ${byTcp ? 'TCP' : 'unix socket'}`, port: routed },
   ...others,
 ];
+if (options.warm !== '0') {
+  const load = await compile('load', scratch.path);
+  // A connection for each message, as Postfix has it.
+  const words = [options.sessions, options.warm, 'reconnect', '10240', group];
+  for (const { address } of [router, ...others]) await run([load, 'postfix', address, ...words]);
+  await settled(router.pid);
+}
 for (const { port } of ways) taken(port);
 const rates: number[][] = [];
 /** Milliseconds a message of Pointsman's processor time, with what it does after the answer. */

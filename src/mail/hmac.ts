@@ -43,6 +43,7 @@ function outerOf(secret: Uint8Array, text: string): Buffer {
   const padded = fits
     ? inner.subarray(0, block + inner.write(text, block))
     : Buffer.concat([inner.subarray(0, block), Buffer.from(text)]);
-  outer.set(hash('sha256', padded, 'buffer'), block);
+  // One character an octet ("binary" is node:crypto's name for Latin-1): a short text costs less than a buffer of its own.
+  outer.write(hash('sha256', padded, 'binary'), block, 'binary');
   return outer;
 }
