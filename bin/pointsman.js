@@ -16,11 +16,10 @@ if (major < needed) {
 } else if (startsAgain()) {
   // See ADR 0011: V8 lets its young generation grow to 128 MB unless it is told otherwise when it starts, and the C library
   // keeps what threads and large mails have given back.
-  process.execve(
-    process.execPath,
-    [process.execPath, young, ...process.execArgv, ...process.argv.slice(1)],
-    { ...allocator, ...process.env },
-  );
+  process.execve(process.execPath, [process.execPath, young, ...process.execArgv, ...process.argv.slice(1)], {
+    ...allocator,
+    ...process.env,
+  });
 } else {
   if (process.argv[2] === 'serve') tuneV8();
   Promise.all([import('node:fs'), import('node:module'), import('node:url')])
