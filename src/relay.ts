@@ -9,7 +9,6 @@
 // A member is chosen at the moment of dispatch, from a snapshot of presence, load and history that is stored with the
 // decision. When the next hop has taken the mail the clock of the policy starts and the owner is told. Evidence, time,
 // and people coming and going move the message on until somebody has taken it, or every step was taken.
-
 import { type Duration, minute } from './clock.ts';
 import type { Advisor, Client, Intake } from './intake.ts';
 import { type Content, headOf, isFile } from './mail/content.ts';

@@ -1,5 +1,5 @@
 // bin/pointsman.js on a Node that is too old: one sentence, code 78, nothing loaded. The version is faked before the
-// script runs; where the machine has a really old Node, that one is asked too.
+// script runs; where the machine has a really old Node, that one is asked too. And with what memory `serve` starts.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,5 +34,36 @@ describe('an old Node', () => {
 
   test('the script imports nothing before it has looked', () => {
     expect(readFileSync(script, 'utf8')).not.toMatch(/^\s*(import\s+[^(]|export\s)|\brequire\b/m);
+  });
+});
+
+describe('serve', () => {
+  const told =
+    'console.log(JSON.stringify([process.execArgv, process.env.MALLOC_ARENA_MAX, process.env.MALLOC_MMAP_THRESHOLD_]))';
+  /** What the last program that this process became says of itself; the configuration is not there. */
+  const startedWith = (env: Readonly<Record<string, string>>, ...flags: string[]): unknown => {
+    const { stdout } = spawnSync(
+      process.execPath,
+      [
+        ...flags,
+        `--import=data:text/javascript,${encodeURIComponent(told)}`,
+        script,
+        'serve',
+        '--config',
+        '/nowhere.yaml',
+      ],
+      { encoding: 'utf8', env: { PATH: process.env.PATH ?? '', ...env } },
+    );
+    const [young, ...rest] = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as [string[], ...(string | null)[]];
+    return [young[0], ...rest];
+  };
+
+  test('starts itself anew with a small young generation and an allocator that gives back', () => {
+    expect(startedWith({})).toEqual(['--max-semi-space-size=4', '2', '131072']);
+  });
+
+  test('unless it is told otherwise', () => {
+    expect(startedWith({ MALLOC_ARENA_MAX: '7' })).toEqual(['--max-semi-space-size=4', '7', '131072']);
+    expect(startedWith({}, '--max-semi-space-size=16')).toEqual(['--max-semi-space-size=16', null, null]);
   });
 });

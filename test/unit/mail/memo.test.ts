@@ -34,3 +34,10 @@ test('nothing of what is not there, and nothing long', () => {
   expect(long('x'.repeat(401))).toHaveLength(401);
   expect(asked).toBe(4);
 });
+
+test('a text that is not well-formed is taken as it is, each time', () => {
+  const same = remembering((text) => text);
+  expect(same('\ud800')).toBe('\ud800');
+  expect(same('\ud800')).toBe('\ud800');
+  expect(same('\ufffd')).toBe('\ufffd');
+});
