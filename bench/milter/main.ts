@@ -2,7 +2,7 @@
 // that only say "go on". A generator of our own (load.c) plays the MTA. Prints markdown.
 //
 //   node bench/milter/main.ts [--rounds 7] [--seconds 0.6] [--connections 10,50] [--only direct,lookup,idle,flood]
-//                             [--peers silent,rewrites,same,python] [--how keep,reconnect] [--as postfix|commands]
+//                             [--warm 20000] [--peers silent,rewrites,same,python] [--how keep,reconnect] [--as postfix|commands]
 //                             [--content body] [--profile FOLDER] [--out docs/measurements/milter.md]
 //
 // Needs a C compiler, libmilter-dev and Prosody with slixmpp (who is there); python3-milter is fetched and unpacked.
@@ -24,6 +24,7 @@ import {
   compile,
   group,
   type RouterOptions,
+  settled,
   type System,
   startC,
   startPython,
@@ -35,6 +36,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '7' },
     seconds: { type: 'string', default: '0.6' },
     connections: { type: 'string', default: '10,50' },
+    warm: { type: 'string', default: '20000' },
     only: { type: 'string', default: 'direct,lookup,idle,flood' },
     content: { type: 'string', default: 'no body' },
     peers: { type: 'string', default: 'silent,rewrites,same,python' },
@@ -91,7 +93,9 @@ async function direct(load: string, systems: readonly System[]): Promise<string>
         [options.as, address, connections, count, how, octets, group] as const;
       const counts = new Map<System, number>();
       for (const system of systems) {
-        await generate(load, system, words(2_000, system));
+        // As after a minute in service: what is compiled while it runs is slow for its first thousands.
+        await generate(load, system, words(Number(options.warm), system));
+        await settled(system.pid);
         const { rate } = await generate(load, system, words(2_000, system));
         counts.set(system, Math.round(rate * Number(options.seconds)));
       }
@@ -102,6 +106,8 @@ async function direct(load: string, systems: readonly System[]): Promise<string>
         for (let at = 0; at < systems.length; at += 1) {
           const system = systems[(at + round) % systems.length] as System;
           turn.push(await generate(load, system, words(counts.get(system) ?? 0, system)));
+          // What is left to be written down is not to slow the next one.
+          await settled(system.pid);
         }
         runs.push(turn);
       }

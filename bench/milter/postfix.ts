@@ -10,7 +10,6 @@ import { spawnSync } from 'node:child_process';
 import { chmod } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { run } from '../../test/support/child.ts';
 import { freePorts } from '../../test/support/free-port.ts';
@@ -20,7 +19,7 @@ import { Prosody } from '../../test/support/prosody-server.ts';
 import { tempFolder } from '../../test/support/temp-folder.ts';
 import { processorTime } from '../relay/processes.ts';
 import { spread } from '../relay/table.ts';
-import { accounts, compile, group, startC, startRouter } from './systems.ts';
+import { accounts, compile, group, settled, startC, startRouter } from './systems.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -43,15 +42,6 @@ function taken(port: number): number {
   const { status, stderr } = spawnSync('smtp-source', [...words, `inet:127.0.0.1:${port}`], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`smtp-source: ${stderr.slice(-500)}`);
   return Number(options.messages) / ((performance.now() - from) / 1_000);
-}
-
-/** When it has written down what waited: it has nothing to do for a second. */
-async function settled(pid: number): Promise<void> {
-  for (let busy = true; busy; ) {
-    const before = processorTime(pid);
-    await pause(1_000);
-    busy = processorTime(pid) - before > 0.03;
-  }
 }
 
 await using undo = new AsyncDisposableStack();

@@ -13,6 +13,7 @@ import { createClient } from '../../src/cli/client.ts';
 import { controlSocketIn } from '../../src/console/server.ts';
 import { run } from '../../test/support/child.ts';
 import type { Prosody } from '../../test/support/prosody-server.ts';
+import { processorTime } from '../relay/processes.ts';
 
 export interface System {
   readonly name: string;
@@ -193,4 +194,13 @@ export async function startPython(folder: string, mode: 'answered' | 'silent'): 
   const env = { PYTHONPATH: join(at, 'usr/lib/python3/dist-packages') };
   const command = ['/usr/bin/python3', join(here, 'null.py'), address, mode];
   return start(`python-milter, ${mode}`, command, folder, { address, env });
+}
+
+/** When it has written down what waited: it has nothing to do for a second. */
+export async function settled(pid: number): Promise<void> {
+  for (let busy = true; busy; ) {
+    const before = processorTime(pid);
+    await pause(1_000);
+    busy = processorTime(pid) - before > 0.03;
+  }
 }
