@@ -43,6 +43,37 @@ export class ToldHeader {
     this.leadingSpace = leadingSpace;
   }
 
+  /** Of what `writeTo` has written. */
+  static from(octets: Buffer, leadingSpace: boolean): ToldHeader {
+    const header = new ToldHeader(leadingSpace);
+    for (let at = 0; at < octets.length; ) {
+      const from = at + 4;
+      at = from + octets.readUInt32BE(at);
+      if (!header.add(octets, from, at)) throw new RangeError('no field of a header');
+    }
+    return header;
+  }
+
+  /** Octets that `writeTo` writes. */
+  get room(): number {
+    let room = 0;
+    for (let at = 0; at < this.#places.length; at += perField)
+      room += 4 + 1 + (this.#places[at + 3] ?? 0) - (this.#places[at + 1] ?? 0);
+    return room;
+  }
+
+  /** Its fields, for later, each behind its length. @returns how many octets */
+  writeTo(octets: Buffer, start: number): number {
+    let at = start;
+    for (let place = 0; place < this.#places.length; place += perField) {
+      const from = this.#places[place + 1] ?? 0;
+      const to = (this.#places[place + 3] ?? 0) + 1;
+      at = octets.writeUInt32BE(to - from, at);
+      at += this.#chunks[this.#places[place] ?? -1]?.copy(octets, at, from, to) ?? 0;
+    }
+    return at - start;
+  }
+
   /** Name NUL value NUL, in those octets of the chunk. False when it is not that. */
   add(chunk: Buffer, from: number, to: number): boolean {
     let hash = start;

@@ -4,11 +4,9 @@ import type { Instant } from '../clock.ts';
 import type { Planned } from '../intake.ts';
 import { describeError, PointsmanError } from '../mail/error.ts';
 import type { MailFacts } from '../mail/facts.ts';
-import { decodeText, factsOf, fieldsOf } from '../mail/header.ts';
-import type { QueueId } from '../mail/queue-id.ts';
+import { decodeText, fieldsOf } from '../mail/header.ts';
 import { receivedField } from '../mail/received.ts';
 import { replies } from '../mail/reply.ts';
-import type { ToldHeader } from '../mail/told-header.ts';
 import { type Choice, choose } from '../routing/choose.ts';
 import { describeChoice } from '../routing/explain.ts';
 import type { GroupPlan } from '../routing/plan.ts';
@@ -24,6 +22,7 @@ import { chosenEvent, copiesFor, peopleOf } from './choosing.ts';
 import { nudgeAll, nudgeOwner, tellOfUntracked } from './nudging.ts';
 import { casTries, type Stage, tellAll } from './parts.ts';
 import { keptOf } from './privacy.ts';
+import { plannedAgain, type Unwritten } from './unwritten.ts';
 
 export interface Chosen {
   readonly plan: GroupPlan;
@@ -41,42 +40,6 @@ export function wholeFacts({ facts, header }: Pick<Planned, 'facts' | 'header'>)
   return {
     ...facts,
     headers: fieldsOf(header.all()).map(({ name, value }) => [name, decodeText(value)] as const),
-  };
-}
-
-/**
- * What is kept of unwatched mail until it is written down. In a flood thousands wait, and the garbage collector moves all
- * that each of them holds on to: so what can be worked out anew (what the header says, and why this one was chosen) is
- * not among it.
- */
-export interface Unwritten {
-  readonly client: Planned['client'];
-  readonly envelope: Planned['envelope'];
-  readonly plans: Planned['plans'];
-  readonly queueId: QueueId;
-  readonly receivedAt: Instant;
-  readonly header: ToldHeader | undefined;
-  /** Where there is no header to read them from. */
-  readonly facts: MailFacts | null;
-  readonly choices: readonly Pick<NewDecision, 'id' | 'seq' | 'snapshot'>[];
-  readonly chosenOf: readonly GroupPlan[];
-  readonly now: Instant;
-}
-
-export function toBeWritten(planned: Planned, made: readonly Chosen[], now: Instant): Unwritten {
-  const { client, envelope, plans, header, facts } = planned;
-  const { queueId, receivedAt } = facts;
-  return {
-    client,
-    envelope,
-    plans,
-    queueId,
-    receivedAt,
-    header,
-    facts: header === undefined ? facts : null,
-    choices: made.map(({ decision: { id, seq, snapshot } }) => ({ id, seq, snapshot })),
-    chosenOf: made.map(({ plan }) => plan),
-    now,
   };
 }
 
@@ -98,17 +61,6 @@ export async function writeDown(stage: Stage, unwritten: Unwritten): Promise<voi
   } catch (error) {
     stage.log.error({ err: error, queueId }, 'a decision could not be written down');
   }
-}
-
-function plannedAgain(unwritten: Unwritten): Planned {
-  const { client, envelope, plans, queueId, receivedAt, header, facts } = unwritten;
-  const common = { client, envelope, plans, needsContent: false, unsure: 'nothing' } as const;
-  if (header === undefined) {
-    if (facts === null) throw new RangeError(`nothing is known of ${queueId}`);
-    return { ...common, facts };
-  }
-  const fields = fieldsOf(header.all());
-  return { ...common, facts: factsOf({ queueId, receivedAt, envelope, client, fields, size: header.size }) };
 }
 
 /**

@@ -24,12 +24,13 @@ import { headersReadBy } from '../routing/headers-read.ts';
 import { type GroupPlan, type Plan, plan } from '../routing/plan.ts';
 import type { Tracked } from '../tracking/tracked.ts';
 import { surroundingsOf, threadSeenIn, unlessMarked } from './accepting.ts';
-import { type Chosen, storeOnce, toBeWritten, type Unwritten, wholeFacts, withdraw, writeDown } from './advised.ts';
+import { type Chosen, storeOnce, wholeFacts, withdraw, writeDown } from './advised.ts';
 import { decided, lastHandlerOf } from './choosing.ts';
 import { askWhetherThere, doubtful, noDoubts } from './doubting.ts';
 import { awayNow, type Stage } from './parts.ts';
 import { isUnheard, presenceOf } from './presence-of.ts';
 import type { PutOff } from './put-off.ts';
+import { packing, toBeWritten, type Unwritten } from './unwritten.ts';
 import { WriteBehind } from './write-behind.ts';
 
 export interface AdvisorOptions {
@@ -41,7 +42,7 @@ export interface AdvisorOptions {
 }
 
 export function createAdvisor(stage: Stage, options: AdvisorOptions): Advisor & { drain(): Promise<void> } {
-  const behind = new WriteBehind(stage.clock, stage.log, (one: Unwritten) => writeDown(stage, one));
+  const behind = new WriteBehind(stage.clock, stage.log, packing, (one: Unwritten) => writeDown(stage, one));
 
   function planMail(client: Client, envelope: Envelope, header: Uint8Array | ToldHeader): Planned | null {
     const rules = stage.rules.current();
@@ -177,7 +178,7 @@ export function createAdvisor(stage: Stage, options: AdvisorOptions): Advisor & 
     };
     if (!planned.needsContent) {
       for (const { decision } of made) stage.ledger.settled(decision);
-      behind.add(toBeWritten(planned, made, now), planned.header?.size ?? 0);
+      behind.add(toBeWritten(planned, made, now));
       return { queueId, advice, onAnswered: (handedOver) => (handedOver ? over() : undefined) };
     }
     return keepWatched(planned, made, content, now).then((tracked) => ({
