@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { hour } from '../../../src/clock.ts';
 import { expectMailbox } from '../../../src/mail/path.ts';
@@ -32,5 +33,27 @@ describe('the guard against circles', () => {
     expect(guard.admit('<a@b>', ann, 4)).toBe(false);
     for (let count = 0; count < 25_000; count += 1) guard.admit(`<${count}@third>`, ann, 5);
     expect(guard.admit('<once@x>', ann, 6)).toBe(true);
+  });
+
+  test('counts as a list of all pairs would, and takes none for another', () => {
+    const ids = fc.constantFrom(...Array.from({ length: 12 }, (_, at) => `<${at}@${'x'.repeat(at)}>`), '', 'é');
+    const turns = fc.array(fc.tuple(ids, fc.constantFrom(ann, ben), fc.nat({ max: 2 * hour })), { maxLength: 300 });
+    fc.assert(
+      fc.property(turns, (all) => {
+        const guard = new CircleGuard();
+        const model = new Map<string, { count: number; since: number }>();
+        for (const [id, who, at] of all) {
+          const key = `${who} ${id}`;
+          const known = model.get(key) ?? { count: 0, since: at };
+          const anew = at - known.since >= hour || at < known.since;
+          const now = anew ? { count: 1, since: at } : { count: known.count + 1, since: known.since };
+          model.set(key, now);
+          expect(guard.admit(id, who, at)).toBe(now.count <= mostInAnHour);
+        }
+      }),
+    );
+    const guard = new CircleGuard();
+    for (let count = 0; count < 300_000; count += 1)
+      if (!guard.admit(`<${count}.0f3a@host.example>`, ann, count)) throw new Error(`${count} was taken for another`);
   });
 });
