@@ -121,7 +121,7 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     newQueueId: queueIds(parts.random),
     absences,
     ledger: new Ledger(await parts.store.history(), () => parts.rules.current().people),
-    guard: new CircleGuard(),
+    guard: new CircleGuard(parts.random),
     hops: new Hops(parts.random, attemptsAtOnce),
     startedAt: parts.clock.now(),
     wake,

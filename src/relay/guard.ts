@@ -1,7 +1,6 @@
 // The last guard against circles: a mail that lost every mark on its way round still has its Message-ID. No member gets
 // one Message-ID more often than this in an hour; senders that use one Message-ID for many mails stay below it.
-import { randomBytes } from 'node:crypto';
-import { type Duration, hour, type Instant } from '../clock.ts';
+import { type Duration, hour, type Instant, type Random } from '../clock.ts';
 import type { Mailbox } from '../mail/path.ts';
 
 export const mostInAnHour = 20;
@@ -10,13 +9,17 @@ const window: Duration = hour;
 const remembered = 20_000;
 
 export class CircleGuard {
-  /** Nobody outside can tell which pairs are taken for the same. */
-  readonly #seed = randomBytes(8).readBigUInt64LE();
-  readonly #first = Number(this.#seed & 0xffff_ffffn);
-  readonly #second = Number(this.#seed >> 32n);
+  readonly #first: number;
+  readonly #second: number;
   // Two generations instead of one in the order of use: a flood of others costs what it costs to count them, and no more.
   #young = new Generation();
   #old = new Generation();
+
+  /** @param random draws by what pairs are told apart: nobody outside can make two that are taken for the same */
+  constructor(random: Random) {
+    this.#first = Math.floor(random() * 0x1_0000_0000);
+    this.#second = Math.floor(random() * 0x1_0000_0000);
+  }
 
   /** Counts this one. False when it is one too many. */
   admit(messageId: string | undefined, mailbox: Mailbox, now: Instant): boolean {

@@ -11,7 +11,7 @@ const often = (guard: CircleGuard, count: number, at: number, id = '<a@b>', who 
 
 describe('the guard against circles', () => {
   test('one Message-ID goes to one member so often in an hour, and not once more', () => {
-    const guard = new CircleGuard();
+    const guard = new CircleGuard(Math.random);
     expect(often(guard, mostInAnHour, 0)).not.toContain(false);
     expect(guard.admit('<a@b>', ann, hour - 1)).toBe(false);
     expect(guard.admit('<a@b>', ben, hour - 1)).toBe(true);
@@ -24,7 +24,7 @@ describe('the guard against circles', () => {
   });
 
   test('what goes round is remembered under a flood of others, and what does not come again is forgotten', () => {
-    const guard = new CircleGuard();
+    const guard = new CircleGuard(Math.random);
     expect(often(guard, mostInAnHour, 0)).not.toContain(false);
     expect(often(guard, mostInAnHour, 0, '<once@x>')).not.toContain(false);
     for (let count = 0; count < 25_000; count += 1) guard.admit(`<${count}@flood>`, ann, 1);
@@ -40,7 +40,7 @@ describe('the guard against circles', () => {
     const turns = fc.array(fc.tuple(ids, fc.constantFrom(ann, ben), fc.nat({ max: 2 * hour })), { maxLength: 300 });
     fc.assert(
       fc.property(turns, (all) => {
-        const guard = new CircleGuard();
+        const guard = new CircleGuard(Math.random);
         const model = new Map<string, { count: number; since: number }>();
         for (const [id, who, at] of all) {
           const key = `${who} ${id}`;
@@ -52,7 +52,7 @@ describe('the guard against circles', () => {
         }
       }),
     );
-    const guard = new CircleGuard();
+    const guard = new CircleGuard(Math.random);
     for (let count = 0; count < 300_000; count += 1)
       if (!guard.admit(`<${count}.0f3a@host.example>`, ann, count)) throw new Error(`${count} was taken for another`);
   });
