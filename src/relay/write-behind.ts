@@ -1,6 +1,6 @@
 // What is written down after the answer, and not all at once: a flood must not make an MTA wait for our book-keeping.
 // What comes in a burst waits its turn; only what is beyond all measure is passed over, and counted.
-import { type Clock, type Duration, second } from '../clock.ts';
+import { type Clock, type Duration, type Instant, second } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { type Packing, Shelf } from './shelf.ts';
 
@@ -10,6 +10,8 @@ const pause: Duration = 25;
 /** And so many times what the writing took: while answering takes all there is, that grows, and the rest can wait. */
 const patience = 9;
 const mostWaiting = 20_000;
+/** So long after the first of them came nothing is written while more comes than is written: most floods are over by then. */
+const longestRest: Duration = 2 * second;
 /** That they take while they wait. */
 const mostOctets = 64 * 1_048_576;
 const complainEvery: Duration = 10 * second;
@@ -21,6 +23,8 @@ export class WriteBehind<T> {
   readonly #write: (one: T) => Promise<unknown>;
   readonly #waiting: Shelf<T>;
   readonly #draining = new AbortController();
+  /** Since somebody looked. */
+  #came = 0;
   #running: Promise<void> | null = null;
   #passedOver = 0;
   #complainedAt = Number.NEGATIVE_INFINITY;
@@ -42,6 +46,7 @@ export class WriteBehind<T> {
       return false;
     }
     this.#waiting.put(one, octets);
+    this.#came += 1;
     this.#running ??= this.#run();
     return true;
   }
@@ -55,15 +60,24 @@ export class WriteBehind<T> {
   async #run(): Promise<void> {
     // The MTA hears its answer first.
     await new Promise<void>((resolve) => setImmediate(resolve));
+    const restUntil = this.#clock.now() + longestRest;
     while (this.#waiting.length > 0) {
       const some = Array.from({ length: Math.min(atOnce, this.#waiting.length) }, () => this.#waiting.take());
       const from = this.#clock.now();
       await Promise.all(some.map((one) => this.#write(one)));
       const now = this.#clock.now();
-      if (this.#waiting.length > 0 && !this.#draining.signal.aborted)
-        await this.#clock.sleepUntil(now + Math.max(pause, patience * (now - from)), this.#draining.signal);
+      if (this.#waiting.length > 0) await this.#rest(Math.max(pause, patience * (now - from)), restUntil);
     }
     this.#running = null;
+  }
+
+  async #rest(first: Duration, until: Instant): Promise<void> {
+    const { signal } = this.#draining;
+    for (let length = first; !signal.aborted; length = pause) {
+      this.#came = 0;
+      await this.#clock.sleepUntil(this.#clock.now() + length, signal);
+      if (this.#came <= atOnce || this.#waiting.length > mostWaiting / 2 || this.#clock.now() >= until) return;
+    }
   }
 
   #complain(): void {

@@ -56,6 +56,46 @@ describe('writing behind', () => {
     expect(written).toBe(50);
   });
 
+  test('while more comes than is written, nothing is: two seconds long, or until half of the room is taken', async () => {
+    const clock = new TestClock();
+    let written = 0;
+    const start = () =>
+      new WriteBehind(clock, silentLog, numbers, async () => {
+        written += 1;
+      });
+    let behind = start();
+    const flood = async (milliseconds: number, each: number): Promise<void> => {
+      for (let done = 0; done < milliseconds; done += 25) {
+        for (let count = 0; count < each; count += 1) behind.add(count);
+        await clock.advance(25);
+        await turns();
+      }
+    };
+    behind.add(0);
+    await turns();
+    expect(written).toBe(1);
+    await flood(1_900, 60);
+    // What came in its first turn, when nobody could know that more comes.
+    expect(written).toBe(1 + 50);
+    await flood(200, 60);
+    expect(written).toBeGreaterThan(1 + 50 + 2 * 25);
+    const before = written;
+    // As much as is written: nothing to rest for.
+    await flood(100, 25);
+    expect(written).toBe(before + 100);
+    await behind.drain();
+
+    behind = start();
+    written = 0;
+    behind.add(0);
+    await turns();
+    await flood(500, 500);
+    expect(written).toBe(1 + 50);
+    await flood(100, 500);
+    expect(written).toBeGreaterThan(1 + 50 + 25);
+    await behind.drain();
+  });
+
   test('a burst waits; beyond all measure it is passed over and told of; draining waits for no pause', async () => {
     const told: unknown[] = [];
     const log = { ...silentLog, warn: (fields: unknown) => told.push(fields) };
