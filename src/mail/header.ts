@@ -145,13 +145,14 @@ export function factsOf({
   // One pass, and the first of each kind: this is done for every mail.
   let message: string | undefined;
   for (const { name, value } of fields) {
-    headers.push([name, decodeText(value)]);
+    const text = decodeText(value);
+    headers.push([name, text]);
     switch (name) {
       case 'subject':
-        subject ??= value;
+        subject ??= text;
         break;
       case 'from':
-        from ??= value;
+        from ??= text;
         break;
       case 'message-id':
         message ??= value;
@@ -186,8 +187,8 @@ export function factsOf({
     peer: client.address,
     carriesMembers: client.carriesMembers,
     ...(messageId === undefined ? {} : { messageId }),
-    ...(subject === undefined ? {} : { subject: decodeText(subject) }),
-    ...(from === undefined ? {} : { from: decodeText(from) }),
+    ...(subject === undefined ? {} : { subject }),
+    ...(from === undefined ? {} : { from }),
     references: referencesOf([...references, ...answers]),
     autoSubmitted,
     headers,

@@ -85,9 +85,10 @@ export function endPackets(
   if (end.verdict.kind !== 'continue' && end.verdict.kind !== 'accept')
     throw new EditError(`edits go with accept or continue, not with ${end.verdict.kind}`);
   checkRecipients(edits, recipients);
+  const inOrder = edits.every(({ kind }, at) => at === 0 || order[kind] >= order[edits[at - 1]?.kind ?? kind]);
   let octets = '';
-  for (let turn = 0; turn <= lastTurn; turn += 1)
-    for (const edit of edits) if (order[edit.kind] === turn) octets += editPackets(edit, powers);
+  for (const edit of inOrder ? edits : edits.toSorted((a, b) => order[a.kind] - order[b.kind]))
+    octets += editPackets(edit, powers);
   octets += bareTexts[end.verdict.kind];
   return Buffer.from(octets, 'latin1');
 }
@@ -111,8 +112,6 @@ const order: Readonly<Record<Edit['kind'], number>> = {
   'remove recipient': 4,
   'replace body': 5,
 };
-
-const lastTurn = 5;
 
 /** Postfix answers 250 to a message whose last recipient was removed, and then throws it away. */
 function checkRecipients(edits: readonly Edit[], recipients: readonly { readonly raw: Uint8Array }[]): void {
