@@ -351,6 +351,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
           ...loop,
           kinds: ['nudge'],
           atOnce: 50,
+          // What waits for one person goes as one message, however much it is.
+          portion: 200,
           leaseFor: 5 * minute,
           handle: (due) => nudge(due.filter((each) => each.kind === 'nudge')),
         }),

@@ -19,6 +19,8 @@ export interface DueLoopOptions {
   readonly log: Log;
   readonly kinds: readonly DueKind[];
   readonly atOnce: number;
+  /** Where what is claimed becomes fewer things in hand: so many are claimed while there is room for one. Default: the room. */
+  readonly portion?: number;
   /** Longer than any handling can take: when it runs out the work is done again. */
   readonly leaseFor: Duration;
   /** The clock was set back: what it put off while it was ahead may be far away. */
@@ -105,7 +107,9 @@ export function startDueLoop(options: DueLoopOptions): DueLoop {
         const room = atOnce - inHand.size;
         // What comes next is asked for along with what is due: one round trip.
         const [more, soonest] =
-          room > 0 ? await Promise.all([claims && claim(room), store.nextDueAt(kinds)]) : [false, null];
+          room > 0
+            ? await Promise.all([claims && claim(options.portion ?? room), store.nextDueAt(kinds)])
+            : [false, null];
         if (more) continue;
         // Without room: until something in hand ends. Nor for very long: what is far off (retiring content) is put into
         // the queue without a call.

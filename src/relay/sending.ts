@@ -59,14 +59,15 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
     const until = quietUntil(stage, to, stage.clock.now());
     if (until !== null) {
       // Also what is out of date by then: it is counted then.
-      for (const { id } of nudges) await stage.store.settleNudge(id, { to: 'pending', dueAt: until }, {});
+      await allAtOnce(nudges, ({ id }) => stage.store.settleNudge(id, { to: 'pending', dueAt: until }, {}));
       return;
     }
+    const asked = await allAtOnce(nudges, async (nudge) => {
+      const { queueId, seq } = nudge;
+      return { nudge, tracked: await stage.store.tracked({ queueId, seq }) };
+    });
     const wanted: Wanted[] = [];
-    for (const nudge of nudges) {
-      const tracked = await stage.store.tracked({ queueId: nudge.queueId, seq: nudge.seq });
-      if (await stillWanted(nudge, tracked)) wanted.push({ nudge, tracked });
-    }
+    for (const each of asked) if (await stillWanted(each.nudge, each.tracked)) wanted.push(each);
     await tellOfQuiet(to, nudges, wanted);
     await sendNew(to, await repeated(wanted));
   }
@@ -139,7 +140,12 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
 
   /** Puts off what can wait until then. Returns what would be out of date then: no pacing may lose a note. */
   async function held(wanted: readonly Wanted[], until: Instant): Promise<readonly Wanted[]> {
-    for (const { nudge } of wanted) if (until < nudge.staleAt) await later(nudge, until);
+    const [first] = wanted;
+    const waiting = wanted.map(({ nudge }) => nudge).filter(({ staleAt }) => until < staleAt);
+    if (first && waiting.length > 0) {
+      const claimed = waiting.map(({ id, queueId, seq }) => ({ id, queueId, seq }));
+      await stage.store.putOffNudges(first.nudge.to, claimed, until);
+    }
     return wanted.filter(({ nudge }) => until >= nudge.staleAt);
   }
 
@@ -299,7 +305,7 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
     stage.reach('nudge-sent');
     const at = stage.clock.now();
     pacing.said(addressee(first), at);
-    for (const nudge of nudges) await settleSent(nudge);
+    await allAtOnce(nudges, settleSent);
     if (isFirst && greeted !== null) await stage.store.remember(greeted, String(at));
     await gaps.heard(to);
   }
@@ -330,6 +336,9 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
     },
   };
 }
+
+/** In one breath, so that the store writes them in one transaction: one by one each has to wait for a disk of its own. */
+const allAtOnce = <T, R>(all: readonly T[], work: (one: T) => Promise<R>): Promise<R[]> => Promise.all(all.map(work));
 
 const quietOf = ({ rules }: Stage, to: Nudge['to']): Schedule | undefined =>
   to.kind === 'person' && to.person !== null ? rules.current().people.get(to.person)?.quiet : undefined;

@@ -96,10 +96,7 @@ export interface NewDelivery {
 
 export interface Acceptance {
   readonly message: Message;
-  /**
-   * A file is one of openContent's, and the store's from now on. Null when nobody will ever forward it: an MTA that
-   * asked us has it.
-   */
+  /** A file is one of openContent's, the store's from now. Null: nobody will forward it, an MTA that asked has it. */
   readonly content: Content | null;
   readonly deliveries: readonly NewDelivery[];
   /** For those deliveries whose plan has a policy. */
@@ -266,6 +263,8 @@ export interface Store extends LookBack, Onward, SetBack {
   record(also: Consequences): Promise<Written>;
   /** What waits to be said and is not being said right now becomes due at `at`, unless it is due before; how many. */
   hastenNudges(at: Instant): Promise<number>;
+  /** What waits for somebody, or is `claimed`, is due at `until`, unless stale by then. Not a try; synced like a lease. */
+  putOffNudges(to: Nudge['to'], claimed: readonly (DeliveryRef & { id: string })[], until: Instant): Promise<void>;
   settleNudge(
     id: string,
     outcome: { to: 'sent'; at: Instant } | { to: 'pending'; dueAt: Instant } | { to: 'stale' },

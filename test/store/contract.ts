@@ -791,6 +791,31 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
         expect(await claim(['nudge'], t0 + 1)).toMatchObject([{ nudge: { id: 'n1', dueAt: t0 + hour } }]);
       });
 
+      it('puts off all that waits for somebody, and what is claimed of it, as if it had not been tried', async () => {
+        const bob = { kind: 'person', jid: expectBareJid('bob@example.org'), person: null } as const;
+        const waits = { staleAt: t0 + hour };
+        const mine = ['n1', 'n2', 'n3'].map((id) => make.nudge(id, a, waits));
+        await store.record({ nudges: mine.slice(0, 2) });
+        await claim(['nudge']);
+        const soonStale = make.nudge('stale by then', a, { staleAt: t0 + 20 });
+        const later = make.nudge('later', a, { ...waits, dueAt: t0 + 60 });
+        await store.record({
+          nudges: [...mine.slice(2), soonStale, later, make.nudge('of bob', a, { ...waits, to: bob })],
+        });
+        const [first] = mine;
+        if (!first) throw new Error('no nudge');
+        await store.putOffNudges(first.to, [{ id: 'n1', queueId: a, seq: 0 }], t0 + 30);
+        const ids = (due: readonly Due[]) => due.map((each) => each.kind === 'nudge' && each.nudge.id).sort();
+        expect(ids(await claim(['nudge'], t0 + 29))).toEqual(['of bob', 'stale by then']);
+        const due = await claim(['nudge'], t0 + 30);
+        // The second is still in somebody's hands.
+        expect(ids(due)).toEqual(['n1', 'n3']);
+        expect(due).toMatchObject([{ nudge: { attempts: 0, dueAt: first.dueAt } }, { nudge: { attempts: 0 } }]);
+        await store.settleNudge('n1', { to: 'sent', at: t0 + 31 }, {});
+        await store.putOffNudges(first.to, [{ id: 'n1', queueId: a, seq: 0 }], t0 + 40);
+        expect(await stateOf('n1')).toBe('sent');
+      });
+
       it('withdraws what is pending of kind nudge, before new ones are added', async () => {
         await store.record({
           nudges: [make.nudge('sent', a), make.nudge('pending', a), make.nudge('notice', a, { kind: 'notice' })],

@@ -45,9 +45,11 @@ export const reads: ReadonlySet<VerbName> = new Set<VerbName>([
   'presenceSpans',
 ]);
 
+const inNoHurry: ReadonlySet<VerbName> = new Set<VerbName>(['claimDue', 'putOffNudges', 'prune']);
+
 /** What a power cut may take back without anything being lost or unknown: see Store.settle. */
 export function mayWaitForSync(verb: VerbName, args: readonly unknown[]): boolean {
-  return verb === 'claimDue' || verb === 'prune' || reads.has(verb) || mayWaitForCompany(verb, args);
+  return inNoHurry.has(verb) || reads.has(verb) || mayWaitForCompany(verb, args);
 }
 
 /** A settlement of plain deliveries, with nothing but events. */

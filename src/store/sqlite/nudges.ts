@@ -49,6 +49,28 @@ export function hastenNudges(work: Work, at: Instant): number {
   );
 }
 
+/** Only the timers, as above. Together, for there may be thousands: each by itself costs more than saying them. */
+export function putOffNudges(work: Work, ...[to, claimed, until]: Parameters<Store['putOffNudges']>): void {
+  for (const { id, queueId, seq } of claimed) {
+    work.sql.run(
+      `UPDATE timers SET due_at = ?, lease_until = NULL WHERE kind = 'nudge' AND queue_id = ? AND seq = ? AND ref = ?`,
+      whole(until),
+      queueId,
+      seq,
+      id,
+    );
+  }
+  work.sql.run(
+    `UPDATE timers SET due_at = ?, lease_until = NULL WHERE kind = 'nudge' AND coalesce(lease_until, due_at) < ?
+       AND EXISTS (SELECT 1 FROM nudges WHERE id = timers.ref AND recipient_kind = ? AND recipient = ? AND stale_at > ?)`,
+    whole(until),
+    whole(until),
+    to.kind,
+    to.kind === 'person' ? to.jid : to.room,
+    whole(until),
+  );
+}
+
 /** @throws Stale when it is not pending any more */
 export function settleNudge(work: Work, id: string, outcome: Parameters<Store['settleNudge']>[1]): void {
   const row = work.sql.get<{ queue_id: DeliveryRef['queueId']; seq: number; state: Nudge['state'] }>(

@@ -99,6 +99,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     advanceOnward: verb('advanceOnward'),
     record: withReports('record'),
     hastenNudges: verb('hastenNudges'),
+    putOffNudges: verb('putOffNudges'),
     settleNudge: withReports('settleNudge'),
     trackedByShortId: verb('trackedByShortId'),
     tracked: verb('tracked'),

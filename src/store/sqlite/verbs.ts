@@ -9,7 +9,7 @@ import { hastenBeyond, hastenHop, intervene, queuePage } from './interventions.t
 import * as look from './look.ts';
 import * as lookBack from './look-back.ts';
 import { accept, content, retireContent } from './messages.ts';
-import { hastenNudges, settleNudge } from './nudges.ts';
+import { hastenNudges, putOffNudges, settleNudge } from './nudges.ts';
 import { handOn } from './onward.ts';
 import { acceptPassing, type Delivered, type Parcel, settleDelivered, type Told } from './passing.ts';
 import { prune } from './pruning.ts';
@@ -86,6 +86,7 @@ export const verbs: Verbs = {
     handOn(work, applyConsequences(work, { ...also, tracked: [tracked, ...(also.tracked ?? [])] })),
   record: done,
   hastenNudges,
+  putOffNudges,
   settleNudge(work, id, outcome, also) {
     settleNudge(work, id, outcome);
     return done(work, also);

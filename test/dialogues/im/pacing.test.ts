@@ -26,6 +26,8 @@ it('whoever has heard enough for a minute hears the rest within a round, in one 
   const open = await site.store.openTracked({});
   const nudges = (await Promise.all(open.map(({ queueId }) => site.store.nudges(queueId)))).flat();
   expect(nudges.map(({ state }) => state)).toEqual(Array(perMinute + 5).fill('sent'));
+  // To wait for the round was no try.
+  expect(nudges.map(({ attempts }) => attempts)).toEqual(Array(perMinute + 5).fill(1));
 });
 
 it('a note that a round would make out of date goes at once', async () => {

@@ -10,7 +10,7 @@ import { settle, TestClock, testStart } from '../../support/clock.ts';
 /** A queue of moments, and a loop that takes them. `took`: when each was taken, in milliseconds from the start. */
 function scene(
   moments: readonly number[],
-  options: { gathers?: () => Duration; atOnce?: number; fails?: boolean } = {},
+  options: { gathers?: () => Duration; atOnce?: number; portion?: number; fails?: boolean } = {},
 ) {
   const clock = new TestClock();
   const waiting = moments.map((each): Instant => testStart + each);
@@ -35,10 +35,11 @@ function scene(
     },
   } as unknown as Store;
   const work = Promise.withResolvers<void>();
-  const { gathers, atOnce = 50 } = options;
+  const { gathers, atOnce = 50, portion } = options;
   const loop = startDueLoop({
     ...{ store, clock, log: silentLog, kinds: ['step'], atOnce, leaseFor: minute, says: true },
     ...(gathers ? { gathers } : {}),
+    ...(portion === undefined ? {} : { portion }),
     handle: (due) =>
       due.map(() => {
         took.push(clock.now() - testStart);
@@ -67,6 +68,19 @@ describe('the due loop', () => {
     const { took, pass, loop } = scene([100, 120, 140, 3_000]);
     await pass(5 * second);
     expect(took).toEqual([100, 120, 140, 3_000]);
+    await loop.stop();
+  });
+
+  test('what becomes one thing in hand is claimed in portions, however little room there is', async () => {
+    const moments = [100, 100, 100, 100, 100];
+    const narrow = scene(moments, { atOnce: 2 });
+    await narrow.pass(second);
+    expect(narrow.claimedAt()).toHaveLength(3);
+    await narrow.loop.stop();
+    const { took, claimedAt, pass, loop } = scene(moments, { atOnce: 2, portion: 4 });
+    await pass(second);
+    expect(took).toEqual(moments);
+    expect(claimedAt()).toHaveLength(2);
     await loop.stop();
   });
 
