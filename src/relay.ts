@@ -9,7 +9,7 @@
 // A member is chosen at the moment of dispatch, from a snapshot of presence, load and history that is stored with the
 // decision. When the next hop has taken the mail the clock of the policy starts and the owner is told. Evidence, time,
 // and people coming and going move the message on until somebody has taken it, or every step was taken.
-import { type Duration, minute } from './clock.ts';
+import { type Duration, minute, systemRandom } from './clock.ts';
 import type { Advisor, Client, Intake } from './intake.ts';
 import { type Content, headOf, isFile } from './mail/content.ts';
 import type { Envelope } from './mail/envelope.ts';
@@ -121,7 +121,8 @@ export async function createRelay(parts: Parts): Promise<Relay> {
     newQueueId: queueIds(parts.random),
     absences,
     ledger: new Ledger(await parts.store.history(), () => parts.rules.current().people),
-    guard: new CircleGuard(parts.random),
+    // Not of parts.random: what it draws tells nobody anything, and is not to be repeated.
+    guard: new CircleGuard(systemRandom),
     hops: new Hops(parts.random, attemptsAtOnce),
     startedAt: parts.clock.now(),
     wake,
