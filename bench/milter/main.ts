@@ -105,6 +105,8 @@ async function direct(load: string, systems: readonly System[]): Promise<string>
         // Each time another one first: what drifts hits all alike.
         for (let at = 0; at < systems.length; at += 1) {
           const system = systems[(at + round) % systems.length] as System;
+          // While the others had their turn, what it needs was lost from the processor's caches.
+          await generate(load, system, words(2_000, system));
           turn.push(await generate(load, system, words(counts.get(system) ?? 0, system)));
           // What is left to be written down is not to slow the next one.
           await settled(system.pid);
