@@ -50,8 +50,14 @@ export class Shelf<T> {
     const page = this.#pageFor(stays ? 1 : room);
     const { end } = page;
     page.putFlag(stays);
+    try {
+      if (!stays) this.#packing.put(one, page);
+    } catch (error) {
+      // Half of one would be taken for the beginning of the next.
+      page.end = end;
+      throw error;
+    }
     if (stays) this.#whole.push({ one, room });
-    else this.#packing.put(one, page);
     page.count += 1;
     this.#length += 1;
     this.#octets += stays ? room : page.end - end;

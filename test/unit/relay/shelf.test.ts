@@ -94,4 +94,23 @@ describe('what waits outside the heap', () => {
       expect(shelf.octets).toBe(0);
     }
   });
+
+  test('one that cannot be laid down whole leaves nothing behind', () => {
+    const fails: Packing<number> = {
+      room: () => 20,
+      put(number, page) {
+        page.putNumber(number);
+        if (number < 0) throw new Error('no');
+        page.putCount(number);
+      },
+      take: (page) => page.takeNumber() + page.takeCount(),
+    };
+    const shelf = new Shelf(fails);
+    for (const number of [1, -1, 2, -1, -1, 3]) {
+      if (number < 0) expect(() => shelf.put(number)).toThrow('no');
+      else shelf.put(number);
+    }
+    expect([shelf.take(), shelf.take(), shelf.take()]).toEqual([2, 4, 6]);
+    expect(shelf.octets).toBe(0);
+  });
 });
