@@ -3,17 +3,15 @@
 // fieldsOf() says of all of them.
 import { maxFields, maxHeader, type RawField } from './header.ts';
 
-/** Names in lower case by their hash, made ready for looking through many headers. */
-export type NameSet = ReadonlyMap<number, readonly Name[]>;
-
-interface Name {
-  readonly text: string;
-  readonly octets: Uint8Array;
+/** Names in lower case, made ready for looking through many headers. */
+export interface NameSet {
+  readonly names: ReadonlySet<string>;
+  readonly hashes: ReadonlySet<number>;
 }
 
 export function nameSet(names: Iterable<string>): NameSet {
-  const all = [...new Set(names)].map((text) => ({ text, octets: Buffer.from(text, 'latin1') }));
-  return Map.groupBy(all, ({ octets }) => hashOf(octets));
+  const all = new Set(names);
+  return { names: all, hashes: new Set([...all].map((name) => hashOf(Buffer.from(name, 'latin1')))) };
 }
 
 /** FNV-1a over the name in lower case. */
@@ -23,8 +21,8 @@ function hashOf(octets: Uint8Array): number {
   return hash;
 }
 const start = 0x811c9dc5 | 0;
-const step = (hash: number, octet: number): number => Math.imul(hash ^ lower(octet), 0x01000193);
-const lower = (octet: number): number => (octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet);
+const step = (hash: number, octet: number): number =>
+  Math.imul(hash ^ (octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet), 0x01000193);
 
 /** Numbers. */
 const perField = 5;
@@ -49,13 +47,9 @@ export class ToldHeader {
   static from(octets: Buffer, leadingSpace: boolean): ToldHeader {
     const header = new ToldHeader(leadingSpace);
     for (let at = 0; at < octets.length; ) {
-      const fields = octets.readUInt32BE(at);
-      const first = at + 8 + 8 * fields;
-      for (let place = at + 8; place < first; place += 8) {
-        const [from, to] = [first + octets.readUInt32BE(place), first + octets.readUInt32BE(place + 4)];
-        if (!header.add(octets, from, to)) throw new RangeError('no field of a header');
-      }
-      at = first + octets.readUInt32BE(at + 4);
+      const from = at + 4;
+      at = from + octets.readUInt32BE(at);
+      if (!header.add(octets, from, at)) throw new RangeError('no field of a header');
     }
     return header;
   }
@@ -63,48 +57,21 @@ export class ToldHeader {
   /** Octets that `writeTo` writes. */
   get room(): number {
     let room = 0;
-    for (let at = 0; at < this.#places.length; ) {
-      const next = this.#endOfRun(at);
-      room += 8 + 8 * ((next - at) / perField) + this.#endOf(next) - (this.#places[at + 1] ?? 0);
-      at = next;
-    }
+    for (let at = 0; at < this.#places.length; at += perField)
+      room += 4 + 1 + (this.#places[at + 3] ?? 0) - (this.#places[at + 1] ?? 0);
     return room;
   }
 
-  /**
-   * Its fields, for later: of each chunk how many there are, how many octets, where each begins and ends among them, and
-   * all octets from the first to the last in one go, whatever else stands between them.
-   * @returns how many octets
-   */
+  /** Its fields, for later, each behind its length. @returns how many octets */
   writeTo(octets: Buffer, start: number): number {
-    let to = start;
-    for (let at = 0; at < this.#places.length; ) {
-      const next = this.#endOfRun(at);
-      const first = this.#places[at + 1] ?? 0;
-      const last = this.#endOf(next);
-      to = octets.writeUInt32BE((next - at) / perField, to);
-      to = octets.writeUInt32BE(last - first, to);
-      for (let place = at; place < next; place += perField) {
-        to = octets.writeUInt32BE((this.#places[place + 1] ?? 0) - first, to);
-        to = octets.writeUInt32BE((this.#places[place + 3] ?? 0) + 1 - first, to);
-      }
-      this.#chunks[this.#places[at] ?? -1]?.copy(octets, to, first, last);
-      to += last - first;
-      at = next;
+    let at = start;
+    for (let place = 0; place < this.#places.length; place += perField) {
+      const from = this.#places[place + 1] ?? 0;
+      const to = (this.#places[place + 3] ?? 0) + 1;
+      at = octets.writeUInt32BE(to - from, at);
+      at += this.#chunks[this.#places[place] ?? -1]?.copy(octets, at, from, to) ?? 0;
     }
-    return to - start;
-  }
-
-  /** Where the fields begin that are in another chunk than this one. */
-  #endOfRun(at: number): number {
-    let next = at;
-    while (next < this.#places.length && this.#places[next] === this.#places[at]) next += perField;
-    return next;
-  }
-
-  /** Behind the last field before that place. */
-  #endOf(next: number): number {
-    return (this.#places[next - 2] ?? 0) + 1;
+    return at - start;
   }
 
   /** Name NUL value NUL, in those octets of the chunk. False when it is not that. */
@@ -154,33 +121,15 @@ export class ToldHeader {
     return Array.from({ length: this.fields }, (_, index) => this.#bare(index));
   }
 
-  /** Those of these names alone, the names in lower case; of a header that breaks off, those before. */
+  /** Those of these names alone; of a header that breaks off, those before. */
   pick(wanted: NameSet): RawField[] {
     const picked: RawField[] = [];
     for (let index = 0; index < this.#sound; index += 1) {
-      const alike = wanted.get(this.#places[index * perField + 4] ?? 0);
-      const name = alike?.find(({ octets }) => this.#isNamed(index, octets));
-      if (name !== undefined) picked.push([name.text, this.#value(index)]);
+      if (!wanted.hashes.has(this.#places[index * perField + 4] ?? 0)) continue;
+      const field = this.#bare(index);
+      if (wanted.names.has(field[0].toLowerCase())) picked.push(field);
     }
     return picked;
-  }
-
-  #isNamed(index: number, octets: Uint8Array): boolean {
-    const at = index * perField;
-    const from = this.#places[at + 1] ?? 0;
-    const chunk = this.#chunks[this.#places[at] ?? -1];
-    if (chunk === undefined || (this.#places[at + 2] ?? 0) - from !== octets.length) return false;
-    for (let each = 0; each < octets.length; each += 1)
-      if (lower(chunk[from + each] ?? 0) !== octets[each]) return false;
-    return true;
-  }
-
-  #value(index: number): string {
-    const at = index * perField;
-    const value = (this.#places[at + 2] ?? 0) + 1;
-    const chunk = this.#chunks[this.#places[at] ?? -1];
-    const text = chunk?.toString('latin1', value, this.#places[at + 3]) ?? '';
-    return this.leadingSpace && text.startsWith(' ') ? text.slice(1) : text;
   }
 
   #bare(index: number): RawField {

@@ -85,10 +85,8 @@ export function endPackets(
   if (end.verdict.kind !== 'continue' && end.verdict.kind !== 'accept')
     throw new EditError(`edits go with accept or continue, not with ${end.verdict.kind}`);
   checkRecipients(edits, recipients);
-  const inOrder = edits.every(({ kind }, at) => at === 0 || order[kind] >= order[edits[at - 1]?.kind ?? kind]);
   let octets = '';
-  for (const edit of inOrder ? edits : edits.toSorted((a, b) => order[a.kind] - order[b.kind]))
-    octets += editPackets(edit, powers);
+  for (const edit of edits.toSorted((a, b) => order[a.kind] - order[b.kind])) octets += editPackets(edit, powers);
   octets += bareTexts[end.verdict.kind];
   return Buffer.from(octets, 'latin1');
 }

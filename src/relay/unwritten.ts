@@ -185,7 +185,7 @@ const plainParts: ReadonlySet<string> = new Set<keyof Snapshot>([
   'holdUntil',
 ]);
 
-/** Of larger groups their snapshots are kept: one number for each member is what they consist of anyway. */
+/** Of a larger group the snapshot stays the object it is: to write down each of a thousand members takes longer. */
 const mostPeople = 50;
 const roomOfPerson = 28;
 const roomOfSnapshot = 40 + mostPeople * roomOfPerson;

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeText, factsOf, fieldsOf, headersOfFacts } from '../../../src/mail/header.ts';
 import { expectMailbox } from '../../../src/mail/path.ts';
 import type { QueueId } from '../../../src/mail/queue-id.ts';
-import { type NameSet, nameSet, ToldHeader } from '../../../src/mail/told-header.ts';
+import { nameSet, ToldHeader } from '../../../src/mail/told-header.ts';
 
 /** As an MTA tells it, each field somewhere in a chunk of its own. */
 function told(fields: readonly (readonly [string, string])[], leadingSpace = false): ToldHeader {
@@ -29,9 +29,9 @@ describe('a header told field by field', () => {
       leadingSpace,
     );
     expect(header.pick(some)).toEqual([
-      ['subject', 'one'],
-      ['x-customer', 'gold'],
-      ['subject', ' two'],
+      ['SUBJECT', 'one'],
+      ['X-Customer', 'gold'],
+      ['Subject', ' two'],
     ]);
     expect(header.all().map(([name]) => name)).toEqual(['From', 'SUBJECT', 'X-Customer', 'Subject']);
     expect(header.raw(1)).toEqual(['SUBJECT', leadingSpace ? ' one' : 'one']);
@@ -51,22 +51,19 @@ describe('a header told field by field', () => {
 
   test('an empty value is a value, and counts as the octets it makes', () => {
     const header = told([['X-Customer', '']]);
-    expect(header.pick(some)).toEqual([['x-customer', '']]);
+    expect(header.pick(some)).toEqual([['X-Customer', '']]);
     expect(header.size).toBe('X-Customer: \r\n'.length);
   });
 
   test('names that hash alike are told apart by what they are', () => {
     // Every hash is taken for the right one.
-    const names = ['date', 'subject'].map((text) => ({ text, octets: Buffer.from(text) }));
-    const wanted = { get: () => names } as unknown as NameSet;
+    const wanted = { names: new Set(['subject']), hashes: { has: () => true } as unknown as ReadonlySet<number> };
     expect(
       told([
         ['From', 'a'],
         ['Subject', 'b'],
-        ['Subjec', 'c'],
-        ['Subjekt', 'd'],
       ]).pick(wanted),
-    ).toEqual([['subject', 'b']]);
+    ).toEqual([['Subject', 'b']]);
   });
 
   const name = fc.oneof(
@@ -88,15 +85,14 @@ describe('a header told field by field', () => {
   };
 
   test('facts taken from what is picked are those of the whole header, but for the headers among them', () => {
-    const names = [...headersOfFacts, 'x-customer'];
-    const wanted = nameSet(names);
+    const wanted = nameSet([...headersOfFacts, 'x-customer']);
     fc.assert(
       fc.property(anyHeader, fc.boolean(), (fields, leadingSpace) => {
         const header = told(fields, leadingSpace);
         const whole = factsOf({ ...head, fields: fieldsOf(header.all()) });
         const picked = factsOf({ ...head, fields: fieldsOf(header.pick(wanted)) });
         expect({ ...picked, headers: whole.headers }).toEqual(whole);
-        expect(picked.headers).toEqual(whole.headers.filter(([each]) => names.includes(each)));
+        expect(picked.headers).toEqual(whole.headers.filter(([each]) => wanted.names.has(each)));
         expect(header.all()).toEqual(fields.map(([one, other]) => [one, other]));
         expect(header.size).toBe(fields.reduce((sum, [one, other]) => sum + one.length + other.length + 4, 0));
         expect(whole.headers).toEqual(fieldsOf(header.all()).map((field) => [field.name, decodeText(field.value)]));
