@@ -20,7 +20,7 @@ export interface DirectoryBook {
   text(files: readonly RuleText[]): RuleText | null;
   /** Reads now, or joins the reading under way. Never rejects: what went wrong is in `view`. */
   refresh(): Promise<void>;
-  /** The same, for somebody who waits for it: not longer than they have patience. */
+  /** For somebody who waits for what is there now: a reading begun after this call, and not longer than they have patience. */
   refreshWithin(): Promise<void>;
   /** Takes over what was held back. @throws RefusedError when nothing is */
   accept(): Promise<void>;
@@ -72,6 +72,7 @@ export async function openDirectoryBook(options: BookOptions): Promise<Directory
   let offered: Directory | null = null;
   let flaws: readonly Flaw[] = [];
   let under: Promise<void> | null = null;
+  let following: Promise<void> | null = null;
 
   async function read(): Promise<void> {
     const before = clock.now();
@@ -123,6 +124,16 @@ export async function openDirectoryBook(options: BookOptions): Promise<Directory
     return under;
   }
 
+  /** The one under way may have begun before the change that somebody asks for. */
+  function refreshAnew(): Promise<void> {
+    if (under === null) return refresh();
+    following ??= under.then(() => {
+      following = null;
+      return refresh();
+    });
+    return following;
+  }
+
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       await refresh();
@@ -138,7 +149,7 @@ export async function openDirectoryBook(options: BookOptions): Promise<Directory
 
   async function refreshWithin(): Promise<void> {
     const waited = new AbortController();
-    await Promise.race([refresh(), clock.sleepUntil(clock.now() + patience, waited.signal)]);
+    await Promise.race([refreshAnew(), clock.sleepUntil(clock.now() + patience, waited.signal)]);
     waited.abort();
   }
 

@@ -112,8 +112,11 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
           source: createDirectorySource(config.directory, log),
           ...{ store, clock, log },
           ruleFiles: () => inForce?.files() ?? [],
-          changed: async () =>
-            inForce && reloadAndLog({ rules: inForce, reload: inForce.reload }, log, 'the directory has changed'),
+          // Waited for: who accepts a change is told when it is in force.
+          changed: async () => {
+            if (inForce)
+              await reloadAndLog({ rules: inForce, reload: inForce.reload }, log, 'the directory has changed');
+          },
         })
       : null;
     undo.push(async () => directory?.stop());

@@ -66,14 +66,14 @@ export function createRuleBook(
   };
 }
 
-/** `reload` reads what else is renewed with the rules. */
+/** `reload` reads what else is renewed with the rules. Over when they are in force, or refused; never rejects. */
 export function reloadAndLog(
   { rules, reload }: { rules: RuleBook; reload: RuleBook['reload'] },
   log: Log,
   because: string,
-): void {
+): Promise<void> {
   const before = rules.current().version;
-  reload().then(
+  return reload().then(
     ({ version: inForce, problems }) => {
       if (inForce === before && !rules.rejected()) return log.debug({ rules: inForce, because }, 'the same rules');
       for (const problem of problems)

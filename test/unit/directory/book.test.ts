@@ -144,6 +144,20 @@ describe('the directory', () => {
     expect(wrong(book)).toEqual({});
   });
 
+  test('asked for while it is being read is read once more: the change may be younger than that reading', async () => {
+    const book = await open();
+    const first = Promise.withResolvers<Reading>();
+    const answers = [first.promise, { directory: said('alice', 'bob', 'carol'), flaws: [] }];
+    answer = async () => answers.shift() ?? Promise.reject(new Error('read a third time'));
+    const scheduled = book.refresh();
+    const asked = Promise.all([book.refreshWithin(), book.refreshWithin()]);
+    first.resolve({ directory: said('alice', 'bob'), flaws: [] });
+    await scheduled;
+    await asked;
+    expect(members(book)).toEqual(['alice', 'bob', 'carol']);
+    expect(wrong(book)).toEqual({});
+  });
+
   test('asked for by two at once is read once', async () => {
     const book = await open();
     let reads = 0;
