@@ -113,10 +113,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
           ...{ store, clock, log },
           ruleFiles: () => inForce?.files() ?? [],
           // Waited for: who accepts a change is told when it is in force.
-          changed: async () => {
-            if (inForce)
-              await reloadAndLog({ rules: inForce, reload: inForce.reload }, log, 'the directory has changed');
-          },
+          changed: async () => inForce && reloadAndLog(inForce, log, 'the directory has changed'),
         })
       : null;
     undo.push(async () => directory?.stop());
@@ -229,7 +226,7 @@ export async function startPointsman(config: Config, options: StartOptions): Pro
     // Saved files are taken up by themselves; where the system cannot watch, SIGHUP and "pointsman reload" remain.
     const watch = watchRules(
       config.rules,
-      () => reloadAndLog({ rules, reload: () => rules.reload() }, log, 'the rule files have changed'),
+      () => reloadAndLog(rules, log, 'the rule files have changed'),
       (error) => log.warn({ err: error }, 'the rules folder is not watched any more; "pointsman reload" reads it'),
     );
     undo.push(async () => watch.close());
@@ -358,7 +355,7 @@ async function serve(options: { config: string }, terminal: Terminal): Promise<n
     return error instanceof RefusedToStart ? exitCodes.configuration : exitCodes.problem;
   }
   process.on('SIGHUP', () => {
-    reloadAndLog(pointsman, log, 'SIGHUP');
+    reloadAndLog(pointsman.rules, log, 'SIGHUP', pointsman.reload);
   });
   const died = await Promise.race([signalled(), fatal.promise]);
   log.info({}, died ? 'ending: the store has failed' : 'draining');

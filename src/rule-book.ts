@@ -68,9 +68,10 @@ export function createRuleBook(
 
 /** `reload` reads what else is renewed with the rules. Over when they are in force, or refused; never rejects. */
 export function reloadAndLog(
-  { rules, reload }: { rules: RuleBook; reload: RuleBook['reload'] },
+  rules: RuleBook,
   log: Log,
   because: string,
+  reload: RuleBook['reload'] = rules.reload,
 ): Promise<void> {
   const before = rules.current().version;
   return reload().then(

@@ -15,7 +15,7 @@ test('reading the rules anew is over when they are in force', async () => {
   if (!rules) throw new Error('no rules');
   const book = createRuleBook(rules, [], () => reading.promise);
   let over = false;
-  const reloading = reloadAndLog({ rules: book, reload: book.reload }, silentLog, 'a test').then(() => {
+  const reloading = reloadAndLog(book, silentLog, 'a test').then(() => {
     over = true;
   });
   await settle();
@@ -31,6 +31,6 @@ test('and when they could not be read: the last good ones stay', async () => {
   const book = createRuleBook(rules, [], async () => {
     throw new Error('EIO');
   });
-  await reloadAndLog({ rules: book, reload: book.reload }, silentLog, 'a test');
+  await reloadAndLog(book, silentLog, 'a test');
   expect(peopleOf(book)).toEqual(['alice']);
 });
