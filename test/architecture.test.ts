@@ -34,6 +34,7 @@ const layers: readonly Layer[] = [
   // Wall clocks of time zones: for schedules in presence and in the rules alike.
   { name: 'zone', files: /^src\/zone\.ts$/, imports: ['clock'] },
   { name: 'leisure', files: /^src\/leisure\.ts$/, imports: [] },
+  { name: 'end of turn', files: /^src\/end-of-turn\.ts$/, imports: [] },
   { name: 'printable', files: /^src\/printable\.ts$/, imports: [] },
   {
     name: 'ports',
@@ -101,12 +102,12 @@ const layers: readonly Layer[] = [
   {
     name: 'smtp',
     files: /^src\/smtp\//,
-    imports: [...ports, 'config'],
+    imports: [...ports, 'config', 'end of turn'],
     packages: ['smtp-server', 'nodemailer', 'libmime', 'mailparser', 'ipaddr.js'],
     builtin: true,
   },
   // The server is a library of its own: of the router it knows the vocabulary alone.
-  { name: 'milter', files: /^src\/milter\/(?!router)/, imports: vocabulary, builtin: true },
+  { name: 'milter', files: /^src\/milter\/(?!router)/, imports: [...vocabulary, 'end of turn'], builtin: true },
   // What the MTA's own protocols have in common: who is chosen, and how that is said.
   {
     name: 'doors',

@@ -2,6 +2,7 @@
 // connections, how long one may be silent, how many octets of mail are held at once.
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Clock, type Duration, hour, type Instant, second } from '../clock.ts';
+import { atEndOfTurn } from '../end-of-turn.ts';
 import type { Handlers } from './handlers.ts';
 import { listenOn, type SocketAddress } from './listening.ts';
 import type { Wants } from './negotiate.ts';
@@ -74,7 +75,6 @@ export class MilterServer implements Milter {
   readonly #limits: Limits;
   readonly #servers: Server[] = [];
   readonly #guests = new Set<Guest>();
-  #toFlush: Guest[] = [];
   readonly #stop = new AbortController();
   #held = 0;
   #onLeave: (() => void) | null = null;
@@ -129,7 +129,9 @@ export class MilterServer implements Milter {
       handlers,
       onFailure,
       wants: () => this.#wants(fewReplies === 'auto' ? unix : fewReplies),
-      write: (octets) => this.#say(guest, octets),
+      write: (octets) => {
+        if (guest.said.push(octets) === 1) atEndOfTurn(() => flush(guest));
+      },
       end: () => this.#sendAway(guest),
       complain: (what, error) => this.#complain(what, error),
       largestMessage: this.#limits.message,
@@ -148,17 +150,6 @@ export class MilterServer implements Milter {
       session.close();
       this.#guests.delete(guest);
       this.#onLeave?.();
-    });
-  }
-
-  /** Behind all that the event loop has in hand: MTAs that share a processor with us are woken once, not one by one. */
-  #say(guest: Guest, octets: Buffer): void {
-    if (guest.said.push(octets) > 1) return;
-    if (this.#toFlush.push(guest) > 1) return;
-    setImmediate(() => {
-      const all = this.#toFlush;
-      this.#toFlush = [];
-      for (const each of all) flush(each);
     });
   }
 

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import tls from 'node:tls';
 import type { Duration } from '../clock.ts';
+import { atEndOfTurn } from '../end-of-turn.ts';
 import { describeError } from '../mail/error.ts';
 import { Attention, type Peer } from './attention.ts';
 import { ContentParser } from './content-parser.ts';
@@ -24,16 +25,6 @@ const attention = new Attention(
   () => performance.now(),
   (work) => void setImmediate(work),
 );
-
-const toFlush: Connection[] = [];
-
-/** Behind all that the event loop has in hand: peers that share a processor with us are woken once, not one by one. */
-function flushSoon(connection: Connection): void {
-  if (toFlush.push(connection) > 1) return;
-  setImmediate(() => {
-    for (const each of toFlush.splice(0)) each.flush();
-  });
-}
 
 export interface Speaker {
   /** Answers at once or later; `next` asks for the next line. `bare`: it ended in LF alone. */
@@ -60,6 +51,7 @@ export class Connection implements Peer {
   /** A handshake is under way: nothing can be said, and nobody is there to wait for. */
   #upgrading = false;
   #said = '';
+  readonly #flush = (): void => this.flush();
   #ending = false;
   #closed = false;
   #lingers: NodeJS.Timeout | undefined;
@@ -96,7 +88,7 @@ export class Connection implements Peer {
   say(text: string): void {
     const socket = this.#socket;
     if (this.#ending || this.#upgrading || socket.destroyed || !socket.writable) return;
-    if (this.#said === '') flushSoon(this);
+    if (this.#said === '') atEndOfTurn(this.#flush);
     this.#said += `${text}\r\n`;
     // So that a peer that pipelines and does not read is waited for: see whenRead.
     if (this.#said.length > 4_096) this.flush();
