@@ -54,6 +54,8 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
   const pacing = new Pacing();
   const unsure = new Map<string, Unsure>();
   const gaps = new Gaps(stage, ended, sayWhatWasMissed);
+  /** How often messages went again so far. What is in hand then cannot be hastened: it sees by this that it may try again. */
+  let openings = 0;
 
   async function sendTo(to: Nudge['to'], nudges: readonly Nudge[]): Promise<void> {
     const until = quietUntil(stage, to, stage.clock.now());
@@ -281,6 +283,7 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
     const isFirst = greeted !== null && (await stage.store.recall(greeted)) === null;
     const language = tracked ? languageOf(stage, tracked.plan.group) : 'en';
     const whole = isFirst && !again ? `${greeting(stage.config.hostname, language)}${text}` : text;
+    const openedBefore = openings;
     try {
       await stage.notifier.send(to, whole, id, more);
     } catch (error) {
@@ -295,10 +298,12 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
         unsure.delete(each);
       }
       stage.log.info({ queueId: first.queueId, to: addressee(first), cause }, 'nudge not sent; trying again');
-      // Together, so that what was one message can be repeated as one.
+      // Together, so that what was one message can be repeated as one; and in one breath, so that what hastens them
+      // (reopened) comes before all of them are put off, and is seen here, or after.
       const attempts = Math.max(...nudges.map((nudge) => nudge.attempts));
-      const dueAt = stage.clock.now() + Math.min(2 * minute, 5 * second * 2 ** Math.min(attempts, 6));
-      for (const nudge of nudges) await later(nudge, dueAt);
+      const pause = openings > openedBefore ? 0 : Math.min(2 * minute, 5 * second * 2 ** Math.min(attempts, 6));
+      const dueAt = stage.clock.now() + pause;
+      await allAtOnce(nudges, (nudge) => later(nudge, dueAt));
       return;
     }
     if (again) again.gone = true;
@@ -331,6 +336,7 @@ export function createSending(stage: Stage, ended: AbortSignal): Sending {
     seenAgain: (jid) => gaps.back({ kind: 'person', jid }),
 
     async reopened(room) {
+      openings += 1;
       if ((await stage.store.hastenNudges(stage.clock.now())) > 0) stage.wake();
       for (const each of room === null ? await gaps.rooms() : [room]) await gaps.back({ kind: 'room', room: each });
     },

@@ -98,6 +98,61 @@ describe('while nobody can be told', () => {
     expect(told('alice')).toHaveLength(1);
   });
 
+  /** One of many tries is on its way when messages go again; it fails all the same. */
+  async function failsAfterOpening(mails: number): Promise<void> {
+    story.mute = true;
+    for (let count = 0; count < mails; count += 1)
+      await story.mail('support@example.org', { subject: `Mail ${count}` });
+    for (let tries = 0; tries < 5; tries += 1) await settled(minute);
+    const { promise: fails, reject: fail } = Promise.withResolvers<void>();
+    const { promise: under, resolve: isUnder } = Promise.withResolvers<void>();
+    story.onSay = async () => {
+      isUnder();
+      await fails;
+    };
+    await settled(2 * minute);
+    await under;
+    story.mute = false;
+    story.reopened();
+    await story.quiet();
+    story.onSay = null;
+    fail(Object.assign(new Error('not sent within 30 s'), { unsent: true }));
+    await story.quiet();
+  }
+
+  it.each([1, 4])('nor does what was being tried just then wait for its next try: %i at once', async (mails) => {
+    await failsAfterOpening(mails);
+    expect(told('alice')).toHaveLength(1);
+    expect(told('alice')[0]?.text).toContain('Mail 0');
+  });
+
+  it('messages go again while a bundle that failed is being put off: all of it goes, as one', async () => {
+    story.mute = true;
+    for (let count = 0; count < 4; count += 1) await story.mail('support@example.org', { subject: `Mail ${count}` });
+    for (let tries = 0; tries < 5; tries += 1) await settled(minute);
+    // As soon as the first of them is put off.
+    const settleNudge = story.store.settleNudge;
+    let count = 0;
+    Object.assign(story.store, {
+      settleNudge: async (...args: Parameters<typeof settleNudge>) => {
+        const done = settleNudge(...args);
+        count += 1;
+        if (count === 1) {
+          await done;
+          story.mute = false;
+          story.reopened();
+        }
+        return done;
+      },
+    });
+    await settled(2 * minute - second);
+    expect(count).toBeGreaterThan(0);
+    await settled(second);
+    await story.quiet();
+    expect(told('alice')).toHaveLength(1);
+    expect(told('alice')[0]?.text).toMatch(/^(.*\n)*4 mails for you/);
+  });
+
   it('who never heard of a mail is not told that it has moved on; one line says that they missed something', async () => {
     story.mute = true;
     await story.mail('support@example.org');

@@ -40,7 +40,16 @@ export function outageSuite({ step, mails, every, lasts }: OutageOptions): void 
     });
     afterAll(() => site?.[Symbol.asyncDispose]());
 
-    it('what matters is said once, what is out of date is not, and one line explains the gap', async () => {
+    it(
+      'what matters is said once, what is out of date is not, and one line explains the gap',
+      {
+        // Whatever is waited for has a limit of its own, which tells what did not come; this one would not.
+        timeout: 2 * lasts + 900_000,
+      },
+      () => told(site, goneAndBack),
+    );
+
+    async function goneAndBack(): Promise<void> {
       const { anna, bert, prosody, pointsman } = site;
       await site.post('support@example.test', 'Before');
       const before = /#(\w{4}) /.exec((await anna.message(/Before/)).body)?.[1] ?? '';
@@ -64,17 +73,15 @@ export function outageSuite({ step, mails, every, lasts }: OutageOptions): void 
       // Nothing tells that a step was taken while nobody can be told, so it is asked until all were.
       const open = async () =>
         (await pointsman.client.listTracked({ limit: 1_000 })).filter(({ state }) => state === 'tracked');
-      const deadline = Date.now() + 60_000;
-      while ((await open()).some((each) => each.step === 0)) {
-        if (Date.now() > deadline) throw new Error('some mails did not go on to the room');
-        await pause(200);
-      }
+      await until('all mails go on to the room', async () => (await open()).every(({ step }) => step > 0));
       await prosody.start();
       await Promise.all([anna.login(), bert.login()]);
-      await bert.join(room);
-      await pointsman.untilPresent({ anna: 'available' }, 60_000);
+      // Pointsman may be back before him, and have said what it had to say: he is told of that as well.
+      await bert.join(room, 'bert', { history: 100 });
+      // The pauses between its tries have grown to a minute at most.
+      await pointsman.untilPresent({ anna: 'available' }, 90_000);
 
-      const line = await anna.message(/^I was cut off from you from /, 120_000);
+      const line = await anna.message(/^I was cut off from you from /, 60_000);
       expect(line.body).toContain(`What I had to say on ${mails} mails is out of date and not sent.`);
       anna.say(bot, 'list');
       await anna.message(/^With you:/);
@@ -87,13 +94,40 @@ export function outageSuite({ step, mails, every, lasts }: OutageOptions): void 
           .map(({ body = '' }) => body);
       const counted = () =>
         inRoom().reduce((sum, text) => sum + Number(/^(\d+) mails that nobody/.exec(text)?.[1] ?? 1), 0);
-      const until = Date.now() + 120_000;
-      while (counted() < mails && Date.now() < until) await pause(200);
+      await until('all mails are told of in the room', () => counted() >= mails);
       expect(counted()).toBe(mails);
       for (const id of ids) expect(inRoom().join('\n').split(`#${id} Mail for`).length - 1, id).toBeLessThanOrEqual(1);
       // To her nothing was said late, and the line came once.
       expect(anna.messages.filter((text) => text.includes('Mail for'))).toHaveLength(1);
       expect(anna.messages.filter((text) => /cut off/.test(text))).toHaveLength(1);
-    });
+    }
   });
+}
+
+async function until(what: string, fits: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  while (!(await fits())) {
+    if (Date.now() > deadline) throw new Error(`within a minute it was not so that ${what}`);
+    await pause(200);
+  }
+}
+
+/** Should it fail: what the programs said last stands beside it, for they and their folders are gone then. */
+async function told(site: LiveSite, test: () => Promise<void>): Promise<void> {
+  try {
+    await test();
+  } catch (error) {
+    const ours = site.pointsman.log.seen().map((line) => JSON.stringify(line));
+    const tail = (name: string, lines: readonly string[]) => [`${name}:`, ...lines.slice(-60)].join('\n  ');
+    const room = site.bert.told.seen(({ event }) => event === 'room').map(({ body = '' }) => body);
+    console.error(
+      [
+        tail('Pointsman', ours),
+        tail('Postfix in front', (await site.front.log()).split('\n')),
+        tail('Prosody', (await site.prosody.log()).split('\n')),
+        tail('Bert in the room', room),
+      ].join('\n'),
+    );
+    throw error;
+  }
 }

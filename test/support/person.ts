@@ -177,8 +177,9 @@ export class Person {
     );
   }
 
-  async join(room: string, nick = this.name): Promise<void> {
-    this.#do({ do: 'join', room, nick });
+  /** `history`: of what was said there before, so many messages at most, as far as the room remembers them. */
+  async join(room: string, nick = this.name, { history = 0 } = {}): Promise<void> {
+    this.#do({ do: 'join', room, nick, history });
     await this.#next(`entrance to ${room}`, ({ event }) => event === 'joined');
   }
 

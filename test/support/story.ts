@@ -90,6 +90,8 @@ export class Story {
   readonly asked: string[] = [];
   /** While set, instant messages fail. */
   mute = false;
+  /** What happens while an instant message is on its way; one that throws there does not arrive. */
+  onSay: ((to: string) => Promise<void>) | null = null;
   /** While set, they go, and word of it is lost. */
   wordLost = false;
   readonly ours = ourAddresses(Buffer.alloc(32, 1), 'track.example.org');
@@ -448,6 +450,7 @@ export class Story {
   #notifier(): Notifier {
     return {
       send: async (target: NotifyTarget, text, id) => {
+        await this.onSay?.(target.kind === 'room' ? target.room : target.jid);
         if (this.mute) throw Object.assign(new Error('the link is down'), { unsent: true });
         this.said.push({ to: target.kind === 'room' ? target.room : target.jid, text, id });
         this.#look();

@@ -15,7 +15,7 @@ Commands, one object a line, "as" names the person:
   say     {to, body}                                       a chat message
   pour    {to, body, count}                                so many chat messages, as fast as they go
   shout   {room, body}                                     to everybody in a room
-  join    {room, nick}                                     -> {"event": "joined"}
+  join    {room, nick, history?}                           -> {"event": "joined"}
   raw     {xml}                                            a stanza as it is, for what the library has no words for
   command {to, node, values?}                              an ad-hoc command -> {"event": "command", status, note, fields}
   logout  {}                                               with a goodbye -> {"event": "offline"}
@@ -33,10 +33,13 @@ from xml.etree import ElementTree
 
 import slixmpp
 
+# Events alone go there; slixmpp 1.8.3 prints the delay of what a room said before somebody came in.
+events, sys.stdout = sys.stdout, sys.stderr
+
 
 def tell(who, event, **rest):
-    sys.stdout.write(json.dumps({"as": who, "event": event, **rest}) + "\n")
-    sys.stdout.flush()
+    events.write(json.dumps({"as": who, "event": event, **rest}) + "\n")
+    events.flush()
 
 
 class Person(slixmpp.ClientXMPP):
@@ -153,7 +156,7 @@ class Person(slixmpp.ClientXMPP):
 
     def join(self, command):
         async def enter():
-            await self["xep_0045"].join_muc_wait(command["room"], command["nick"], maxstanzas=0)
+            await self["xep_0045"].join_muc_wait(command["room"], command["nick"], maxstanzas=command.get("history", 0))
             tell(self.name, "joined", room=command["room"])
 
         asyncio.ensure_future(enter())
