@@ -68,7 +68,8 @@ export function outageSuite({ step, mails, every, lasts }: OutageOptions): void 
         }
         await pause(every);
       }
-      for (const subject of subjects) await site.back.maildir('anna@example.test').next(subject, 60_000);
+      // What Pointsman did not take while it was stopped Postfix has again after a second, or after a minute (postfix.ts).
+      for (const subject of subjects) await site.back.maildir('anna@example.test').next(subject, 90_000);
       await pause(Math.max(0, lasts - (Date.now() - gone)));
       // Nothing tells that a step was taken while nobody can be told, so it is asked until all were.
       const open = async () =>

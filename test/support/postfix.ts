@@ -167,9 +167,12 @@ virtual_uid_maps = static:${mailOwner.uid}
 virtual_gid_maps = static:${mailOwner.gid}
 `;
 
+// What the queue manager finds locked when its retry is due ("skipped, still being delivered": a delivery agent on a busy
+// machine that has not let go of it within the second) it takes back into the incoming queue for a minute. It is woken
+// every 5 s, and looks there then; by default that would be in 5 minutes, or with the next mail.
 const commonMaster = `pickup    unix  n       -       n       60      1       pickup
 cleanup   unix  n       -       n       -       0       cleanup
-qmgr      unix  n       -       n       300     1       qmgr
+qmgr      unix  n       -       n       5       1       qmgr
 rewrite   unix  -       -       n       -       -       trivial-rewrite
 bounce    unix  -       -       n       -       0       bounce
 defer     unix  -       -       n       -       0       bounce
